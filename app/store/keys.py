@@ -1,0 +1,66 @@
+"""Every Redis key we use. A room's keys share the hash tag ``{code}``, so one slot of a cluster
+holds them and one script may change them together."""
+
+from app.core.ids import Email, NodeId, RoomId
+
+TTL_SECONDS = 24 * 60 * 60
+"""How long anything lives after its last write; live rooms are refreshed by their keeper."""
+
+
+def room(room_id: RoomId) -> str:
+    """Hash: presenterEmail, startTime, currentWhiteboardData, … (docs/protocol.md lists all)."""
+    return f"room:{{{room_id}}}"
+
+
+def questions(room_id: RoomId) -> str:
+    """Stream of the room's questions; the unanswered are its group's pending entries."""
+    return f"question:{{{room_id}}}"
+
+
+def question_group(room_id: RoomId) -> str:
+    """The name of that stream's consumer group."""
+    return f"{room_id}-group"
+
+
+def asked(room_id: RoomId) -> str:
+    """Hash: a client's own question id → the question's id; what makes asking idempotent."""
+    return f"room:{{{room_id}}}:asked"
+
+
+def events(room_id: RoomId) -> str:
+    """Stream: the room's event log, entry ids ``<seq>-0``, trimmed by length."""
+    return f"room:{{{room_id}}}:events"
+
+
+def wake(room_id: RoomId) -> str:
+    """Channel on which each appended event is published, whole."""
+    return f"room:{{{room_id}}}:wake"
+
+
+def listeners(room_id: RoomId) -> str:
+    """Hash: api node → ``count:deadline ms``; who listens, by the process that serves them."""
+    return f"room:{{{room_id}}}:listeners"
+
+
+def user(identity: Email | str) -> str:
+    """Hash: type (PRESENTER, STUDENT, GUEST), roomId; by e-mail, or by a guest's id."""
+    return f"user:{identity}"
+
+
+DUE = "rooms:due"
+"""Sorted set: room → the ms at which somebody must look at it (a lease or grace that ends)."""
+
+
+def node(kind: str, node_id: NodeId) -> str:
+    """Hash with a TTL of seconds: a live process' address and load."""
+    return f"node:{kind}:{node_id}"
+
+
+def nodes(kind: str) -> str:
+    """Sorted set: the live processes of a kind, by the ms of their last heartbeat."""
+    return f"nodes:{kind}"
+
+
+def commands(node_id: NodeId) -> str:
+    """List: commands for a process, and answers to the commands it sent."""
+    return f"commands:{node_id}"
