@@ -1,0 +1,60 @@
+"""What every test may use: a clock it owns, and a real, empty Redis."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+from tests.manual_clock import ManualClock
+from tests.redis_server import RedisServer
+
+IN_CI = bool(os.environ.get("CI"))
+
+hypothesis.settings.register_profile("here", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.load_profile("ci" if IN_CI else "here")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "e2e" in Path(str(item.path)).parts:
+            item.add_marker(pytest.mark.e2e)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """In CI a skipped test is a failed one: there, every component must be installed."""
+    report = yield
+    if IN_CI and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped, which CI does not allow: {report.longrepr}"
+    return report
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """A clock that stands still until the test moves it."""
+    return ManualClock()
+
+
+@pytest.fixture(scope="session")
+def shared_redis_server() -> Iterator[RedisServer]:
+    """The session's server. Tests that stop it or change its settings take ``redis_server``."""
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(shared_redis_server: RedisServer) -> str:
+    """The address of a real Redis database that is empty when the test begins."""
+    shared_redis_server.flush()
+    return shared_redis_server.url
+
+
+@pytest.fixture
+def redis_server() -> Iterator[RedisServer]:
+    """A durable server of the test's own, to kill, freeze and start again."""
+    with RedisServer(durable=True) as server:
+        yield server
