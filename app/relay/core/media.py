@@ -37,6 +37,9 @@ class Section:
     """Our SSRC where we send; 0 where we receive."""
     remote_ssrcs: tuple[int, ...] = ()
     """SSRCs that the offer announced for this section (may be empty: mid and rid tell then)."""
+    feedback: tuple[str, ...] = ()
+    """RTCP feedback agreed for this section, e.g. ``goog-remb``, ``nack pli``, ``ccm fir``. No
+    ``transport-cc`` yet: a sender that waits for it would never raise its bitrate."""
 
     def extension_id(self, uri: str) -> int:
         """Return the id negotiated for ``uri``, or 0."""
