@@ -1,0 +1,139 @@
+"""Write the SDP answer of an ICE-lite, DTLS-passive, bundling relay (RFC 8829 §5.3, RFC 8839)."""
+
+import ipaddress
+from dataclasses import dataclass
+from typing import Final
+
+from app.relay.core.media import IceCredentials, MediaPlan, Section, SourceName
+from app.relay.messages import Candidate
+from app.relay.negotiation.plan import Negotiation
+from app.relay.negotiation.sdp import OfferedCodec, OfferedSection
+
+CNAME: Final = "lectern"
+FEEDBACK: Final = ("nack pli", "ccm fir", "goog-remb")
+"""RTCP feedback answered for video; plain nack joins with the retransmission that uses it."""
+
+_HOST_PREFERENCE: Final = 126
+"""RFC 8445 §5.1.2.1: the recommended type preference of a host candidate."""
+
+_DIRECTION: Final = {"receive": "recvonly", "send": "sendonly", "inactive": "inactive"}
+
+
+@dataclass(frozen=True, slots=True)
+class LocalTransport:
+    """Our side of the transport, as one peer is told of it."""
+
+    ice: IceCredentials
+    fingerprint: str
+    """sha-256 of our certificate, colon-separated upper-case hexadecimal."""
+    hosts: tuple[str, ...]
+    """IP addresses at which the relay is reached, the most wanted first."""
+    port: int
+    session: int
+    """The ``o=`` line's session id: constant for a peer."""
+    version: int
+    """The ``o=`` line's version: one more with each answer to a peer."""
+
+
+def candidates(local: LocalTransport) -> list[str]:
+    """Return the relay's candidates, without ``a=``. Passive TCP ones join this list later."""
+    lines = []
+    for index, host in enumerate(local.hosts):
+        priority = (_HOST_PREFERENCE << 24) | ((65535 - index) << 8) | 255
+        lines.append(f"candidate:{index + 1} 1 udp {priority} {host} {local.port} typ host")
+    return lines
+
+
+def signalled_candidates(negotiation: Negotiation, local: LocalTransport) -> list[Candidate]:
+    """Return the same candidates for clients that wait for them as events."""
+    mid = negotiation.bundle[0]
+    index = next(section.index for section in negotiation.offer.sections if section.mid == mid)
+    return [
+        Candidate(candidate=line, sdpMid=mid, sdpMLineIndex=index) for line in candidates(local)
+    ]
+
+
+def write_answer(negotiation: Negotiation, plan: MediaPlan, local: LocalTransport) -> str:
+    """Return the answer to ``negotiation.offer``, serving the sections of ``plan``.
+
+    Every offered section is answered in its place; those that are not in the plan are rejected.
+    """
+    served = {section.mid: section for section in plan.sections}
+    bundle = " ".join(mid for mid in negotiation.bundle if mid in served)
+    lines = [
+        "v=0",
+        f"o=- {local.session} {local.version} IN IP4 127.0.0.1",
+        "s=-",
+        "t=0 0",
+        "a=ice-lite",
+        f"a=group:BUNDLE {bundle}",
+        "a=msid-semantic: WMS *",
+    ]
+    for offered in negotiation.offer.sections:
+        section = served.get(offered.mid)
+        lines += _rejected(offered) if section is None else _served(offered, section, local)
+    return "\r\n".join(lines) + "\r\n"
+
+
+def _rejected(offered: OfferedSection) -> list[str]:
+    first = offered.formats[0]
+    return [
+        f"m={offered.kind} 0 {offered.protocol} {first}",
+        "c=IN IP4 0.0.0.0",
+        "a=inactive",
+        f"a=mid:{offered.mid}",
+        *(_rtpmap(codec) for codec in offered.codecs if str(codec.payload_type) == first),
+    ]
+
+
+def _served(offered: OfferedSection, section: Section, local: LocalTransport) -> list[str]:
+    formats = " ".join(str(codec.payload_type) for codec in section.codecs)
+    host = local.hosts[0]
+    lines = [
+        f"m={section.kind} {local.port} {offered.protocol} {formats}",
+        f"c=IN IP{ipaddress.ip_address(host).version} {host}",
+        "a=rtcp:9 IN IP4 0.0.0.0",
+        *(f"a={line}" for line in candidates(local)),
+        "a=end-of-candidates",
+        f"a=ice-ufrag:{local.ice.ufrag}",
+        f"a=ice-pwd:{local.ice.password}",
+        f"a=fingerprint:sha-256 {local.fingerprint}",
+        "a=setup:passive",
+        f"a=mid:{section.mid}",
+        *(f"a=extmap:{ident} {uri}" for uri, ident in section.extensions),
+        f"a={_DIRECTION[section.direction]}",
+    ]
+    if section.direction == "send":
+        lines.append(f"a=msid:{_msid(section)}")
+    lines.append("a=rtcp-mux")
+    if offered.has_rtcp_rsize:
+        lines.append("a=rtcp-rsize")
+    by_type = {codec.payload_type: codec for codec in offered.codecs}
+    for codec in section.codecs:
+        lines += _codec(by_type[codec.payload_type], section)
+    if section.direction == "send":
+        lines.append(f"a=ssrc:{section.ssrc} cname:{CNAME}")
+        lines.append(f"a=ssrc:{section.ssrc} msid:{_msid(section)}")
+    return lines
+
+
+def _msid(section: Section) -> str:
+    """Name stream and track; voice and camera share a stream so that browsers keep them in step."""
+    source: SourceName | None = section.source
+    stream = "screen" if source == "screen" else "lecture"
+    return f"{stream} {source or section.kind}"
+
+
+def _rtpmap(codec: OfferedCodec) -> str:
+    channels = f"/{codec.channels}" if codec.channels else ""
+    return f"a=rtpmap:{codec.payload_type} {codec.name}/{codec.clock_rate}{channels}"
+
+
+def _codec(codec: OfferedCodec, section: Section) -> list[str]:
+    lines = [_rtpmap(codec)]
+    if section.kind == "video":
+        wanted = [kind for kind in FEEDBACK if kind in codec.feedback]
+        lines += [f"a=rtcp-fb:{codec.payload_type} {kind}" for kind in wanted]
+    if codec.parameters:
+        lines.append(f"a=fmtp:{codec.payload_type} {codec.parameters}")
+    return lines
