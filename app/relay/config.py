@@ -1,0 +1,42 @@
+"""What a relay process is told at its start."""
+
+import ipaddress
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class RelayConfig:
+    """Settings of one relay process. Raises ValueError, naming the field, where one is wrong."""
+
+    bind_host: str = "127.0.0.1"
+    """IP address of the media socket; ``::`` serves IPv6 and IPv4 on one socket."""
+    bind_port: int = 7882
+    """UDP port for every peer of this process; 0 takes a free one."""
+    public_hosts: tuple[str, ...] = ("127.0.0.1",)
+    """IP addresses at which clients reach this relay, the most wanted first. A name must be
+    resolved by whoever makes this value: ICE candidates of names are not understood everywhere."""
+    max_peers: int = 2_000
+    """Peers at once; each costs about 130 KB. The next one is refused as ``unavailable``."""
+    packets_per_second: int = 150_000
+    """Forwarded packets per second at which this process counts as fully loaded (one core)."""
+    socket_buffer_bytes: int = 4 * 1024 * 1024
+    """Asked of the kernel for each direction, which may give less (``net.core.rmem_max``)."""
+    batch_datagrams: int = 64
+    """At most so many datagrams are read per wake-up; each holds 2 KB of buffer."""
+    wake_seconds: float = 0.004
+    """How long one wake-up may hold the event loop; the batch shrinks to keep it."""
+
+    def __post_init__(self) -> None:
+        if not self.public_hosts:
+            raise ValueError("public_hosts: at least one address is needed")
+        for host in (self.bind_host, *self.public_hosts):
+            try:
+                ipaddress.ip_address(host)
+            except ValueError:
+                raise ValueError(
+                    f"bind_host, public_hosts: {host!r} is not an IP address"
+                ) from None
+        if not 0 <= self.bind_port <= 65535:
+            raise ValueError(f"bind_port: {self.bind_port} is not a port")
+        if self.max_peers < 1 or self.batch_datagrams < 1 or self.packets_per_second < 1:
+            raise ValueError("max_peers, batch_datagrams, packets_per_second: must be positive")

@@ -1,0 +1,241 @@
+"""One peer's DTLS association: aiortc's transport in the server role, behind a guard.
+
+aiortc keeps the handshake, its retransmissions and the certificate check. It never sees media:
+what the handshake exports goes to the core, and only well-formed DTLS records of a validated
+address come here (docs/decisions/0010).
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final, Literal, cast
+
+from aiortc.rtcdtlstransport import (
+    SRTP_AEAD_AES_128_GCM,
+    SRTP_AES128_CM_SHA1_80,
+    RTCCertificate,
+    RTCDtlsFingerprint,
+    RTCDtlsParameters,
+    RTCDtlsTransport,
+    SRTPProtectionProfile,
+    State,
+)
+from OpenSSL import SSL
+
+from app.relay.core.media import SrtpKeys
+
+if TYPE_CHECKING:
+    from aiortc.rtcicetransport import RTCIceTransport
+
+PROFILES: Final = (SRTP_AEAD_AES_128_GCM, SRTP_AES128_CM_SHA1_80)
+"""SRTP protection profiles (RFC 7714, RFC 5764), the preferred first: our order decides."""
+
+MAX_QUEUED: Final = 32
+"""Datagrams that wait for the handshake; a flight is 2 to 6. The newest is dropped when full."""
+
+MAX_DATAGRAM: Final = 1_200
+"""Bytes per DTLS datagram sent: what every path carries. Records are never split."""
+
+STOP_SECONDS: Final = 1.0
+
+_ALERT: Final = 21
+_VERSIONS: Final = (0xFEFF, 0xFEFD)
+_NAMES: Final[dict[bytes, Literal["AEAD_AES_128_GCM", "AES_CM_128_HMAC_SHA1_80"]]] = {
+    SRTP_AEAD_AES_128_GCM.openssl_profile: "AEAD_AES_128_GCM",
+    SRTP_AES128_CM_SHA1_80.openssl_profile: "AES_CM_128_HMAC_SHA1_80",
+}
+
+
+class HandshakeFailed(Exception):  # noqa: N818 (it reads as what happened)
+    """The association came to nothing; the message says at which step."""
+
+
+class Certificate:
+    """The process' certificate, and how an answer names it."""
+
+    def __init__(self) -> None:
+        self.rtc = RTCCertificate.generateCertificate()
+        self.fingerprint = next(
+            fingerprint.value
+            for fingerprint in self.rtc.getFingerprints()
+            if fingerprint.algorithm == "sha-256"
+        )
+
+
+def records(data: bytes) -> list[bytes] | None:
+    """Split a datagram into its DTLS records, or return None if it is not made of such alone.
+
+    RFC 6347 §4.1 and, for the encrypted records of DTLS 1.3, RFC 9147 §4.
+    """
+    found: list[bytes] = []
+    start = 0
+    while start < len(data):
+        end = _record_end(data, start)
+        if end is None or end > len(data):
+            return None
+        found.append(data[start:end])
+        start = end
+    return found or None
+
+
+def is_admissible(data: bytes) -> bool:
+    """Tell whether a datagram may reach OpenSSL.
+
+    A plaintext alert may not: anybody could have written it, and it would end the association.
+    """
+    found = records(data)
+    return found is not None and not any(
+        record[0] == _ALERT and record[3:5] == b"\0\0" for record in found
+    )
+
+
+def _record_end(data: bytes, start: int) -> int | None:
+    first = data[start]
+    if first >> 5 == 0b001:
+        has_connection_id, has_length = first & 0x10, first & 0x04
+        header = 1 + (2 if first & 0x08 else 1) + (2 if has_length else 0)
+        if has_connection_id or start + header > len(data):
+            return None
+        if not has_length:
+            return len(data)
+        body = start + header
+        return body + int.from_bytes(data[body - 2 : body])
+    if not 20 <= first <= 26 or start + 13 > len(data):
+        return None
+    if int.from_bytes(data[start + 1 : start + 3]) not in _VERSIONS:
+        return None
+    return start + 13 + int.from_bytes(data[start + 11 : start + 13])
+
+
+class _Records:
+    """What aiortc takes for its ICE transport: a queue in, a function out."""
+
+    role = "controlled"
+    state = "completed"
+
+    def __init__(self, send: Callable[[bytes], object]) -> None:
+        self.queue: asyncio.Queue[bytes] = asyncio.Queue(MAX_QUEUED)
+        self._send_datagram = send
+
+    async def _recv(self) -> bytes:
+        return await self.queue.get()
+
+    async def _send(self, data: bytes) -> None:
+        """Send a flight in datagrams of whole records, as many in each as fit."""
+        datagram = b""
+        for record in records(data) or [data]:
+            if datagram and len(datagram) + len(record) > MAX_DATAGRAM:
+                self._send_datagram(datagram)
+                datagram = b""
+            datagram += record
+        self._send_datagram(datagram)
+
+
+class _Transport(RTCDtlsTransport):
+    """aiortc's transport with our profiles and with the exported keys kept instead of used."""
+
+    def __init__(self, transport: _Records, certificate: RTCCertificate) -> None:
+        super().__init__(cast("RTCIceTransport", transport), [certificate])
+        self._srtp_profiles: list[SRTPProtectionProfile] = list(PROFILES)
+        self._set_role("server")
+        self.keys: SrtpKeys | None = None
+
+    def _setup_srtp(self) -> None:
+        """Export the keys (RFC 5764 §4.2): client write key, server write key, then the salts."""
+        connection = self._connection()
+        chosen = connection.get_selected_srtp_profile()
+        profile = next((one for one in PROFILES if one.openssl_profile == chosen), None)
+        if profile is None:
+            self._set_state(State.FAILED)
+            return
+        key, salt = profile.key_length, profile.salt_length
+        secret = connection.export_keying_material(b"EXTRACTOR-dtls_srtp", 2 * (key + salt))
+        self.keys = SrtpKeys(
+            profile=_NAMES[profile.openssl_profile],
+            receive_key=secret[:key],
+            send_key=secret[key : 2 * key],
+            receive_salt=secret[2 * key : 2 * key + salt],
+            send_salt=secret[2 * key + salt :],
+        )
+
+    def _connection(self) -> SSL.Connection:
+        if self._ssl is None:
+            raise HandshakeFailed("DTLS was not started")
+        return self._ssl
+
+    async def _write_ssl(self) -> None:
+        """Send all that OpenSSL wrote. aiortc's own stops at 1,500 bytes, inside a record."""
+        connection = self._connection()
+        written = b""
+        with contextlib.suppress(SSL.Error):
+            while chunk := connection.bio_read(16_384):
+                written += chunk
+        if written:
+            await self.transport._send(written)  # noqa: SLF001 (the shape that aiortc gives it)
+
+
+class Association:
+    """One DTLS association with one peer.
+
+    The owner calls ``handshake`` once, ``receive`` for each datagram, and ``stop`` at the end.
+    ``on_closed`` is called once if the far end closes the association after the handshake.
+    """
+
+    def __init__(
+        self,
+        certificate: Certificate,
+        fingerprints: Sequence[tuple[str, str]],
+        send: Callable[[bytes], object],
+        on_closed: Callable[[], None],
+    ) -> None:
+        self._records = _Records(send)
+        self._transport = _Transport(self._records, certificate.rtc)
+        self._remote = RTCDtlsParameters(
+            fingerprints=[RTCDtlsFingerprint(name, value) for name, value in fingerprints]
+        )
+        self._on_closed = on_closed
+        self._stopping = False
+        self.dropped = 0
+        """Datagrams refused by the guard or by a full queue."""
+
+    def receive(self, data: bytes) -> None:
+        """Take one datagram from the peer's validated address. What is not DTLS is dropped."""
+        if not is_admissible(data):
+            self.dropped += 1
+            return
+        try:
+            self._records.queue.put_nowait(data)
+        except asyncio.QueueFull:
+            self.dropped += 1
+
+    async def handshake(self) -> SrtpKeys:
+        """Answer the peer's handshake, check its certificate, return the keys it exported.
+
+        The caller bounds it in time. Raises HandshakeFailed.
+        """
+        await self._transport.start(self._remote)
+        # aiortc reports a failed handshake, an unknown certificate and a missing SRTP profile as
+        # a state, and returns as if nothing was wrong.
+        if self._transport.state != "connected" or self._transport.keys is None:
+            step = "certificate or SRTP profile" if self._transport.encrypted else "handshake"
+            raise HandshakeFailed(f"DTLS {step} refused")
+        self._transport.on("statechange", self._state_changed)
+        return self._transport.keys
+
+    def _state_changed(self) -> None:
+        if self._transport.state == "closed" and not self._stopping:
+            self._stopping = True
+            self._on_closed()
+
+    async def stop(self) -> None:
+        """Send close_notify and end aiortc's task, in ``STOP_SECONDS`` at most. Idempotent."""
+        self._stopping = True
+        pump = self._transport._task  # noqa: SLF001 (aiortc's stop() does not wait for its end)
+        with contextlib.suppress(TimeoutError, SSL.Error):
+            async with asyncio.timeout(STOP_SECONDS):
+                await self._transport.stop()
+                if pump is not None:
+                    await asyncio.wait([pump])
+                    if not pump.cancelled():
+                        pump.exception()  # it was seen: the association is closed
+        self._transport.remove_all_listeners()

@@ -1,0 +1,256 @@
+"""One UDP socket for every peer: read in bounded batches, send in bursts, one timer."""
+
+import asyncio
+import errno
+import socket
+import struct
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from app.core.clock import Clock
+from app.relay.core.media import Address
+
+log = structlog.get_logger(__name__)
+
+DATAGRAM_BYTES: Final = 2_048
+"""Size of a receive buffer, over every MTU that media uses; what fills it is dropped."""
+
+UDP_SEGMENT: Final = 103
+"""Linux' socket option and control message (since 4.18) for one send of many datagrams."""
+
+MAX_SEGMENTS: Final = 64
+"""Datagrams per burst that every such kernel takes."""
+
+MAX_BURST_BYTES: Final = 65_507
+"""The largest UDP payload over IPv4; a segmented send is bound by it as a whole."""
+
+REFUSALS_UNTIL_PLAIN: Final = 16
+"""Segmented sends refused, before any was taken, until they are given up."""
+
+LOG_SECONDS: Final = 60.0
+"""At most one line per so many seconds about what goes wrong with datagrams."""
+
+_REFUSED: Final = frozenset(
+    {errno.EINVAL, errno.EIO, errno.ENOPROTOOPT, errno.EOPNOTSUPP, errno.EMSGSIZE}
+)
+_MAPPED: Final = "::ffff:"
+
+Receive = Callable[[list[tuple[memoryview, Address]]], None]
+
+
+class UdpEndpoint:
+    """The media socket.
+
+    Guarantees that the reader stays armed whatever a datagram does to ``receive``, and that one
+    wake-up reads at most ``batch`` datagrams, fewer where forwarding them takes longer than
+    ``wake_seconds``. ``receive`` must not keep the buffers. The owner calls ``open`` and ``close``.
+    """
+
+    def __init__(
+        self, clock: Clock, receive: Receive, batch: int, wake_seconds: float, buffer_bytes: int
+    ) -> None:
+        self._clock = clock
+        self._receive = receive
+        self._batch = batch
+        self._wake_seconds = wake_seconds
+        self._buffer_bytes = buffer_bytes
+        self._buffers = [memoryview(bytearray(DATAGRAM_BYTES)) for _ in range(batch)]
+        self._cost = 0.0
+        self._segment_messages: dict[int, list[tuple[int, int, bytes]]] = {}
+        self._is_segmenting = True
+        self._refusals = 0
+        self._socket: socket.socket | None = None
+        self._is_ipv6 = False
+        self._last_log = float("-inf")
+        self.port = 0
+        self.bursts_sent = 0
+        self.singles_sent = 0
+        self.datagrams_sent = 0
+        self.datagrams_read = 0
+        self.would_block = 0
+        self.send_errors = 0
+        self.receive_errors = 0
+        self.oversize = 0
+
+    def open(self, host: str, port: int) -> None:
+        """Bind and start reading. Raises OSError, for example when the port is in use."""
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        try:
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+            self._grow_buffers(sock)
+            sock.bind((host, port))
+        except OSError:
+            sock.close()
+            raise
+        self._is_ipv6 = family == socket.AF_INET6
+        self._socket = sock
+        self.port = sock.getsockname()[1]
+        asyncio.get_running_loop().add_reader(sock.fileno(), self._readable)
+
+    def close(self) -> None:
+        """Stop reading and free the socket. Safe to call twice."""
+        sock, self._socket = self._socket, None
+        if sock is not None:
+            asyncio.get_running_loop().remove_reader(sock.fileno())
+            sock.close()
+
+    def transmit(self, data: memoryview, segment_size: int, address: Address) -> int:
+        """Send ``data`` as datagrams of ``segment_size`` bytes; return how many were taken.
+
+        At most ``MAX_SEGMENTS`` of them and ``MAX_BURST_BYTES``. Fewer are taken only where the
+        kernel's buffer is full. What it refuses for good (no route, too large for the path) counts
+        as taken, so that nobody tries it again, and as an error.
+        """
+        sock = self._socket
+        if self._is_ipv6 and ":" not in address[0]:
+            address = (_MAPPED + address[0], address[1])
+        if sock is None or len(data) <= segment_size or not self._is_segmenting:
+            return self._transmit_plain(data, segment_size, address)
+        control = self._segment_messages.get(segment_size)
+        if control is None:
+            control = [(socket.SOL_UDP, UDP_SEGMENT, struct.pack("=H", segment_size))]
+            self._segment_messages[segment_size] = control
+        count = -(-len(data) // segment_size)
+        try:
+            sock.sendmsg((data,), control, 0, address)
+        except BlockingIOError:
+            self.would_block += 1
+            return 0
+        except OSError as error:
+            if error.errno not in _REFUSED:
+                self._send_failed(error)
+                return count
+            self._segment_refused(error)
+            return self._transmit_plain(data, segment_size, address)
+        self.bursts_sent += 1
+        self.datagrams_sent += count
+        return count
+
+    def _transmit_plain(self, data: memoryview, segment_size: int, target: Address) -> int:
+        sock = self._socket
+        taken = 0
+        for start in range(0, len(data), segment_size):
+            try:
+                if sock is not None:
+                    sock.sendto(data[start : start + segment_size], target)
+            except BlockingIOError:
+                self.would_block += 1
+                break
+            except OSError as error:
+                self._send_failed(error)
+            else:
+                self.singles_sent += 1
+                self.datagrams_sent += 1
+            taken += 1
+        return taken
+
+    def _segment_refused(self, error: OSError) -> None:
+        """Give segmented sends up only where none ever worked: one path's MTU is no reason."""
+        self._refusals += 1
+        if self._refusals == REFUSALS_UNTIL_PLAIN and not self.bursts_sent:
+            self._is_segmenting = False
+            log.warning("the kernel refuses UDP_SEGMENT; sending plainly", error=str(error))
+
+    def _send_failed(self, error: OSError) -> None:
+        self.send_errors += 1
+        self._say("a datagram was not sent", error)
+
+    def _readable(self) -> None:
+        """Read one batch and hand it over. The loop calls again while there is more."""
+        sock = self._socket
+        if sock is None:
+            return
+        started = self._clock.now()
+        batch: list[tuple[memoryview, Address]] = []
+        try:
+            for index in range(self._bound()):
+                buffer = self._buffers[index]
+                size, source = sock.recvfrom_into(buffer)
+                if size == DATAGRAM_BYTES:
+                    self.oversize += 1
+                    continue
+                batch.append((buffer[:size], _address(source)))
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            # an ICMP error of an earlier send, reported here: it says nothing about the socket
+            self.receive_errors += 1
+            self._say("the media socket reported an error", error)
+        if batch:
+            self.datagrams_read += len(batch)
+            self._hand_over(batch)
+            spent = (self._clock.now() - started) / len(batch)
+            self._cost += (spent - self._cost) / 8
+
+    def _bound(self) -> int:
+        """How many datagrams the next wake-up may read, by what they cost lately."""
+        if self._cost <= 0:
+            return self._batch
+        return max(4, min(self._batch, int(self._wake_seconds / self._cost)))
+
+    def _hand_over(self, batch: list[tuple[memoryview, Address]]) -> None:
+        try:
+            self._receive(batch)
+        except Exception as error:  # noqa: BLE001 (one packet must never end the relay)
+            self.receive_errors += 1
+            self._say("a batch was dropped", error)
+
+    def _say(self, event: str, error: Exception) -> None:
+        now = self._clock.now()
+        if now - self._last_log >= LOG_SECONDS:
+            self._last_log = now
+            log.error(event, error=repr(error), exc_info=not isinstance(error, OSError))
+
+    def _grow_buffers(self, sock: socket.socket) -> None:
+        for option, name in ((socket.SO_RCVBUF, "rmem_max"), (socket.SO_SNDBUF, "wmem_max")):
+            sock.setsockopt(socket.SOL_SOCKET, option, self._buffer_bytes)
+            # Linux doubles what was asked, for its own bookkeeping, and reports that
+            given = sock.getsockopt(socket.SOL_SOCKET, option) // 2
+            if given < self._buffer_bytes:
+                log.warning(
+                    "the media socket's buffer is smaller than asked",
+                    asked=self._buffer_bytes,
+                    given=given,
+                    raise_it_with=f"sysctl net.core.{name}={self._buffer_bytes}",
+                )
+
+
+def _address(source: tuple[str, int] | tuple[str, int, int, int]) -> Address:
+    """Write an IPv4-mapped IPv6 address as IPv4."""
+    host = source[0]
+    if host.startswith(_MAPPED) and "." in host:
+        host = host[len(_MAPPED) :]
+    return (host, source[1])
+
+
+class WakeTimer:
+    """The one timer of a sans-IO core: armed for the earliest moment that the core asked for."""
+
+    def __init__(self, clock: Clock, fire: Callable[[], None]) -> None:
+        self._clock = clock
+        self._fire = fire
+        self._handle: asyncio.TimerHandle | None = None
+        self._due = float("inf")
+
+    def arm(self, due: float | None) -> None:
+        """Call ``fire`` at ``due`` (of the clock), or earlier if it was armed for earlier."""
+        if due is None or (self._handle is not None and due >= self._due):
+            return
+        self.cancel()
+        self._due = due
+        delay = max(0.0, due - self._clock.now())
+        self._handle = asyncio.get_running_loop().call_later(delay, self._run)
+
+    def _run(self) -> None:
+        self._handle = None
+        self._fire()
+
+    def cancel(self) -> None:
+        """Disarm. Safe to call at any time."""
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
