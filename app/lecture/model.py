@@ -1,0 +1,80 @@
+"""What goes in and out of a lecture's use-cases, as values."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from app.core.ids import PeerId
+from app.lecture.seat import AudienceSeat, PresenterSeat
+from app.questions.model import Question
+from app.relay.messages import PeerOpened, Source
+from app.whiteboard.model import Board
+
+
+@dataclass(frozen=True, slots=True)
+class LectureConfig:
+    """The times that rule a live lecture."""
+
+    grace_seconds: float = 300.0
+    """How long a room is held for a presenter who dropped, counted from the loss."""
+    lease_seconds: float = 6.0
+    """How long the slot stays with a process that stopped renewing it; renewed each third."""
+    relay_timeout_seconds: float = 5.0
+    """How long tidying up on a relay (closing a peer) may take before it is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A client's SDP offer. ``peer``, when given, restarts that peer's ICE."""
+
+    sdp: str
+    sources: dict[str, Source] = field(default_factory=dict)
+    """mid → source, where the client says so."""
+    peer: PeerId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """What a presenter who comes back needs: the board, and exactly the unanswered questions."""
+
+    board: Board
+    start_time: str
+    questions: list[Question]
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The presenter holds the slot, and the relay has answered."""
+
+    seat: PresenterSeat
+    answer: PeerOpened
+    peer: PeerId
+    returned: Returned | None
+    """None: this call began the lecture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """A participant is in, and the relay has answered."""
+
+    seat: AudienceSeat
+    answer: PeerOpened
+    peer: PeerId
+    board: Board
+    start_time: str
+    presenter_present: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A room at one instant: a reader continues with the events after ``seq``."""
+
+    board: Board
+    start_time: str
+    seq: int
+    status: Literal["LIVE", "AWAY"]
+    deadline: str | None
+    """ISO 8601: when an AWAY room ends."""
+    listeners: int
+    sources: dict[Source, bool]
+    questions: list[Question] | None
+    """For a presenter the unanswered ones, in order; None for the audience."""

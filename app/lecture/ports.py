@@ -1,0 +1,49 @@
+"""What a lecture needs from the catalogue and from the relays, by shape alone."""
+
+from typing import Protocol
+
+from app.core.ids import Email, LectureId, NodeId, RoomId
+from app.relay.messages import ClosePeer, CloseRoom, OpenPeer, PeerOpened
+
+
+class OpenLecture(Protocol):
+    """A lecture that has not ended, as SQL knows it."""
+
+    @property
+    def id(self) -> LectureId: ...
+
+    @property
+    def code(self) -> RoomId: ...
+
+    @property
+    def owner_email(self) -> Email: ...
+
+
+class CataloguePort(Protocol):
+    """Lectures in SQL. Every method raises Unavailable while the database is away."""
+
+    async def open_by_code(self, code: RoomId) -> OpenLecture | None:
+        """Return the lecture that has the code and has not ended."""
+        ...
+
+    async def attend(self, lecture: LectureId, email: Email) -> None:
+        """Note that the account attended; once per account, however often it is called."""
+        ...
+
+    async def started(self, lecture: LectureId) -> None:
+        """Note the start; only the first counts."""
+        ...
+
+    async def ended(self, lecture: LectureId, audio: str | None = None) -> None:
+        """Note the end and free the code; a repeat changes nothing but a missing ``audio``."""
+        ...
+
+
+class RelayPort(Protocol):
+    """Commands to a relay. Each raises what the relay refused with, or Unavailable."""
+
+    async def open(self, node: NodeId, message: OpenPeer) -> PeerOpened: ...
+
+    async def close_peer(self, node: NodeId, message: ClosePeer) -> None: ...
+
+    async def close_room(self, node: NodeId, message: CloseRoom) -> None: ...

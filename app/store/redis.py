@@ -1,0 +1,241 @@
+"""The connection to Redis: commands that are never sent twice, and scripts loaded by hash."""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import redis.asyncio as driver
+import structlog
+from redis.asyncio.client import PubSub
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as DriverConnectionError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import TimeoutError as DriverTimeoutError
+
+from app.core.errors import BY_CODE, Internal, LecternError, Unavailable
+from app.core.ids import RoomId
+from app.core.tasks import Tasks
+from app.store import keys
+
+log = structlog.get_logger(__name__)
+
+SCRIPTS = Path(__file__).parent / "scripts"
+
+MAX_CONNECTIONS = 32
+"""Of one process, besides its one blocking reader and its one subscription. A command that finds
+none free waits for one, within its own timeout."""
+
+WRITE_CHECK_KEY = "health:write"
+"""What ``ready`` writes; it lives for ten seconds."""
+
+# Answers that say "not now": a replica, a full memory or disk, a server that loads its file.
+PASSING = ("READONLY", "OOM", "MISCONF", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "NOREPLICAS",
+           "TRYAGAIN", "BUSY", "NOAUTH", "WRONGPASS", "NOPERM", "EXECABORT")  # fmt: skip
+
+Argument = str | bytes | int | float
+T = TypeVar("T")
+
+
+class _Script:
+    """A script's text, with the prelude that it names in its first line, and its hash."""
+
+    def __init__(self, path: Path) -> None:
+        text = path.read_text(encoding="utf-8")
+        if text.startswith("-- prelude: "):
+            prelude = text.partition("\n")[0].removeprefix("-- prelude: ").strip()
+            text = (SCRIPTS / f"_{prelude}.lua").read_text(encoding="utf-8") + text
+        self.text = text.encode()
+        self.sha = hashlib.sha1(self.text, usedforsecurity=False).hexdigest()
+
+
+def _load_scripts() -> dict[str, _Script]:
+    return {p.stem: _Script(p) for p in SCRIPTS.glob("*.lua") if not p.name.startswith("_")}
+
+
+def room_keys(room: RoomId) -> list[str]:
+    """Return the keys of every room script, in the order that their prelude names them."""
+    return [
+        keys.room(room),
+        keys.events(room),
+        keys.questions(room),
+        keys.asked(room),
+        keys.listeners(room),
+    ]
+
+
+class Redis:
+    """One process' access to Redis.
+
+    Guarantees that a command is sent once or not at all: the library's retries are off, because
+    a retried write may be a second one. Every command ends within ``timeout`` seconds. A caller
+    that is cancelled does not cut its write short: the write runs on and its outcome is dropped.
+
+    Every method raises Unavailable when Redis cannot be reached, is too slow, is read-only or
+    full; the next command connects again. After Unavailable a write may or may not have happened.
+    """
+
+    def __init__(self, url: str, timeout: float = 1.0) -> None:
+        self._url = url
+        self._timeout = timeout
+        self._scripts = _load_scripts()
+        self._tasks = Tasks("redis")
+        self._client = driver.Redis.from_pool(self._pool(MAX_CONNECTIONS, timeout))
+        # Blocking reads wait longer than any command may, so they have a connection of their own.
+        self._reader = driver.Redis.from_pool(self._pool(2, None))
+        self._listener = driver.Redis.from_pool(self._pool(2, timeout))
+
+    def _pool(self, connections: int, socket_timeout: float | None) -> driver.ConnectionPool:
+        return driver.BlockingConnectionPool.from_url(
+            self._url,
+            max_connections=connections,
+            timeout=self._timeout,
+            socket_timeout=socket_timeout,
+            socket_connect_timeout=self._timeout,
+            socket_keepalive=True,
+            retry=Retry(NoBackoff(), 0),
+            protocol=2,
+        )
+
+    async def open(self) -> None:
+        """Load every script. A Redis that is away is no error: a script loads itself when needed."""
+        try:
+            for script in self._scripts.values():
+                await self._command("SCRIPT LOAD", script.text)
+        except Unavailable as error:
+            log.warning("redis is away at start", reason=error.message)
+
+    async def close(self) -> None:
+        """Wait for writes under way, then close every connection. Safe to call twice."""
+        async with asyncio.timeout(None):
+            while len(self._tasks):
+                await asyncio.sleep(self._timeout / 20)
+        await self._tasks.close()
+        for client in (self._client, self._reader, self._listener):
+            await client.aclose()
+            await client.connection_pool.disconnect()
+
+    async def script(
+        self, name: str, script_keys: Sequence[str], args: Sequence[Argument] = ()
+    ) -> Any:
+        """Run ``scripts/<name>.lua`` and return its reply (bytes, ints and lists of them).
+
+        Raises the error of ``core.errors`` that the script replied with (``"code text"``).
+        """
+        script = self._scripts[name]
+        call = (len(script_keys), *script_keys, *args)
+
+        async def run() -> Any:
+            try:
+                return await self._client.execute_command("EVALSHA", script.sha, *call)
+            except NoScriptError:  # a restarted server; the script did not run
+                return await self._client.execute_command("EVAL", script.text, *call)
+
+        return await self._shielded(name, run)
+
+    async def on_room(self, name: str, room: RoomId, *args: Argument) -> Any:
+        """Run a script of the ``room`` prelude on that room's keys."""
+        prefix = (room, keys.wake(room), keys.TTL_SECONDS * 1000)
+        return await self.script(name, room_keys(room), (*prefix, *args))
+
+    async def ready(self) -> bool:
+        """Tell whether a write works: reachable, not read-only, not full."""
+        try:
+            await self._command("SET", WRITE_CHECK_KEY, b"1", "EX", 10)
+        except LecternError:
+            return False
+        return True
+
+    async def now_ms(self) -> int:
+        """Return Redis' own time, which all processes share, in milliseconds."""
+        seconds, micros = await self._command("TIME")
+        return int(seconds) * 1000 + int(micros) // 1000
+
+    async def hash(self, key: str) -> dict[bytes, bytes]:
+        """Return all fields of a hash; empty when there is none."""
+        return cast("dict[bytes, bytes]", await self._command("HGETALL", key))
+
+    async def fields(self, key: str, *names: str) -> list[bytes | None]:
+        """Return the named fields of a hash, None for each that is missing."""
+        return cast("list[bytes | None]", await self._command("HMGET", key, *names))
+
+    async def exists(self, key: str) -> bool:
+        """Tell whether the key exists."""
+        return bool(await self._command("EXISTS", key))
+
+    async def stream_after(
+        self, key: str, after: int, count: int
+    ) -> list[tuple[bytes, dict[bytes, bytes]]]:
+        """Return up to ``count`` entries of a stream whose ids are above ``<after>-0``."""
+        reply = await self._command("XRANGE", key, f"({after}-0", "+", "COUNT", count)
+        return [(entry, fields) for entry, fields in reply if fields is not None]
+
+    async def last_entry(self, key: str) -> tuple[bytes, dict[bytes, bytes]] | None:
+        """Return the newest entry of a stream."""
+        reply = await self._command("XREVRANGE", key, "+", "-", "COUNT", 1)
+        return (reply[0][0], reply[0][1]) if reply else None
+
+    async def pop(self, key: str, seconds: float) -> bytes | None:
+        """Take the first element of a list, waiting up to ``seconds`` for one (one caller)."""
+        reply = await self._answer(
+            lambda: self._reader.execute_command("BLPOP", key, seconds), seconds + self._timeout
+        )
+        return None if reply is None else cast("bytes", reply[1])
+
+    def subscription(self) -> PubSub:
+        """Return a subscription with a connection of its own; its errors are the library's."""
+        return self._listener.pubsub(ignore_subscribe_messages=False)
+
+    async def _command(self, *words: Argument) -> Any:
+        return await self._answer(lambda: self._client.execute_command(*words), self._timeout)
+
+    async def _shielded(self, name: str, run: Callable[[], Awaitable[Any]]) -> Any:
+        outcome: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+        async def work() -> None:
+            try:
+                outcome.set_result(await self._answer(run, self._timeout))
+            except LecternError as error:
+                outcome.set_exception(error)
+                outcome.exception()  # seen, even if the caller is gone
+            except asyncio.CancelledError:
+                outcome.cancel()
+                raise
+
+        try:
+            self._tasks.start(name, work)
+        except RuntimeError:
+            raise Unavailable("the connection to Redis is closed") from None
+        return await asyncio.shield(outcome)
+
+    async def _answer(self, run: Callable[[], Awaitable[T]], seconds: float) -> T:
+        try:
+            async with asyncio.timeout(seconds):
+                return await run()
+        except (DriverConnectionError, DriverTimeoutError, TimeoutError, OSError) as error:
+            raise Unavailable("Redis cannot be reached") from error
+        except ResponseError as error:
+            raise refusal(error) from error
+        except RedisError as error:
+            raise Unavailable("Redis cannot be reached") from error
+
+
+def refusal(error: ResponseError) -> LecternError:
+    """Return our error for what Redis or a script of ours replied.
+
+    redis-py strips the code words that it knows and has classes for some of them; the rest of
+    the reply begins with the code.
+    """
+    words = str(error).removeprefix("ERR ").split(" ", 1)
+    kind = BY_CODE.get(words[0])
+    if kind is not None:
+        return kind(words[1] if len(words) > 1 else words[0])
+    name = type(error).__name__
+    if words[0] in PASSING or name in {"ReadOnlyError", "OutOfMemoryError", "NoPermissionError"}:
+        return Unavailable("Redis takes no writes now")
+    if any(f"-{code}" in str(error) or f" {code} " in str(error) for code in PASSING):
+        return Unavailable("Redis takes no writes now")
+    log.error("redis refused a command", reply=str(error))
+    return Internal("the server made a mistake")
