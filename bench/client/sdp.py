@@ -1,0 +1,124 @@
+"""Offers as a browser writes them, and the few things a client needs from an answer."""
+
+import re
+from dataclasses import dataclass
+
+MID_URI = "urn:ietf:params:rtp-hdrext:sdes:mid"
+ABS_SEND_TIME_URI = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
+AUDIO_LEVEL_URI = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
+
+AUDIO_LEVEL_ID, ABS_SEND_TIME_ID, MID_ID = 1, 2, 4
+OPUS, VP8 = 111, 96
+
+
+class AnswerError(Exception):
+    """The answer lacks something that a connection needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a section of an offer sends; None in an offer means that it only receives."""
+
+    ssrc: int
+    cname: str = "lectern-bench"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a bundled, ICE-lite, DTLS-passive answer says about its one transport."""
+
+    ufrag: str
+    password: str
+    fingerprint: str
+    host: str
+    port: int
+    setup: str
+
+
+def offer(
+    ufrag: str, password: str, fingerprint: str, audio: Sent | None, video: Sent | None
+) -> str:
+    """Return an SDP offer of one opus and one VP8 section: sendrecv where it sends, as the tracks
+    that a browser adds are, else recvonly."""
+    transport = [
+        "c=IN IP4 0.0.0.0",
+        "a=rtcp:9 IN IP4 0.0.0.0",
+        f"a=ice-ufrag:{ufrag}",
+        f"a=ice-pwd:{password}",
+        "a=ice-options:trickle",
+        f"a=fingerprint:sha-256 {fingerprint}",
+        "a=setup:actpass",
+    ]
+    lines = [
+        "v=0",
+        "o=- 4611731400430051336 2 IN IP4 127.0.0.1",
+        "s=-",
+        "t=0 0",
+        "a=group:BUNDLE 0 1",
+        "a=extmap-allow-mixed",
+        "a=msid-semantic: WMS stream",
+        f"m=audio 9 UDP/TLS/RTP/SAVPF {OPUS}",
+        *transport,
+        "a=mid:0",
+        f"a=extmap:{AUDIO_LEVEL_ID} {AUDIO_LEVEL_URI}",
+        f"a=extmap:{ABS_SEND_TIME_ID} {ABS_SEND_TIME_URI}",
+        f"a=extmap:{MID_ID} {MID_URI}",
+        *_direction(audio, "audio"),
+        "a=rtcp-mux",
+        f"a=rtpmap:{OPUS} opus/48000/2",
+        f"a=fmtp:{OPUS} minptime=10;useinbandfec=1",
+        *_ssrc(audio, "audio"),
+        f"m=video 9 UDP/TLS/RTP/SAVPF {VP8}",
+        *transport,
+        "a=mid:1",
+        f"a=extmap:{ABS_SEND_TIME_ID} {ABS_SEND_TIME_URI}",
+        f"a=extmap:{MID_ID} {MID_URI}",
+        *_direction(video, "video"),
+        "a=rtcp-mux",
+        "a=rtcp-rsize",
+        f"a=rtpmap:{VP8} VP8/90000",
+        f"a=rtcp-fb:{VP8} goog-remb",
+        f"a=rtcp-fb:{VP8} ccm fir",
+        f"a=rtcp-fb:{VP8} nack",
+        f"a=rtcp-fb:{VP8} nack pli",
+        *_ssrc(video, "video"),
+    ]
+    return "\r\n".join(lines) + "\r\n"
+
+
+def _direction(sent: Sent | None, kind: str) -> list[str]:
+    return ["a=recvonly"] if sent is None else ["a=sendrecv", f"a=msid:stream {kind}"]
+
+
+def _ssrc(sent: Sent | None, kind: str) -> list[str]:
+    if sent is None:
+        return []
+    return [f"a=ssrc:{sent.ssrc} cname:{sent.cname}", f"a=ssrc:{sent.ssrc} msid:stream {kind}"]
+
+
+def read_answer(sdp: str, host: str = "127.0.0.1") -> Answer:
+    """Read an answer. Prefers the UDP candidate of ``host``, else takes the first UDP one.
+
+    Raises AnswerError.
+    """
+    candidates = re.findall(
+        r"^a=candidate:\S+ 1 udp \d+ (\S+) (\d+) typ host", sdp, re.MULTILINE | re.IGNORECASE
+    )
+    if not candidates:
+        raise AnswerError("no UDP candidate")
+    address, port = next((pair for pair in candidates if pair[0] == host), candidates[0])
+    return Answer(
+        ufrag=_first(r"a=ice-ufrag:(\S+)", sdp),
+        password=_first(r"a=ice-pwd:(\S+)", sdp),
+        fingerprint=_first(r"a=fingerprint:sha-256 (\S+)", sdp),
+        host=address,
+        port=int(port),
+        setup=_first(r"a=setup:(\S+)", sdp),
+    )
+
+
+def _first(pattern: str, sdp: str) -> str:
+    found = re.search(f"^{pattern}", sdp, re.MULTILINE | re.IGNORECASE)
+    if found is None:
+        raise AnswerError(f"nothing fits {pattern}")
+    return found.group(1)
