@@ -1,0 +1,244 @@
+"""The sockets of the load generator: a publisher and receivers in one event loop."""
+
+import asyncio
+import contextlib
+import socket
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from pylibsrtp import Error as SrtpError
+from pylibsrtp import Session
+
+from app.core.clock import Clock
+from bench.client import rtp, sdp
+from bench.client.dtls import Certificate
+from bench.client.peer import ClientPeer
+from bench.workload import Step
+
+CONNECT_SECONDS = 10.0
+RECEIVE_BUFFER = 4 << 20
+_BATCH = 256
+"""Datagrams taken per wake-up of one socket, so that none starves the others."""
+
+Join = Callable[[str], Awaitable[str]]
+"""Hands an offer to the server and returns its answer."""
+
+
+class ClientSocket:
+    """One peer connection on a UDP socket of its own. ``close`` it."""
+
+    def __init__(self, peer: ClientPeer, clock: Clock) -> None:
+        self.peer = peer
+        self._clock = clock
+        self._connected = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self.outgoing: Session | None = None
+        self.incoming: Session | None = None
+        self.refused = 0
+        """Datagrams that this side's kernel did not take."""
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+        with contextlib.suppress(PermissionError):
+            # Beyond net.core.rmem_max, which only root may; else the plain option's cap holds.
+            self._socket.setsockopt(socket.SOL_SOCKET, 33, RECEIVE_BUFFER)  # SO_RCVBUFFORCE
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+
+    async def connect(self, answer: str) -> None:
+        """Run ICE and DTLS with the peer of that answer. Raises TimeoutError, AnswerError."""
+        read = sdp.read_answer(answer)
+        self._socket.connect((read.host, read.port))
+        self._loop.add_reader(self._socket.fileno(), self._readable)
+        self.peer.accept(read, self._clock.now())
+        self._flush()
+        await asyncio.wait_for(self._connected.wait(), CONNECT_SECONDS)
+
+    def send(self, datagram: bytes) -> None:
+        """Send one datagram, or count that the kernel refused it."""
+        try:
+            self._socket.send(datagram)
+        except OSError:
+            self.refused += 1
+
+    def close(self) -> None:
+        """Free the socket and its timer."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._loop.remove_reader(self._socket.fileno())
+        self._socket.close()
+
+    def on_media(self, packet: bytes) -> None:
+        """Take one datagram of SRTP or SRTCP."""
+
+    def _readable(self) -> None:
+        receive, take, on_media = self._socket.recv, self.peer.receive, self.on_media
+        for _ in range(_BATCH):
+            try:
+                data = receive(2048)
+            except (BlockingIOError, ConnectionRefusedError):
+                break
+            if data and data[0] >= 128:
+                on_media(data)
+            else:
+                take(data, self._clock.now())
+                self._flush()
+
+    def _flush(self) -> None:
+        for datagram in self.peer.take():
+            self.send(datagram)
+        if self._timer is not None:
+            self._timer.cancel()
+        due = self.peer.next_timer()
+        if due is not None:
+            self._timer = self._loop.call_later(max(0.0, due - self._clock.now()), self._on_timer)
+        keys = self.peer.keys
+        if keys is not None and self.outgoing is None:
+            self.outgoing = rtp.session(keys, outgoing=True)
+            self.incoming = rtp.session(keys, outgoing=False)
+            self._connected.set()
+
+    def _on_timer(self) -> None:
+        self.peer.handle_timer(self._clock.now())
+        self._flush()
+
+
+class Publisher(ClientSocket):
+    """Sends the steps of a schedule; makes a keyframe when asked to."""
+
+    def __init__(self, certificate: Certificate, clock: Clock) -> None:
+        super().__init__(ClientPeer(certificate), clock)
+        self.sent = 0
+        self.keyframes_asked = 0
+        self._unsent: deque[bytes] = deque()
+        audio, video = sdp.Sent(0x1A000001), sdp.Sent(0x1A000002)
+        self._audio = rtp.OpusSource(audio.ssrc, "0")
+        self._video = rtp.Vp8Source(video.ssrc, "1")
+        self.offer = sdp.offer(
+            self.peer.ice.ufrag, self.peer.ice.password, certificate.fingerprint, audio, video
+        )
+
+    def on_media(self, packet: bytes) -> None:
+        if self.incoming is None or not rtp.is_rtcp(packet):
+            return
+        try:
+            opened = self.incoming.unprotect_rtcp(packet)
+        except SrtpError:
+            return
+        if rtp.asks_keyframe(opened):
+            self.keyframes_asked += 1
+            self._video.ask_keyframe()
+
+    async def play(self, steps: list[Step], ticks: int) -> None:
+        """Send all steps at their times. Returns when the last one has left."""
+        start = self._clock.now()
+        for step in steps:
+            wait = start + step.at - self._clock.now()
+            if wait > 0:
+                await asyncio.sleep(wait)
+            self._step(step, ticks)
+
+    def report(self) -> None:
+        """Send a sender report for both lines."""
+        if self.outgoing is None:
+            return
+        for line in (self._audio.line, self._video.line):
+            self.send(self.outgoing.protect_rtcp(line.sender_report(self._clock.wall())))
+
+    def _step(self, step: Step, ticks: int) -> None:
+        if self.outgoing is None:
+            return
+        now = self._clock.now()
+        if step.frame_sizes:
+            self._unsent.extend(self._video.frame(list(step.frame_sizes), ticks, now))
+        packets = [self._unsent.popleft() for _ in range(min(step.send, len(self._unsent)))]
+        if step.audio:
+            packets.append(self._audio.packet(now))
+        for packet in packets:
+            self.send(self.outgoing.protect(packet))
+        self.sent += len(packets)
+
+
+@dataclass(slots=True)
+class Arrivals:
+    """What came on one SSRC."""
+
+    packets: int = 0
+    highest: int = 0
+
+
+@dataclass(slots=True)
+class Verified:
+    """Of the packets that were opened: how many held what the publisher had put in."""
+
+    intact: int = 0
+    broken: int = 0
+
+
+class Receiver(ClientSocket):
+    """Counts what arrives, reports on it, and (where ``verify``) opens and checks every packet."""
+
+    def __init__(self, certificate: Certificate, clock: Clock, verify: bool) -> None:
+        super().__init__(ClientPeer(certificate), clock)
+        self.packets = 0
+        self.verified = Verified()
+        self._verify = verify
+        self._lines: dict[bytes, Arrivals] = {}
+        self.offer = sdp.offer(
+            self.peer.ice.ufrag, self.peer.ice.password, certificate.fingerprint, None, None
+        )
+
+    def on_media(self, packet: bytes) -> None:
+        if 192 <= packet[1] <= 223:
+            return
+        self.packets += 1
+        line = self._lines.get(packet[8:12])
+        if line is None:
+            line = self._lines[packet[8:12]] = Arrivals()
+        line.packets += 1
+        line.highest = packet[2] << 8 | packet[3]
+        if self._verify:
+            self._open(packet)
+
+    def report(self) -> None:
+        """Send a receiver report on every line (RFC 3550 §6.4.2)."""
+        if self.outgoing is None or not self._lines:
+            return
+        blocks = [
+            (int.from_bytes(ssrc, "big"), 0, line.highest) for ssrc, line in self._lines.items()
+        ]
+        self.send(self.outgoing.protect_rtcp(rtp.receiver_report(0x1B000001, blocks)))
+
+    def _open(self, packet: bytes) -> None:
+        try:
+            intact = self.incoming is not None and rtp.is_intact(self.incoming.unprotect(packet))
+        except SrtpError:
+            intact = False
+        if intact:
+            self.verified.intact += 1
+        else:
+            self.verified.broken += 1
+
+
+@dataclass(slots=True)
+class Audience:
+    """One publisher and its receivers. ``close`` frees them all."""
+
+    publisher: Publisher
+    receivers: list[Receiver] = field(default_factory=list)
+
+    @property
+    def arrived(self) -> int:
+        """Media packets that all receivers have counted so far."""
+        return sum(receiver.packets for receiver in self.receivers)
+
+    def report(self) -> None:
+        """Send every client's RTCP report; a real client does so about once a second."""
+        self.publisher.report()
+        for receiver in self.receivers:
+            receiver.report()
+
+    def close(self) -> None:
+        self.publisher.close()
+        for receiver in self.receivers:
+            receiver.close()
