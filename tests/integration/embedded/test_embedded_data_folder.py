@@ -66,7 +66,7 @@ def test_a_secret_that_was_emptied_is_refused(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataFolderError, match="LECTERN_DATA_DIR: .* cannot be written"):
+    with pytest.raises(DataFolderError, match=r"LECTERN_DATA_DIR: .* cannot be written"):
         DataFolder(tmp_path / "file" / "data").prepare()
     if os.geteuid() != 0:
         (tmp_path / "closed").mkdir(mode=0o500)

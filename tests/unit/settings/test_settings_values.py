@@ -105,7 +105,7 @@ def test_relays_must_fit_below_the_last_port(monkeypatch: pytest.MonkeyPatch) ->
     set_all(monkeypatch, {"LECTERN_MEDIA_PORT": "65535", "LECTERN_RELAYS": "1"})
     assert settings.load().media_port == 65_535
     monkeypatch.setenv("LECTERN_RELAYS", "2")
-    with pytest.raises(SettingsError, match="^LECTERN_MEDIA_PORT: 65535 leaves no room for 2"):
+    with pytest.raises(SettingsError, match=r"^LECTERN_MEDIA_PORT: 65535 leaves no room for 2"):
         settings.load()
 
 
@@ -142,7 +142,7 @@ def test_production_starts_with_all_of_them(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_production_never_admits_any_origin(monkeypatch: pytest.MonkeyPatch) -> None:
     set_all(monkeypatch, PRODUCTION | {"LECTERN_ALLOWED_ORIGINS": "*"})
-    with pytest.raises(SettingsError, match="^LECTERN_ALLOWED_ORIGINS: "):
+    with pytest.raises(SettingsError, match=r"^LECTERN_ALLOWED_ORIGINS: "):
         settings.load()
 
 
