@@ -1,0 +1,92 @@
+"""Every metric of this server, by its Prometheus name. One registry per process.
+
+Labels are closed sets (a route's template, a reason's code), never a person, room or address.
+"""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+REGISTRY = CollectorRegistry()
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+ProcessCollector(registry=REGISTRY)
+PlatformCollector(registry=REGISTRY)
+GCCollector(registry=REGISTRY)
+
+HTTP_REQUESTS = Counter(
+    "lectern_http_requests_total",
+    "REST requests answered.",
+    ["method", "route", "status"],
+    registry=REGISTRY,
+)
+HTTP_SECONDS = Histogram(
+    "lectern_http_request_seconds",
+    "Seconds from a REST request's headers to its answer's end.",
+    ["method", "route"],
+    registry=REGISTRY,
+)
+SIGN_INS = Counter(
+    "lectern_sign_ins_total",
+    "Sign-ins by outcome: ok, refused, limited.",
+    ["outcome"],
+    registry=REGISTRY,
+)
+PASSWORDS_WAITING = Gauge(
+    "lectern_password_hashes_waiting",
+    "Password hashes running or waiting for a thread.",
+    registry=REGISTRY,
+)
+SOCKET_CONNECTIONS = Gauge(
+    "lectern_socket_connections",
+    "Open Socket.IO connections by namespace.",
+    ["namespace"],
+    registry=REGISTRY,
+)
+SOCKET_EVENTS = Counter(
+    "lectern_socket_events_total",
+    "Socket.IO events handled, by event and outcome (ok, or a refusal's code).",
+    ["event", "outcome"],
+    registry=REGISTRY,
+)
+QUEUE_DROPS = Counter(
+    "lectern_queue_drops_total",
+    "What a full bounded queue dropped or refused, by queue.",
+    ["queue"],
+    registry=REGISTRY,
+)
+INPUT_DROPS = Counter(
+    "lectern_input_drops_total",
+    "Bad input dropped without an answer, by where it came in and why.",
+    ["source", "reason"],
+    registry=REGISTRY,
+)
+COMMAND_SECONDS = Histogram(
+    "lectern_command_seconds",
+    "Seconds from a command between processes to its answer.",
+    ["kind"],
+    registry=REGISTRY,
+)
+COMMANDS = Counter(
+    "lectern_commands_total",
+    "Commands between processes by kind and outcome.",
+    ["kind", "outcome"],
+    registry=REGISTRY,
+)
+ROOMS = Gauge("lectern_rooms", "Live rooms served by this process.", registry=REGISTRY)
+PEERS = Gauge("lectern_peers", "Peer connections of this relay.", registry=REGISTRY)
+PACKETS_IN = Counter(
+    "lectern_relay_packets_received_total", "Datagrams received by this relay.", registry=REGISTRY
+)
+PACKETS_OUT = Counter(
+    "lectern_relay_packets_sent_total", "Datagrams sent by this relay.", registry=REGISTRY
+)
+LOOP_LAG_SECONDS = Gauge(
+    "lectern_loop_lag_seconds", "How late the event loop's last timer was.", registry=REGISTRY
+)
+
+
+def exposition() -> bytes:
+    """Return every metric of this process in Prometheus' text format."""
+    return generate_latest(REGISTRY)

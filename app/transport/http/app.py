@@ -1,0 +1,93 @@
+"""The HTTP application, put together from what it is given. Socket.IO is mounted around it."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from app.auth.accounts import Accounts
+from app.auth.attempts import Attempts
+from app.auth.tokens import UserTokens
+from app.core.clock import Clock
+from app.rooms.catalogue import Catalogue
+from app.transport.http import problems
+from app.transport.http.auth_routes import auth_routes
+from app.transport.http.config import HttpConfig
+from app.transport.http.identity import Callers
+from app.transport.http.lecture_routes import LectureEnding, lecture_routes
+from app.transport.http.middleware import BodyLimit, Faults, FixedHeaders, Observed
+from app.transport.http.operations import operation_routes
+from app.transport.http.pages import Pages
+from app.transport.http.security import security_headers
+
+PREFLIGHT_SECONDS = 600
+
+
+class LecternHttp(FastAPI):
+    """FastAPI whose schema tells how we refuse."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI document, without the framework's own 422: ours is a 400."""
+        if self.openapi_schema is None:
+            schema = super().openapi()
+            for path in schema["paths"].values():
+                for operation in path.values():
+                    operation["responses"].pop("422", None)
+            schemas = schema["components"]["schemas"]
+            schemas.pop("HTTPValidationError", None)
+            schemas.pop("ValidationError", None)
+        return super().openapi()
+
+
+def create_http(
+    config: HttpConfig,
+    *,
+    accounts: Accounts,
+    catalogue: Catalogue,
+    tokens: UserTokens,
+    lectures: LectureEnding,
+    redis_ready: Callable[[], Awaitable[bool]],
+    sql_ready: Callable[[], Awaitable[bool]],
+    relay_ready: Callable[[], Awaitable[bool]],
+    clock: Clock,
+    version: str = "0.1.0",
+) -> FastAPI:
+    """Return the REST interface, health, metrics and pages as one ASGI application.
+
+    It has no lifespan of its own: whoever made its parts opens and closes them.
+    """
+    app = LecternHttp(
+        title="Lectern",
+        version=version,
+        summary="The REST interface of a live lecture server.",
+        docs_url="/docs" if config.docs else None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    callers = Callers(tokens, config.service_token, clock)
+    attempts = Attempts(clock, config.sign_in_limits)
+    app.include_router(auth_routes(accounts, tokens, callers, attempts, clock))
+    app.include_router(lecture_routes(catalogue, lectures, callers))
+    checks = {"redis": redis_ready, "sql": sql_ready, "relay": relay_ready}
+    app.include_router(operation_routes(checks))
+    problems.install(app)
+    app.router.default = Pages(config.web_dist)
+    # The last one added is the outermost.
+    app.add_middleware(
+        BodyLimit,
+        limit_bytes=config.body_limit_bytes,
+        timeout_seconds=config.body_timeout_seconds,
+    )
+    app.add_middleware(Faults)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=list(config.allowed_origins),
+        allow_methods=["GET", "POST", "PATCH"],
+        allow_headers=["Authorization", "Content-Type"],
+        expose_headers=["Retry-After"],
+        max_age=PREFLIGHT_SECONDS,
+    )
+    app.add_middleware(FixedHeaders, headers=security_headers)
+    app.add_middleware(Observed, clock=clock)
+    return app

@@ -1,0 +1,94 @@
+"""REST: lectures."""
+
+from typing import Annotated, Protocol
+
+from fastapi import APIRouter, Depends, Query
+
+from app.auth.principal import Account
+from app.core.errors import Forbidden, NotFound
+from app.core.ids import Email, RoomId
+from app.rooms.catalogue import Catalogue, Lecture
+from app.transport.http.bodies import (
+    EndedLecture,
+    EndLecture,
+    LectureCard,
+    LectureCode,
+    NewLecture,
+    OpenLecture,
+)
+from app.transport.http.identity import Callers, Service
+from app.transport.http.problems import refusals
+
+
+class LectureEnding(Protocol):
+    """What the REST interface asks of ``app.lecture.service.Lectures``."""
+
+    async def end_by_owner(self, email: Email, room: RoomId) -> None:
+        """End the lecture. Raises NotFound, and Forbidden unless it is the e-mail's own."""
+
+    async def end_by_service(self, room: RoomId, audio: str | None) -> None:
+        """End the lecture and keep where its recording is. Raises NotFound."""
+
+
+def lecture_routes(catalogue: Catalogue, lectures: LectureEnding, callers: Callers) -> APIRouter:
+    """Return the routes under ``/lecture``."""
+    router = APIRouter(tags=["lectures"])
+    user, user_or_service = callers.user(), callers.user_or_service()
+
+    @router.post("/lecture", status_code=201, responses=refusals(400, 401, 409, 413, 503))
+    async def create(body: NewLecture, caller: Annotated[Account, Depends(user)]) -> LectureCode:
+        """Make a lecture of the caller's and give it a code."""
+        lecture = await catalogue.create(caller.email, body.title, body.description)
+        return LectureCode(code=lecture.code)
+
+    @router.get("/lecture", responses=refusals(400, 404, 503))
+    async def look_up(code: Annotated[str, Query(max_length=64)]) -> LectureCard:
+        """Tell what lecture a code is for. Needs no account."""
+        return LectureCard.of(await _open_lecture(catalogue, code))
+
+    @router.get("/lecture/list", responses=refusals(401, 503))
+    async def ended(caller: Annotated[Account, Depends(user)]) -> list[EndedLecture]:
+        """List the caller's ended lectures, given and attended, each once, newest first."""
+        return [EndedLecture.of(lecture) for lecture in await catalogue.ended_of(caller.email)]
+
+    @router.get("/lecture/open", responses=refusals(401, 503))
+    async def opened(caller: Annotated[Account, Depends(user)]) -> list[OpenLecture]:
+        """List the caller's own lectures that are not over, newest first."""
+        return [OpenLecture.of(lecture) for lecture in await catalogue.open_of(caller.email)]
+
+    # Before the route with a code in its path, which would take it for one.
+    @router.patch("/lecture/end", responses=refusals(400, 401, 403, 404, 413, 503))
+    async def end(
+        body: EndLecture, caller: Annotated[Account | Service, Depends(user_or_service)]
+    ) -> LectureCode:
+        """End a lecture: its presenter may, and a service of the operator's."""
+        lecture = await _open_lecture(catalogue, body.code)
+        await _end(lectures, lecture, caller, body.audio)
+        return LectureCode(code=lecture.code)
+
+    @router.patch("/lecture/{code}", responses=refusals(401, 404, 503))
+    async def join(code: str, caller: Annotated[Account, Depends(user)]) -> LectureCode:
+        """Put the caller on the lecture's audience list, once however often it is asked."""
+        lecture = await _open_lecture(catalogue, code)
+        await catalogue.attend(lecture.id, caller.email)
+        return LectureCode(code=lecture.code)
+
+    return router
+
+
+async def _open_lecture(catalogue: Catalogue, code: str) -> Lecture:
+    lecture = await catalogue.open_by_code(RoomId(code))
+    if lecture is None:
+        raise NotFound("no open lecture has this code")
+    return lecture
+
+
+async def _end(
+    lectures: LectureEnding, lecture: Lecture, caller: Account | Service, audio: str | None
+) -> None:
+    if isinstance(caller, Service):
+        await lectures.end_by_service(lecture.code, audio)
+    elif caller.email == lecture.owner_email:
+        await lectures.end_by_owner(caller.email, lecture.code)
+    else:
+        raise Forbidden("only its presenter may end this lecture")

@@ -1,0 +1,52 @@
+"""What an operator's machines ask: alive, ready, metrics."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+import structlog
+from fastapi import APIRouter, Response
+
+from app.core.metrics import CONTENT_TYPE, exposition
+from app.transport.http.bodies import Alive, Readiness
+
+log = structlog.get_logger(__name__)
+
+CHECK_TIMEOUT_SECONDS = 2.0
+"""A part that does not say that it is ready in this time is not."""
+
+Check = Callable[[], Awaitable[bool]]
+
+
+def operation_routes(checks: Mapping[str, Check]) -> APIRouter:
+    """Return ``/health``, ``/ready`` (asks every check, by name) and ``/metrics``."""
+    router = APIRouter(tags=["operation"])
+
+    @router.get("/health")
+    async def health() -> Alive:
+        """Tell that the process runs, whatever else is away."""
+        return Alive()
+
+    @router.get("/ready", responses={503: {"model": Readiness, "description": "Not ready"}})
+    async def ready(response: Response) -> Readiness:
+        """Tell whether lectures can be served, and what is missing."""
+        answers = await asyncio.gather(*(_passes(name, check) for name, check in checks.items()))
+        missing = [name for name, good in zip(checks, answers, strict=True) if not good]
+        if missing:
+            response.status_code = 503
+            return Readiness(status="unavailable", missing=missing)
+        return Readiness(status="ok", missing=[])
+
+    @router.get("/metrics", include_in_schema=False)
+    async def metrics() -> Response:
+        return Response(exposition(), media_type=CONTENT_TYPE)
+
+    return router
+
+
+async def _passes(name: str, check: Check) -> bool:
+    try:
+        async with asyncio.timeout(CHECK_TIMEOUT_SECONDS):
+            return await check()
+    except Exception as fault:  # noqa: BLE001 a check that fails in any way is an answer: no
+        log.warning("readiness check failed", check=name, fault=type(fault).__name__)
+        return False
