@@ -36,8 +36,6 @@ MAX_QUEUED: Final = 32
 MAX_DATAGRAM: Final = 1_200
 """Bytes per DTLS datagram sent: what every path carries. Records are never split."""
 
-STOP_SECONDS: Final = 1.0
-
 _ALERT: Final = 21
 _VERSIONS: Final = (0xFEFF, 0xFEFD)
 _NAMES: Final[dict[bytes, Literal["AEAD_AES_128_GCM", "AES_CM_128_HMAC_SHA1_80"]]] = {
@@ -121,6 +119,9 @@ class _Records:
         return await self.queue.get()
 
     async def _send(self, data: bytes) -> None:
+        self.send(data)
+
+    def send(self, data: bytes) -> None:
         """Send a flight in datagrams of whole records, as many in each as fit."""
         datagram = b""
         for record in records(data) or [data]:
@@ -136,6 +137,7 @@ class _Transport(RTCDtlsTransport):
 
     def __init__(self, transport: _Records, certificate: RTCCertificate) -> None:
         super().__init__(cast("RTCIceTransport", transport), [certificate])
+        self._records = transport
         self._srtp_profiles: list[SRTPProtectionProfile] = list(PROFILES)
         self._set_role("server")
         self.keys: SrtpKeys | None = None
@@ -165,19 +167,29 @@ class _Transport(RTCDtlsTransport):
 
     async def _write_ssl(self) -> None:
         """Send all that OpenSSL wrote. aiortc's own stops at 1,500 bytes, inside a record."""
+        self._flush()
+
+    def _flush(self) -> None:
         connection = self._connection()
         written = b""
         with contextlib.suppress(SSL.Error):
             while chunk := connection.bio_read(16_384):
                 written += chunk
         if written:
-            await self.transport._send(written)  # noqa: SLF001 (the shape that aiortc gives it)
+            self._records.send(written)
+
+    def say_goodbye(self) -> None:
+        """Send close_notify if there is an association to close."""
+        if self._ssl is not None and self._state in (State.CONNECTING, State.CONNECTED):
+            with contextlib.suppress(SSL.Error):
+                self._ssl.shutdown()
+            self._flush()
 
 
 class Association:
     """One DTLS association with one peer.
 
-    The owner calls ``handshake`` once, ``receive`` for each datagram, and ``stop`` at the end.
+    The owner calls ``handshake`` once, ``receive`` for each datagram, and ``close`` at the end.
     ``on_closed`` is called once if the far end closes the association after the handshake.
     """
 
@@ -194,7 +206,7 @@ class Association:
             fingerprints=[RTCDtlsFingerprint(name, value) for name, value in fingerprints]
         )
         self._on_closed = on_closed
-        self._stopping = False
+        self._is_closing = False
         self.dropped = 0
         """Datagrams refused by the guard or by a full queue."""
 
@@ -223,19 +235,27 @@ class Association:
         return self._transport.keys
 
     def _state_changed(self) -> None:
-        if self._transport.state == "closed" and not self._stopping:
-            self._stopping = True
+        if self._transport.state == "closed" and not self._is_closing:
+            self._is_closing = True
             self._on_closed()
 
-    async def stop(self) -> None:
-        """Send close_notify and end aiortc's task, in ``STOP_SECONDS`` at most. Idempotent."""
-        self._stopping = True
-        pump = self._transport._task  # noqa: SLF001 (aiortc's stop() does not wait for its end)
-        with contextlib.suppress(TimeoutError, SSL.Error):
-            async with asyncio.timeout(STOP_SECONDS):
-                await self._transport.stop()
-                if pump is not None:
-                    await asyncio.wait([pump])
-                    if not pump.cancelled():
-                        pump.exception()  # it was seen: the association is closed
+    def close(self) -> asyncio.Future[None] | None:
+        """Send close_notify where that is possible, and end aiortc's task. Idempotent.
+
+        This stands in for aiortc's ``stop``, which may only be awaited and can hang. Returns the
+        task that is ending, for a caller who wants to see its end.
+        """
+        self._is_closing = True
+        pump, self._transport._task = self._transport._task, None  # noqa: SLF001
+        if pump is not None:
+            pump.cancel()
+            pump.add_done_callback(_retrieve)
         self._transport.remove_all_listeners()
+        self._transport.say_goodbye()
+        return pump
+
+
+def _retrieve(pump: asyncio.Future[None]) -> None:
+    """Take the exception that ended aiortc's task: the association is closed, whatever it was."""
+    if not pump.cancelled():
+        pump.exception()

@@ -32,6 +32,9 @@ REFUSALS_UNTIL_PLAIN: Final = 16
 LOG_SECONDS: Final = 60.0
 """At most one line per so many seconds about what goes wrong with datagrams."""
 
+MIN_TIMER_SECONDS: Final = 0.001
+"""The shortest wait: a core that asks for the past again and again must not hold the loop."""
+
 _REFUSED: Final = frozenset(
     {errno.EINVAL, errno.EIO, errno.ENOPROTOOPT, errno.EOPNOTSUPP, errno.EMSGSIZE}
 )
@@ -242,7 +245,7 @@ class WakeTimer:
             return
         self.cancel()
         self._due = due
-        delay = max(0.0, due - self._clock.now())
+        delay = max(MIN_TIMER_SECONDS, due - self._clock.now())
         self._handle = asyncio.get_running_loop().call_later(delay, self._run)
 
     def _run(self) -> None:

@@ -1,0 +1,71 @@
+"""The api side of a relay: its commands as calls, its refusals as errors."""
+
+from typing import Final, Protocol, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from app.core.errors import BY_CODE, Internal
+from app.core.ids import NodeId, PeerId, RoomId
+from app.relay.messages import (
+    ANSWERS,
+    ClosePeer,
+    CloseRoom,
+    DescribeRoom,
+    Done,
+    OpenPeer,
+    PeerOpened,
+    Refused,
+    RoomDescribed,
+)
+
+COMMAND_SECONDS: Final = 3.0
+"""How long a relay may take to answer; it needs 2 ms, so this is about a relay that is gone."""
+
+_Wanted = TypeVar("_Wanted", PeerOpened, Done, RoomDescribed)
+
+
+class Caller(Protocol):
+    """What a client needs of ``cluster.commands.CommandBus``."""
+
+    async def call(self, to: NodeId, payload: bytes, timeout: float) -> bytes:  # noqa: ASYNC109
+        """Return the answer of process ``to``. Raises Unavailable on the deadline."""
+
+
+class RelayClient:
+    """Commands to relays.
+
+    Every call raises the refusal that the relay answered (``core.errors``), or Unavailable where
+    it did not answer in ``COMMAND_SECONDS``.
+    """
+
+    def __init__(self, bus: Caller) -> None:
+        self._bus = bus
+
+    async def open(self, node: NodeId, command: OpenPeer) -> PeerOpened:
+        """Have ``node`` answer an offer; with a known peer id, restart that peer's ICE."""
+        return await self._call(node, command, PeerOpened)
+
+    async def close_peer(self, node: NodeId, room: RoomId, peer: PeerId) -> None:
+        """Free one peer, whether or not it exists."""
+        await self._call(node, ClosePeer(room=room, peer=peer), Done)
+
+    async def close_room(self, node: NodeId, room: RoomId) -> None:
+        """Free a room with its peers, whether or not it exists."""
+        await self._call(node, CloseRoom(room=room), Done)
+
+    async def describe(self, node: NodeId, room: RoomId) -> RoomDescribed:
+        """Return what a room's media does. Raises NotFound where the relay has no such room."""
+        return await self._call(node, DescribeRoom(room=room), RoomDescribed)
+
+    async def _call(self, node: NodeId, command: BaseModel, wanted: type[_Wanted]) -> _Wanted:
+        payload = command.model_dump_json().encode()
+        raw = await self._bus.call(node, payload, COMMAND_SECONDS)
+        try:
+            answer = ANSWERS.validate_json(raw)
+        except ValidationError as error:
+            raise Internal("the relay's answer is not understood") from error
+        if isinstance(answer, Refused):
+            raise BY_CODE.get(answer.code, Internal)(answer.message)
+        if not isinstance(answer, wanted):
+            raise Internal("the relay answered another question")
+        return answer

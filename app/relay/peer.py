@@ -1,0 +1,60 @@
+"""One peer connection as the shell keeps it: who it is, what it negotiated, its DTLS."""
+
+import asyncio
+import secrets
+import string
+from typing import TYPE_CHECKING, Final
+
+from app.core.ids import PeerId, RoomId
+from app.relay.core.media import IceCredentials, MediaPlan
+from app.relay.negotiation.plan import Negotiation, Role
+
+if TYPE_CHECKING:
+    from app.relay.dtls import Association
+
+_ALPHABET: Final = string.ascii_letters + string.digits
+UFRAG_CHARACTERS: Final = 8
+"""48 bits: unlikely to repeat in a process; the password is what authenticates."""
+PASSWORD_CHARACTERS: Final = 24
+"""RFC 8445 §5.3 asks for 128 bits: 22 characters of this alphabet."""
+
+
+def new_credentials() -> IceCredentials:
+    """Return fresh, unguessable ICE credentials of ours."""
+    ufrag = "".join(secrets.choice(_ALPHABET) for _ in range(UFRAG_CHARACTERS))
+    password = "".join(secrets.choice(_ALPHABET) for _ in range(PASSWORD_CHARACTERS))
+    return IceCredentials(ufrag, password)
+
+
+class Peer:
+    """A peer that the core knows. Its owner is the service, which alone adds and drops it."""
+
+    def __init__(self, room: RoomId, ident: PeerId, role: Role, negotiation: Negotiation) -> None:
+        self.room = room
+        self.id = ident
+        self.role: Role = role
+        self.plan: MediaPlan = negotiation.plan
+        self.fingerprints = negotiation.fingerprints
+        self.local = new_credentials()
+        self.remote = negotiation.remote
+        self.session = secrets.randbits(62)
+        self.version = 1
+        self.association: Association | None = None
+        self.handshake: asyncio.Task[None] | None = None
+
+    def is_restart(self, negotiation: Negotiation) -> bool:
+        """Tell whether an offer asks for new credentials (RFC 8839 §4.4.1.1.1) or is a repeat."""
+        return negotiation.remote != self.remote
+
+    def restarted(self, negotiation: Negotiation, local: IceCredentials) -> None:
+        """Take the credentials that the core has accepted."""
+        self.local = local
+        self.remote = negotiation.remote
+        self.version += 1
+
+    def close(self) -> asyncio.Future[None] | None:
+        """Say goodbye by DTLS and end this peer's tasks; returns one that is still ending."""
+        if self.handshake is not None and self.handshake is not asyncio.current_task():
+            self.handshake.cancel()
+        self.handshake = None
+        return self.association.close() if self.association is not None else None

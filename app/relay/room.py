@@ -1,0 +1,42 @@
+"""One room as the shell keeps it: its peers, its presenter's epoch, its shared SSRCs."""
+
+import secrets
+
+from app.core.errors import StalePresenter
+from app.core.ids import PeerId, RoomId
+from app.relay.core.media import Kind, SourceName
+from app.relay.peer import Peer
+
+
+class Room:
+    """The peers of one lecture on this relay. It is freed with its last peer."""
+
+    def __init__(self, ident: RoomId) -> None:
+        self.id = ident
+        self.epoch = 0
+        self.peers: dict[PeerId, Peer] = {}
+        self._ssrcs: dict[tuple[Kind, SourceName | None], int] = {}
+
+    def ssrc_of(self, kind: Kind, source: SourceName | None) -> int:
+        """Return the SSRC under which every participant of the room receives this source.
+
+        One number for all lets the core rewrite a packet once for all (docs/decisions/0011); each
+        has keys of its own, so no two packets are ever sealed alike.
+        """
+        wanted = (kind, source)
+        while wanted not in self._ssrcs:
+            ssrc = secrets.randbits(32)
+            if ssrc > 0 and ssrc not in self._ssrcs.values():
+                self._ssrcs[wanted] = ssrc
+        return self._ssrcs[wanted]
+
+    def check_epoch(self, epoch: int) -> None:
+        """Raise StalePresenter for a presenter older than one that this room has seen."""
+        if epoch < self.epoch:
+            raise StalePresenter("another connection presents this lecture")
+
+    def add(self, peer: Peer, epoch: int) -> None:
+        """Take a peer in; a presenter's ``epoch`` becomes the room's."""
+        self.peers[peer.id] = peer
+        if peer.role == "presenter":
+            self.epoch = max(self.epoch, epoch)

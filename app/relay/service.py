@@ -1,0 +1,356 @@
+"""A relay process: commands in, media through. The shell around the sans-IO core."""
+
+import asyncio
+import dataclasses
+from collections.abc import Awaitable, Callable
+from typing import Final, Protocol, assert_never
+
+import structlog
+from pydantic import ValidationError
+
+from app.core.clock import Clock
+from app.core.errors import BadOffer, BadRequest, Internal, LecternError, NotFound, Unavailable
+from app.core.ids import PeerId, RoomId
+from app.core.tasks import Tasks
+from app.relay.config import RelayConfig
+from app.relay.core.events import Event, PeerConnected, PeerGone, TrackStarted
+from app.relay.core.media import Address
+from app.relay.core.relay import Relay
+from app.relay.dtls import Association, Certificate, HandshakeFailed
+from app.relay.messages import (
+    COMMANDS,
+    Answer,
+    ClosePeer,
+    CloseRoom,
+    Command,
+    DescribeRoom,
+    Done,
+    OpenPeer,
+    PeerOpened,
+    Refused,
+    RoomDescribed,
+    TrackDescribed,
+)
+from app.relay.negotiation.answer import LocalTransport, signalled_candidates, write_answer
+from app.relay.negotiation.plan import Negotiation, keep_lines, negotiate
+from app.relay.peer import Peer, new_credentials
+from app.relay.room import Room
+from app.relay.udp import UdpEndpoint, WakeTimer
+
+log = structlog.get_logger(__name__)
+
+CLOSE_SECONDS: Final = 1.0
+"""How long ``close`` waits for the ends of the peers' DTLS tasks, which need one loop turn."""
+
+Handler = Callable[[bytes], Awaitable[bytes]]
+
+
+class Server(Protocol):
+    """What a relay needs of ``cluster.commands.CommandBus``."""
+
+    def serve(self, handler: Handler) -> None:
+        """Answer this process' commands with ``handler`` from now on."""
+
+
+class RelayService:
+    """All rooms of one relay process.
+
+    Guarantees that every command is answered (a refusal is an answer), that no datagram and no
+    offer raises out of it, and that a peer which fails, falls silent, leaves or is closed is freed
+    with everything it had. The owner calls ``open`` once and ``close`` at the end.
+    """
+
+    def __init__(self, config: RelayConfig, bus: Server, clock: Clock) -> None:
+        self._config = config
+        self._bus = bus
+        self._clock = clock
+        self._tasks = Tasks("relay")
+        self._certificate = Certificate()
+        self._endpoint = UdpEndpoint(
+            clock,
+            self._received,
+            config.batch_datagrams,
+            config.wake_seconds,
+            config.socket_buffer_bytes,
+        )
+        self._core = Relay(self._endpoint.transmit)
+        self._timer = WakeTimer(clock, self._timer_fired)
+        self._rooms: dict[RoomId, Room] = {}
+        self._peers: dict[PeerId, Peer] = {}
+        self._is_open = False
+        self._load_mark = (clock.now(), 0)
+        self._packets_per_second = 0.0
+        self._commands_refused = 0
+        self._handshakes_failed = 0
+        self._dtls_dropped = 0
+        self._peers_gone = 0
+
+    @property
+    def port(self) -> int:
+        """The UDP port that was bound."""
+        return self._endpoint.port
+
+    async def open(self) -> None:
+        """Bind the media socket and serve commands. Raises OSError where it cannot be bound."""
+        self._endpoint.open(self._config.bind_host, self._config.bind_port)
+        self._is_open = True
+        self._bus.serve(self.handle)
+        log.info("relay open", host=self._config.bind_host, port=self.port)
+
+    async def close(self) -> None:
+        """Say goodbye to every peer and free everything. Idempotent, done in about a second."""
+        self._is_open = False
+        ending = [self._drop(peer) for peer in list(self._peers.values())]
+        pumps = [pump for pump in ending if pump is not None]
+        if pumps:
+            await asyncio.wait(pumps, timeout=CLOSE_SECONDS)
+        self._timer.cancel()
+        await self._tasks.close()
+        self._endpoint.close()
+
+    # Commands --------------------------------------------------------------------------------
+
+    async def handle(self, payload: bytes) -> bytes:
+        """Answer one command (``relay.messages``). Never raises but when cancelled."""
+        try:
+            answer = self._execute(self._parse(payload))
+        except LecternError as error:
+            self._commands_refused += 1
+            answer = Refused(code=error.code, message=error.message)
+        except Exception:
+            log.exception("a command failed")
+            answer = Refused(code=Internal.code, message="the relay could not do that")
+        return answer.model_dump_json().encode()
+
+    def _parse(self, payload: bytes) -> Command:
+        try:
+            return COMMANDS.validate_json(payload)
+        except ValidationError as error:
+            raise BadRequest("the relay does not understand this command") from error
+
+    def _execute(self, command: Command) -> Answer:
+        if not self._is_open:
+            raise Unavailable("this relay is closing")
+        match command:
+            case OpenPeer():
+                return self._open_peer(command)
+            case ClosePeer():
+                peer = self._peers.get(command.peer)
+                if peer is not None and peer.room == command.room:
+                    self._drop(peer)
+                return Done()
+            case CloseRoom():
+                room = self._rooms.get(command.room)
+                for peer in list(room.peers.values()) if room is not None else []:
+                    self._drop(peer)
+                return Done()
+            case DescribeRoom():
+                return self._describe(command.room)
+            case _:
+                assert_never(command)
+
+    def _open_peer(self, command: OpenPeer) -> PeerOpened:
+        known = self._peers.get(command.peer)
+        if known is not None:
+            return self._restart_peer(known, command)
+        if len(self._peers) >= self._config.max_peers:
+            raise Unavailable("this relay is full")
+        room = self._rooms.get(command.room) or Room(command.room)
+        if command.role == "presenter":
+            room.check_epoch(command.epoch)
+        negotiation = negotiate(command.sdp, command.role, command.sources, room.ssrc_of)
+        peer = Peer(room.id, command.peer, command.role, negotiation)
+        self._core.add_peer(
+            room.id, peer.id, peer.role, peer.plan, peer.local, peer.remote, self._clock.now()
+        )
+        self._rooms[room.id] = room
+        self._peers[peer.id] = peer
+        room.add(peer, command.epoch)
+        peer.association = Association(
+            self._certificate,
+            peer.fingerprints,
+            lambda data: self._core.send_dtls(peer.id, data),
+            lambda: self._left(peer),
+        )
+        peer.handshake = self._tasks.start("handshake", lambda: self._handshake(peer))
+        self._settle()
+        return self._opened(peer, negotiation)
+
+    def _restart_peer(self, peer: Peer, command: OpenPeer) -> PeerOpened:
+        """Answer an offer of a peer that is here: new credentials, the same media and DTLS."""
+        if (peer.room, peer.role) != (command.room, command.role):
+            raise BadRequest("this peer is in another room or role")
+        room = self._rooms[peer.room]
+        if peer.role == "presenter":
+            room.check_epoch(command.epoch)
+        negotiation = negotiate(command.sdp, command.role, command.sources, room.ssrc_of)
+        if negotiation.fingerprints != peer.fingerprints:
+            raise BadOffer("a new certificate needs a new peer connection")
+        keep_lines(negotiation, peer.plan)
+        if peer.is_restart(negotiation):
+            local = new_credentials()
+            self._core.restart_ice(peer.id, local, negotiation.remote, self._clock.now())
+            peer.restarted(negotiation, local)
+            self._settle()
+        room.add(peer, command.epoch)
+        return self._opened(peer, negotiation)
+
+    def _opened(self, peer: Peer, negotiation: Negotiation) -> PeerOpened:
+        local = LocalTransport(
+            ice=peer.local,
+            fingerprint=self._certificate.fingerprint,
+            hosts=self._config.public_hosts,
+            port=self.port,
+            session=peer.session,
+            version=peer.version,
+        )
+        return PeerOpened(
+            sdp=write_answer(negotiation, peer.plan, local),
+            candidates=signalled_candidates(negotiation, local),
+        )
+
+    def _describe(self, ident: RoomId) -> RoomDescribed:
+        stats = self._core.stats(ident, self._clock.now())
+        if stats is None:
+            raise NotFound("this relay has no such room")
+        return RoomDescribed(
+            participants=stats.participants,
+            connected=stats.connected,
+            tracks=[
+                TrackDescribed(
+                    source=track.source,
+                    codec=track.codec,
+                    packets=track.packets,
+                    bytes=track.bytes,
+                    active=track.active,
+                )
+                for track in stats.tracks
+            ],
+            packets_forwarded=stats.packets_forwarded,
+        )
+
+    # Peers -----------------------------------------------------------------------------------
+
+    async def _handshake(self, peer: Peer) -> None:
+        """Wait for the peer's DTLS; the core ends what takes too long (``PeerGone``)."""
+        if peer.association is None:
+            return
+        try:
+            keys = await peer.association.handshake()
+            self._core.set_keys(peer.id, keys, self._clock.now())
+        except HandshakeFailed as error:
+            self._handshakes_failed += 1
+            log.info("a peer's DTLS failed", room=peer.room, role=peer.role, reason=str(error))
+            self._drop(peer)
+        except Exception:
+            self._handshakes_failed += 1
+            log.exception("a peer's DTLS crashed", room=peer.room, role=peer.role)
+            self._drop(peer)
+        else:
+            peer.handshake = None
+            self._settle()
+
+    def _left(self, peer: Peer) -> None:
+        """The peer closed its DTLS association: it is gone at once."""
+        log.info("peer left", room=peer.room, role=peer.role)
+        self._drop(peer)
+
+    def _drop(self, peer: Peer) -> asyncio.Future[None] | None:
+        """Free a peer everywhere. Fenced: a newer peer of that id stays. Safe to repeat."""
+        if self._peers.get(peer.id) is not peer:
+            return None
+        ending = self._forget(peer)
+        self._core.remove_peer(peer.id)
+        self._settle()
+        return ending
+
+    def _forget(self, peer: Peer) -> asyncio.Future[None] | None:
+        """Free what the shell keeps of a peer, and its room if that was the last one."""
+        del self._peers[peer.id]
+        room = self._rooms.get(peer.room)
+        if room is not None:
+            room.peers.pop(peer.id, None)
+            if not room.peers:
+                del self._rooms[room.id]
+        if peer.association is not None:
+            self._dtls_dropped += peer.association.dropped
+        self._peers_gone += 1
+        return peer.close()
+
+    # Datagrams, time -------------------------------------------------------------------------
+
+    def _received(self, batch: list[tuple[memoryview, Address]]) -> None:
+        try:
+            self._core.receive(batch, self._clock.now())
+        finally:
+            self._settle()
+
+    def _timer_fired(self) -> None:
+        try:
+            self._core.handle_timer(self._clock.now())
+        finally:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Do what the core asks for after each call: DTLS, events, its timer."""
+        for ident, data in self._core.take_dtls():
+            peer = self._peers.get(ident)
+            if peer is not None and peer.association is not None:
+                peer.association.receive(data)
+        for event in self._core.take_events():
+            self._happened(event)
+        if self._is_open:
+            self._timer.arm(self._core.next_timer())
+
+    def _happened(self, event: Event) -> None:
+        match event:
+            case PeerGone():
+                peer = self._peers.get(event.peer)
+                if peer is not None:
+                    log.info("peer gone", room=peer.room, role=peer.role, reason=event.reason)
+                    self._forget(peer)
+            case PeerConnected():
+                log.info("peer connected", room=event.room)
+            case TrackStarted():
+                log.info("track started", room=event.room, source=event.source, codec=event.codec)
+            case _:
+                pass  # a peer's address: of no use here, and personal
+
+    # Figures ---------------------------------------------------------------------------------
+
+    def load(self) -> float:
+        """Return how full this process is, 0 to 1: by peers or by packets, whichever is more.
+
+        Packets are counted since the call before; call it about once a second.
+        """
+        now = self._clock.now()
+        since, before = self._load_mark
+        forwarded = self._core.counters.packets_forwarded
+        if now - since >= 0.5:
+            self._packets_per_second = (forwarded - before) / (now - since)
+            self._load_mark = (now, forwarded)
+        by_peers = len(self._peers) / self._config.max_peers
+        by_packets = self._packets_per_second / self._config.packets_per_second
+        return min(1.0, max(by_peers, by_packets))
+
+    def stats(self) -> dict[str, int]:
+        """Return gauges (``rooms``, ``peers``, ``tasks``) and counters that only grow."""
+        endpoint = self._endpoint
+        return {
+            "rooms": len(self._rooms),
+            "peers": len(self._peers),
+            "tasks": len(self._tasks),
+            "peers_gone": self._peers_gone,
+            "commands_refused": self._commands_refused,
+            "handshakes_failed": self._handshakes_failed,
+            "dtls_dropped": self._dtls_dropped,
+            "udp_datagrams_read": endpoint.datagrams_read,
+            "udp_datagrams_sent": endpoint.datagrams_sent,
+            "udp_bursts_sent": endpoint.bursts_sent,
+            "udp_singles_sent": endpoint.singles_sent,
+            "udp_would_block": endpoint.would_block,
+            "udp_send_errors": endpoint.send_errors,
+            "udp_receive_errors": endpoint.receive_errors,
+            "udp_oversize": endpoint.oversize,
+            **dataclasses.asdict(self._core.counters),
+        }
