@@ -1,0 +1,31 @@
+"""What a datagram is, by its first bytes (RFC 7983 §7, RFC 5761 §4)."""
+
+import enum
+
+
+class DatagramKind(enum.Enum):
+    """The protocols that share the media port."""
+
+    STUN = "stun"
+    DTLS = "dtls"
+    RTP = "rtp"
+    RTCP = "rtcp"
+    EMPTY = "empty"
+    UNKNOWN = "unknown"
+
+
+def classify(data: memoryview | bytearray) -> DatagramKind:
+    """Return the protocol of ``data``; the rest of the datagram is not looked at."""
+    if not data:
+        return DatagramKind.EMPTY
+    first = data[0]
+    if 128 <= first <= 191:
+        # RFC 5761 §4: with the marker bit, RTCP's types 192 to 223 are payload types 64 to 95.
+        if len(data) >= 2 and 192 <= data[1] <= 223:
+            return DatagramKind.RTCP
+        return DatagramKind.RTP
+    if first <= 3:
+        return DatagramKind.STUN
+    if 20 <= first <= 63:
+        return DatagramKind.DTLS
+    return DatagramKind.UNKNOWN
