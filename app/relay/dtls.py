@@ -102,7 +102,8 @@ def _record_end(data: bytes, start: int) -> int | None:
         return None
     if int.from_bytes(data[start + 1 : start + 3]) not in _VERSIONS:
         return None
-    return start + 13 + int.from_bytes(data[start + 11 : start + 13])
+    size = int.from_bytes(data[start + 11 : start + 13])
+    return start + 13 + size if size else None
 
 
 class _Records:

@@ -145,7 +145,7 @@ class _Attributes:
 
 def _read_section(index: int, lines: list[str], session: _Attributes) -> OfferedSection:
     fields = lines[0][2:].split()
-    if len(fields) < 4 or not fields[1].partition("/")[0].isdigit():
+    if len(fields) < 4 or not _is_number(fields[1].partition("/")[0], 65535):
         raise BadOffer(f"media section {index} of the offer has an ill-formed m= line")
     own = _Attributes(lines)
     mid = own.first("mid")
