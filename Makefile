@@ -1,0 +1,44 @@
+# Lectern. `make serve` runs it, `make test` tests it; `make` alone lists the rest.
+# The work is in the scripts, which say what they do and do it only when something has changed.
+
+PYTHON := .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test check bench lock web venv venv-dev components
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+serve: venv ## run everything on this machine, at http://127.0.0.1:8000 (settings: docs/settings.md)
+	@deploy/web.sh optional
+	@exec $(PYTHON) -m app serve
+
+test: venv-dev components ## run every test: the web client's, unit, integration, end to end
+	@deploy/web.sh required
+	@failed=0; (cd web && npm test) || failed=1; $(PYTHON) -m pytest $(PYTEST_ARGS) || failed=1; exit $$failed
+
+check: venv-dev ## lint, types and layers, of the server and of the web client
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m mypy
+	@.venv/bin/lint-imports
+	@deploy/web.sh packages
+	@cd web && npm run --silent lint && npm run --silent typecheck
+
+bench: venv-dev ## measure the relay: CPU per forwarded packet, CPU per join
+	@$(PYTHON) -m bench.relay $(BENCH_ARGS)
+
+web: ## build the web client
+	@deploy/web.sh required
+
+lock: venv-dev ## resolve the dependencies anew and lock them with hashes
+	@deploy/lock.sh
+
+venv:
+	@deploy/venv.sh run
+
+venv-dev:
+	@deploy/venv.sh dev
+
+components:
+	@tests/setup/components.sh

@@ -1,0 +1,117 @@
+"""The command line: ``python -m app [serve | api | relay | migrate | settings]``."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Coroutine
+from typing import Annotated, Any
+
+import structlog
+import typer
+
+from app import bootstrap, settings
+from app.core import log
+from app.core.clock import SystemClock
+from app.core.errors import Unavailable
+from app.settings import Settings, SettingsError
+from app.store.data_folder import DataFolderError
+from app.supervisor import EXIT_AWAY, EXIT_FAULT, EXIT_SETTINGS, Supervisor
+
+main = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="The backend of a live lecture. Without a command: serve.",
+)
+
+
+def complain(sentence: str) -> None:
+    """Say on stderr why this process ends."""
+    typer.echo(sentence, err=True)
+
+
+def prepared(role: str, *, warn: bool = False) -> Settings:
+    """Read the settings and set logging up, or say what is wrong with them and exit with 2."""
+    try:
+        found = settings.load()
+    except SettingsError as error:
+        complain(str(error))
+        raise typer.Exit(EXIT_SETTINGS) from None
+    log.configure(role, found.log_level, as_json=found.is_production)
+    if warn:
+        for warning in settings.unknown_variables():
+            structlog.get_logger(__name__).warning(warning)
+    return found
+
+
+def run_role(role: Coroutine[Any, Any, None], event_loop: Any = None) -> None:
+    """Run one role to its end. What an operator must see is one sentence, not a traceback."""
+    try:
+        with asyncio.Runner(loop_factory=event_loop) as runner:
+            runner.run(role)
+    except (SettingsError, DataFolderError) as error:
+        complain(str(error))
+        raise typer.Exit(EXIT_SETTINGS) from None
+    except Unavailable as error:
+        complain(error.message)
+        raise typer.Exit(EXIT_AWAY) from None
+
+
+@main.callback(invoke_without_command=True)
+def without_command(context: typer.Context) -> None:
+    """Serve when no command is named."""
+    if context.invoked_subcommand is None:
+        serve()
+
+
+@main.command()
+def serve() -> None:
+    """Start and supervise everything on this machine."""
+    found = prepared("serve", warn=True)
+
+    async def supervise() -> int:
+        supervisor = Supervisor(
+            found,
+            SystemClock(),
+            cores=len(os.sched_getaffinity(0)),
+            say=typer.echo,
+            complain=complain,
+        )
+        return await supervisor.run()
+
+    raise typer.Exit(asyncio.run(supervise()))
+
+
+@main.command()
+def api() -> None:
+    """Run one api process: REST, Socket.IO and the pages."""
+    run_role(bootstrap.run_api(prepared("api")), bootstrap.event_loop)
+
+
+@main.command()
+def relay(
+    index: Annotated[
+        int, typer.Option(min=0, help="Which relay of this machine: its port is the first + this.")
+    ] = 0,
+) -> None:
+    """Run one relay process."""
+    run_role(bootstrap.run_relay(prepared(f"relay-{index}"), index), bootstrap.event_loop)
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the database's tables up to this version."""
+    try:
+        run_role(bootstrap.run_migrations(prepared("migrate")))
+    except RuntimeError as error:  # made by a newer version
+        complain(str(error))
+        raise typer.Exit(EXIT_FAULT) from None
+
+
+@main.command(name="settings")
+def print_settings() -> None:
+    """Print the reference of all settings (docs/settings.md)."""
+    typer.echo(settings.reference(), nl=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,11 @@
+#!/bin/sh
+# Resolves pyproject.toml into requirements/*.lock: versions and hashes, no index addresses.
+# Keeps what is locked where it still fits; LOCK_ARGS=--upgrade takes the newest of everything.
+set -eu
+cd "$(dirname "$0")/.."
+compile() {
+    .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+        --no-annotate --no-header ${LOCK_ARGS:-} pyproject.toml "$@"
+}
+compile -o requirements/run.lock
+compile --group test --group check --group lock -c requirements/run.lock -o requirements/dev.lock
