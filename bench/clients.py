@@ -18,6 +18,11 @@ from bench.workload import Step
 
 CONNECT_SECONDS = 10.0
 RECEIVE_BUFFER = 4 << 20
+FIRST_MEDIA = 128
+"""First bytes from here on are SRTP or SRTCP (RFC 7983 §7)."""
+
+_SO_RCVBUFFORCE = 33
+_UDP_GRO = 104  # linux/udp.h; the socket module does not name either
 _BATCH = 256
 """Datagrams taken per wake-up of one socket, so that none starves the others."""
 
@@ -42,7 +47,7 @@ class ClientSocket:
         self._socket.setblocking(False)
         with contextlib.suppress(PermissionError):
             # Beyond net.core.rmem_max, which only root may; else the plain option's cap holds.
-            self._socket.setsockopt(socket.SOL_SOCKET, 33, RECEIVE_BUFFER)  # SO_RCVBUFFORCE
+            self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, RECEIVE_BUFFER)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
 
     async def connect(self, answer: str) -> None:
@@ -72,17 +77,20 @@ class ClientSocket:
         """Take one datagram of SRTP or SRTCP."""
 
     def _readable(self) -> None:
-        receive, take, on_media = self._socket.recv, self.peer.receive, self.on_media
+        receive, take = self._socket.recv, self._take
         for _ in range(_BATCH):
             try:
                 data = receive(2048)
             except (BlockingIOError, ConnectionRefusedError):
                 break
-            if data and data[0] >= 128:
-                on_media(data)
-            else:
-                take(data, self._clock.now())
-                self._flush()
+            take(data)
+
+    def _take(self, data: bytes) -> None:
+        if data and data[0] >= FIRST_MEDIA:
+            self.on_media(data)
+        else:
+            self.peer.receive(data, self._clock.now())
+            self._flush()
 
     def _flush(self) -> None:
         for datagram in self.peer.take():
@@ -175,6 +183,14 @@ class Verified:
     broken: int = 0
 
 
+@dataclass(slots=True)
+class Bundles:
+    """How many media packets came in how many sends of the relay."""
+
+    packets: int = 0
+    sends: int = 0
+
+
 class Receiver(ClientSocket):
     """Counts what arrives, reports on it, and (where ``verify``) opens and checks every packet."""
 
@@ -182,6 +198,7 @@ class Receiver(ClientSocket):
         super().__init__(ClientPeer(certificate), clock)
         self.packets = 0
         self.verified = Verified()
+        self.bundles = Bundles()
         self._verify = verify
         self._lines: dict[bytes, Arrivals] = {}
         self.offer = sdp.offer(
@@ -189,7 +206,7 @@ class Receiver(ClientSocket):
         )
 
     def on_media(self, packet: bytes) -> None:
-        if 192 <= packet[1] <= 223:
+        if rtp.is_rtcp(packet):
             return
         self.packets += 1
         line = self._lines.get(packet[8:12])
@@ -208,6 +225,31 @@ class Receiver(ClientSocket):
             (int.from_bytes(ssrc, "big"), 0, line.highest) for ssrc, line in self._lines.items()
         ]
         self.send(self.outgoing.protect_rtcp(rtp.receiver_report(0x1B000001, blocks)))
+
+    def watch_bundles(self, on: bool) -> None:
+        """Take what one send carried in one piece, and count it in ``bundles``.
+
+        With UDP_GRO loopback hands a UDP_SEGMENT send over whole, which spares the sender the
+        segmenting: so never while CPU is measured.
+        """
+        self._socket.setsockopt(socket.IPPROTO_UDP, _UDP_GRO, int(on))
+        self._loop.add_reader(
+            self._socket.fileno(), self._readable_bundled if on else self._readable
+        )
+
+    def _readable_bundled(self) -> None:
+        for _ in range(_BATCH):
+            try:
+                data, ancillary, _, _ = self._socket.recvmsg(65_536, socket.CMSG_SPACE(4))
+            except (BlockingIOError, ConnectionRefusedError):
+                break
+            size = int.from_bytes(ancillary[0][2], "little") if ancillary else len(data)
+            parts = [data[at : at + size] for at in range(0, len(data), size)]
+            media = [part for part in parts if part[0] >= FIRST_MEDIA]
+            self.bundles.packets += sum(not rtp.is_rtcp(part) for part in media)
+            self.bundles.sends += any(not rtp.is_rtcp(part) for part in media)
+            for part in parts:
+                self._take(part)
 
     def _open(self, packet: bytes) -> None:
         try:

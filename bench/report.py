@@ -22,7 +22,7 @@ class Sample:
     """Of the relay process for one participant's join, from offer to keys."""
     rss_bytes: int
     """Of the relay process, added by one participant, measured after the media."""
-    packets_per_send: float | None
+    packets_per_send: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Row:
     """Share of the expected packets that did not arrive."""
     join_ms: float
     rss_kb: float
-    packets_per_send: float | None
+    packets_per_send: float
 
 
 def medians(samples: Iterable[Sample]) -> list[Row]:
@@ -52,7 +52,6 @@ def medians(samples: Iterable[Sample]) -> list[Row]:
 
 def _row(workload: str, participants: int, group: list[Sample]) -> Row:
     cost = [1e6 * sample.cpu_seconds / max(1, sample.forwarded) for sample in group]
-    bundles = [s.packets_per_send for s in group if s.packets_per_send is not None]
     return Row(
         workload=workload,
         participants=participants,
@@ -63,7 +62,7 @@ def _row(workload: str, participants: int, group: list[Sample]) -> Row:
         loss=round(statistics.median(1 - s.forwarded / max(1, s.expected) for s in group), 5),
         join_ms=round(1e3 * statistics.median(s.join_cpu_seconds for s in group), 2),
         rss_kb=round(statistics.median(s.rss_bytes for s in group) / 1024, 1),
-        packets_per_send=round(statistics.median(bundles), 2) if bundles else None,
+        packets_per_send=round(statistics.median(s.packets_per_send for s in group), 2),
     )
 
 
@@ -74,11 +73,11 @@ def table(rows: Sequence[Row]) -> str:
     """Return the rows as a Markdown table."""
     lines = ["| " + " | ".join(_HEAD) + " |", "|" + "---|" * len(_HEAD)]
     for row in rows:
-        bundle = "" if row.packets_per_send is None else f"{row.packets_per_send:.2f}"
         cells = (
             row.workload, str(row.participants), f"{row.us_per_packet:.2f}",
             f"{row.us_per_packet_min:.2f}", f"{row.us_per_packet_max:.2f}",
-            f"{100 * row.loss:.3f}", f"{row.join_ms:.2f}", f"{row.rss_kb:.0f}", bundle,
+            f"{100 * row.loss:.3f}", f"{row.join_ms:.2f}", f"{row.rss_kb:.0f}",
+            f"{row.packets_per_send:.2f}",
         )  # fmt: skip
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)

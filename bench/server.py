@@ -9,10 +9,8 @@ from typing import Literal, Self
 
 from app.cluster.commands import CommandBus
 from app.cluster.registry import Registry
-from app.relay.client import RelayClient
-
-from app.core.clock import SystemClock
 from app.core.ids import NodeId, RoomId, new_node_id, new_peer_id
+from app.relay.client import RelayClient
 from app.relay.messages import OpenPeer
 from app.store.redis import Redis
 from bench.process import Child, free_port, pin, start_redis
@@ -53,10 +51,6 @@ class RelayServer:
         command = OpenPeer(room=ROOM, peer=new_peer_id(), role=role, sdp=offer, epoch=epoch)
         return (await self._client.open(self._node, command)).sdp
 
-    async def sends(self) -> int | None:
-        """Return how many sends the relay has made, where it tells."""
-        return None
-
     async def _start(self) -> None:
         redis_child, url = await start_redis(self._folder)
         self._children.append(redis_child)
@@ -77,7 +71,7 @@ class RelayServer:
         self._node = await asyncio.wait_for(self._announced(), START_SECONDS)
 
     async def _announced(self) -> NodeId:
-        registry = Registry(self._redis, SystemClock())
+        registry = Registry(self._redis)
         while True:
             self._relay.check()
             found = await registry.alive("relay")
