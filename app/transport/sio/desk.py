@@ -1,0 +1,111 @@
+"""What the three namespaces share: the services they call and the rules they have in common."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from app.auth.principal import Account, Guest, Principal
+from app.core.clock import Clock
+from app.core.errors import NotFound, NotJoined, TooLarge, Unauthorized, WrongOrder
+from app.core.ids import RoomId
+from app.core.tasks import Tasks
+from app.lecture.seat import PresenterSeat, Seat
+from app.transport.sio import messages
+from app.transport.sio.config import SioConfig
+from app.transport.sio.connection import Connection, Seated
+from app.transport.sio.hub import RoomHub
+from app.transport.sio.ports import BoardsPort, LecturesPort, QuestionsPort, TokensPort
+
+Fields = dict[str, Any]
+"""What an accepted request's acknowledgement says besides ``ok``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One event that clients may send: how it is read, and what it does."""
+
+    message: type[Any]
+    handle: Callable[[Connection, Any], Awaitable[Fields]]
+
+
+class Namespace(Protocol):
+    """One Socket.IO namespace."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def routes(self) -> dict[str, Route]: ...
+
+    async def admit(
+        self, connection: Connection, credentials: messages.Credentials, sid: str
+    ) -> None:
+        """Let the connection in under the socket id ``sid``. Raises what it is refused with."""
+
+    async def welcome(self, connection: Connection) -> None:
+        """Say what one who was let in has to hear first."""
+
+    def left(self, connection: Connection) -> None:
+        """Note that the connection is in this namespace no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The services, by their ports."""
+
+    config: SioConfig
+    lectures: LecturesPort
+    boards: BoardsPort
+    questions: QuestionsPort
+    tokens: TokensPort
+    hub: RoomHub
+    clock: Clock
+    tasks: Tasks
+
+    def account(self, token: str) -> Account:
+        """Return whose token it is. Raises Unauthorized."""
+        return self.tokens.read(token, self.clock.wall())
+
+    async def resume(self, connection: Connection, who: Principal, room: RoomId | None) -> Seat:
+        """Seat one who returns without an offer. Raises as ``Lectures.resume`` does."""
+        seat = await self.lectures.resume(who, connection.id, room)
+        connection.place = Seated(seat, None, returned=True)
+        if isinstance(who, Guest):
+            connection.visitor = who
+        return seat
+
+    async def admit_late(self, connection: Connection, who: Account, room: RoomId | None) -> Seat:
+        """Let in an expired token: only back into a live room that it is in."""
+        if connection.seat is not None and is_of(connection.seat, who):
+            return connection.seat
+        try:
+            return await self.resume(connection, who, room)
+        except (NotJoined, NotFound, Unauthorized) as fault:
+            raise Unauthorized("this token has expired: sign in again") from fault
+
+
+def is_of(seat: Seat, who: Principal) -> bool:
+    """Tell whether ``who`` is the one that sits there."""
+    if isinstance(seat, PresenterSeat):
+        return isinstance(who, Account) and who.email == seat.email
+    identity = who.id if isinstance(who, Guest) else who.email
+    return identity == seat.identity and isinstance(who, Guest) == (seat.kind == "GUEST")
+
+
+def check_free(connection: Connection, room: RoomId, presents: bool) -> None:
+    """Let a connection make another offer only where it sits already. Raises WrongOrder."""
+    seat = connection.seat
+    if seat is None:
+        return
+    if seat.room != room or isinstance(seat, PresenterSeat) != presents:
+        raise WrongOrder("this connection is in a lecture already: leave it first")
+
+
+def note_candidate(connection: Connection, limit: int) -> None:
+    """Count a client's candidate. Raises TooLarge beyond ``limit`` per offer.
+
+    It is not passed on: a relay is ICE-lite (RFC 8445 §2.5) and learns addresses from checks.
+    """
+    connection.candidates += 1
+    if connection.candidates > limit:
+        raise TooLarge(f"at most {limit} candidates per offer")

@@ -1,0 +1,199 @@
+"""The Engine.IO server with bounds: outgoing queues, stalled writers, silent peers, odd frames."""
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import engineio
+from engineio.async_drivers import asgi as asgi_driver
+from engineio.payload import Payload
+
+from app.core.clock import Clock
+from app.transport.sio.config import SioConfig
+from app.transport.sio.outbox import Outbox
+
+PATROL_SECONDS = 1.0
+"""How often all sessions are looked at for silence."""
+
+MAX_POLLED_PACKETS = 128
+"""Packets of one polling request. The library's 16 drops a presenter's first request whole: an
+offer, a board and two dozen candidates, which clients send in one."""
+
+MAX_CONTROL_CHARS = 64
+"""A frame that is no message: a ping, a pong, an upgrade."""
+
+QUIET = logging.getLogger(__name__)
+QUIET.setLevel(logging.CRITICAL)
+"""The library logs a traceback for each malformed input; what is ours to know we log ourselves."""
+
+
+class ShortJson:
+    """The JSON that Engine.IO itself needs: its handshake. Anything long is left as text.
+
+    The library tries to parse each message that does not look like Socket.IO, at any length and
+    depth; ValueError is what makes it keep the text.
+    """
+
+    MAX_CHARS = 4096
+
+    @staticmethod
+    def dumps(*args: Any, **kwargs: Any) -> str:
+        return json.dumps(*args, **kwargs)
+
+    @staticmethod
+    def loads(text: str, **_: Any) -> Any:
+        """Return what ``text`` says. Raises ValueError."""
+        if len(text) > ShortJson.MAX_CHARS:
+            raise ValueError("too long")
+        try:
+            return json.loads(text)
+        except RecursionError as fault:
+            raise ValueError("too deep") from fault
+
+
+class BoundedWebSocket(asgi_driver.WebSocket):  # type: ignore[misc]  # engineio ships no types
+    """One WebSocket: it can be cut, a stalled write ends it, and odd frames close it cleanly."""
+
+    def __init__(self, handler: Any, server: "BoundedEngine") -> None:
+        super().__init__(handler, server)
+        self._engine = server
+        self._sid: str = handler.__self__.sid
+        self._closing = False
+
+    async def __call__(self, environ: dict[str, Any]) -> Any:
+        self._engine.websockets[self._sid] = self
+        try:
+            return await super().__call__(environ)
+        finally:
+            if self._engine.websockets.get(self._sid) is self:
+                del self._engine.websockets[self._sid]
+
+    async def send(self, message: str | bytes) -> None:
+        """Write one frame. Raises TimeoutError when the reader took nothing for too long."""
+        try:
+            async with asyncio.timeout(self._engine.stall_seconds):
+                await super().send(message)
+        except TimeoutError:
+            self._engine.stalled += 1
+            self.cut()
+            raise
+
+    async def close(self) -> None:
+        """Close politely; a reader who does not read is not waited for."""
+        self._closing = True
+        try:
+            async with asyncio.timeout(1.0):
+                await super().close()
+        except TimeoutError:
+            self.cut()
+
+    async def wait(self) -> str | bytes | None:
+        """Return the next frame, or None to end: a frame the library would trip over ends it."""
+        frame: str | bytes = await super().wait()
+        if isinstance(frame, bytes):
+            return frame
+        kind = frame[:1]
+        if kind == "4" or (kind in ("2", "3", "5", "1", "6") and len(frame) <= MAX_CONTROL_CHARS):
+            return frame
+        self._engine.malformed += 1
+        return None
+
+    def cut(self) -> None:
+        """Drop the TCP connection at once, with what is buffered for it."""
+        transport = getattr(getattr(self.asgi_send, "__self__", None), "transport", None)
+        if transport is not None:
+            transport.abort()
+
+
+class BoundedEngine(engineio.AsyncServer):  # type: ignore[misc]  # engineio ships no types
+    """Engine.IO whose sessions have an ``Outbox`` for a queue and are watched by ``patrol``."""
+
+    def __init__(self, config: SioConfig, clock: Clock, **options: Any) -> None:
+        Payload.max_decode_packets = MAX_POLLED_PACKETS
+        self._config = config
+        self._clock = clock
+        self.stall_seconds = config.stall_seconds
+        self.websockets: dict[str, BoundedWebSocket] = {}
+        self.stalled = 0
+        self.malformed = 0
+        super().__init__(
+            async_mode="asgi",
+            ping_interval=config.ping_interval_seconds,
+            ping_timeout=config.ping_timeout_seconds,
+            max_http_buffer_size=config.max_message_bytes,
+            cors_allowed_origins=_origins(config.cors_origins),
+            cors_credentials=False,
+            monitor_clients=False,
+            http_compression=True,
+            logger=QUIET,
+            json=ShortJson,
+            **options,
+        )
+        driver: dict[str, Any] = self._async
+        self._async = {**driver, "websocket": BoundedWebSocket}
+
+    def create_queue(self, *_: Any, **__: Any) -> Outbox:
+        """Return the queue of a new session (the library asks for it)."""
+        return Outbox(self._config.outbox_messages, self._config.outbox_bytes)
+
+    def outbox(self, sid: str) -> Outbox | None:
+        """Return the outbox of a live session."""
+        socket = self.sockets.get(sid)
+        if socket is None or socket.closed:
+            return None
+        queue: Outbox = socket.queue
+        return queue
+
+    async def cut(self, sid: str) -> None:
+        """End a session now, without a word; its client's own reconnection is not hindered."""
+        websocket = self.websockets.get(sid)
+        if websocket is not None:
+            websocket.cut()
+        await self._end(sid, abort=True)
+
+    async def end(self, sid: str) -> None:
+        """End a session politely: its Manager sees a lost transport and connects again."""
+        await self._end(sid, abort=False)
+
+    async def _end(self, sid: str, abort: bool) -> None:
+        socket = self.sockets.get(sid)
+        if socket is None:
+            return
+        with contextlib.suppress(engineio.exceptions.SocketIsClosedError):
+            await socket.close(wait=False, abort=abort, reason=self.reason.SERVER_DISCONNECT)
+        socket.queue.put_nowait(None)
+        if socket.closed and sid not in self.websockets:
+            self.sockets.pop(sid, None)
+
+    async def patrol(self) -> None:
+        """Close the sessions whose peer is silent, and forget the closed ones. Runs for ever."""
+        while True:
+            await asyncio.sleep(PATROL_SECONDS)
+            for sid, socket in list(self.sockets.items()):
+                if socket.closed:
+                    self.sockets.pop(sid, None)
+                elif not socket.closing and self._is_silent(socket):
+                    await self.cut(sid)
+
+    def _is_silent(self, socket: Any) -> bool:
+        # The library stamps its pings with the machine's own date.
+        last_ping: float | None = socket.last_ping
+        return bool(last_ping) and self._clock.wall() - float(last_ping or 0) > self.ping_timeout
+
+
+def _origins(allowed: tuple[str, ...]) -> str | Callable[[str | None, dict[str, Any]], bool]:
+    """Return what the library asks about a request's Origin header."""
+    if "*" in allowed:
+        return "*"
+    listed = frozenset(origin.rstrip("/").lower() for origin in allowed)
+
+    def is_allowed(origin: str | None, environ: dict[str, Any]) -> bool:
+        if not origin:
+            return False
+        own = environ.get("HTTP_HOST", "").lower()
+        return origin.lower() in listed or origin.lower().partition("://")[2] == own
+
+    return is_allowed

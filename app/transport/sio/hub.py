@@ -1,0 +1,143 @@
+"""Room events to the members that this process serves: encoded once, written to each outbox."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+import structlog
+
+from app.core import metrics
+from app.core.ids import ConnectionId, RoomId
+from app.lecture.seat import PresenterSeat
+from app.store.events import RoomEvent
+from app.transport.sio import wire
+from app.transport.sio.connection import Connection
+from app.transport.sio.outbox import Parcel
+from app.transport.sio.ports import FanOutPort
+
+log = structlog.get_logger(__name__)
+
+MAX_HELD = 512
+"""Events held for one member between its subscription and its snapshot (milliseconds)."""
+
+
+class Member:
+    """A connection in a room. Holds live events back until it has been given a snapshot."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._held: deque[tuple[int, Parcel]] | None = deque()
+
+    def offer(self, seq: int, parcel: Parcel) -> None:
+        """Write an event, now or after the snapshot."""
+        if self._held is None:
+            self.connection.send(parcel)
+        elif len(self._held) < MAX_HELD:
+            self._held.append((seq, parcel))
+        else:
+            metrics.QUEUE_DROPS.labels("held").inc()
+            self.connection.end()
+
+    def release(self, seq: int) -> None:
+        """Write what came after the snapshot of ``seq``, and everything from now on at once."""
+        held, self._held = self._held, None
+        for later, parcel in held or ():
+            if later > seq:
+                self.connection.send(parcel)
+
+
+class _Room:
+    """One room's members here, and its one subscription."""
+
+    def __init__(self, ident: RoomId, deliver: Callable[["_Room", RoomEvent], None]) -> None:
+        self.id = ident
+        self.members: dict[ConnectionId, Member] = {}
+        self.lock = asyncio.Lock()
+        self.is_subscribed = False
+        self._deliver = deliver
+
+    def sink(self, event: RoomEvent) -> None:
+        self._deliver(self, event)
+
+
+class RoomHub:
+    """The members of every room, by connection.
+
+    ``on_event`` is called after an event was written to the members it is for.
+    """
+
+    def __init__(
+        self, fanout: FanOutPort, on_event: Callable[[RoomEvent, list[Connection]], None]
+    ) -> None:
+        self._fanout = fanout
+        self._on_event = on_event
+        self._rooms: dict[RoomId, _Room] = {}
+
+    def __len__(self) -> int:
+        return len(self._rooms)
+
+    async def join(self, ident: RoomId, connection: Connection) -> Member:
+        """Make the connection a member that holds events back until it is released.
+
+        Raises Unavailable when the room cannot be followed; it is no member then.
+        """
+        room = self._rooms.get(ident)
+        if room is None:
+            room = self._rooms[ident] = _Room(ident, self._deliver)
+        member = room.members[connection.id] = Member(connection)
+        try:
+            async with room.lock:
+                if not room.is_subscribed:
+                    await self._fanout.subscribe(ident, room.sink)
+                    room.is_subscribed = True
+        except BaseException:
+            self._remove(room, connection.id)
+            raise
+        if not room.members:
+            self._close(room)
+        return member
+
+    def leave(self, ident: RoomId, connection: ConnectionId) -> None:
+        """Forget a member, if it is one."""
+        room = self._rooms.get(ident)
+        if room is not None:
+            self._remove(room, connection)
+
+    def members(self, ident: RoomId) -> list[Connection]:
+        """Return the connections in a room, in the order they came."""
+        room = self._rooms.get(ident)
+        return [member.connection for member in room.members.values()] if room else []
+
+    def _remove(self, room: _Room, connection: ConnectionId) -> None:
+        room.members.pop(connection, None)
+        if not room.members:
+            self._close(room)
+
+    def _close(self, room: _Room) -> None:
+        """Drop an empty room. One that is being subscribed is dropped when that is done."""
+        if room.lock.locked():
+            return
+        if self._rooms.get(room.id) is room:
+            del self._rooms[room.id]
+        if room.is_subscribed:
+            room.is_subscribed = False
+            self._fanout.unsubscribe(room.id, room.sink)
+
+    def _deliver(self, room: _Room, event: RoomEvent) -> None:
+        parcel = wire.room_event(event)
+        members = list(room.members.values())
+        if event.audience == "presenter":
+            members = _effective(members)
+        for member in members:
+            member.offer(event.seq, parcel)
+        self._on_event(event, [member.connection for member in members])
+
+
+def _effective(members: list[Member]) -> list[Member]:
+    """Return the presenter's member: of several connections of one, that of the latest epoch.
+
+    One who waits for the slot (epoch 0) counts while nobody here has it: it missed nothing then.
+    """
+    presenters = [member for member in members if isinstance(member.connection.seat, PresenterSeat)]
+    latest = max((member.connection.epoch for member in presenters), default=0)
+    return [member for member in presenters if member.connection.epoch == latest]

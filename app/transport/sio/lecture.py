@@ -1,0 +1,168 @@
+"""``/lecture``: the lecture itself, for its presenter and its audience."""
+
+import structlog
+
+from app.auth.principal import Principal, guest
+from app.core.errors import Ended, Forbidden, NotJoined, StalePresenter, Unauthorized
+from app.core.ids import RoomId
+from app.lecture.seat import AudienceSeat, PresenterSeat, Seat
+from app.transport.sio import wire
+from app.transport.sio.claim import SlotClaims
+from app.transport.sio.connection import Connection, Done, Seated
+from app.transport.sio.desk import Desk, Fields, Route, is_of
+from app.transport.sio.messages import Ask, Credentials, Edit, InRoom, Solved, Sources
+
+log = structlog.get_logger(__name__)
+
+GUEST_ID_CHARS = 40
+"""A guest's id is a socket id of 20 characters; a token is far longer and has two dots."""
+
+
+class LectureRoom:
+    """Room events for its members, and what they may do: present, or ask and leave."""
+
+    name = wire.LECTURE
+
+    def __init__(self, desk: Desk, claims: SlotClaims) -> None:
+        self._desk = desk
+        self._claims = claims
+        self.routes = {
+            "edit": Route(Edit, self.edit),
+            "ask": Route(Ask, self.ask),
+            "solved": Route(Solved, self.solve),
+            "end": Route(InRoom, self.end),
+            "leave": Route(InRoom, self.leave),
+            "sources": Route(Sources, self.sources),
+        }
+
+    async def admit(self, connection: Connection, credentials: Credentials, _: str) -> None:
+        who = self._principal(credentials.accessToken)
+        seat = connection.seat
+        if seat is not None:
+            if not is_of(seat, who):
+                raise Unauthorized("this connection is in the lecture as somebody else")
+            return
+        try:
+            await self._desk.resume(connection, who, credentials.room)
+        except Ended:
+            # Refused, an existing client would hang; let in, it hears `ended` and goes.
+            connection.place = Done(credentials.room, dismissed=False)
+
+    def _principal(self, token: str) -> Principal:
+        if token and len(token) <= GUEST_ID_CHARS and "." not in token and "@" not in token:
+            return guest(token)
+        return self._desk.account(token)
+
+    async def welcome(self, connection: Connection) -> None:
+        """Make it a member, and bring it to where the lecture is. Raises as the services do."""
+        place = connection.place
+        if not isinstance(place, Seated):
+            connection.emit(self.name, "ended", wire.ended("over", None))
+            return
+        seat = place.seat
+        member = await self._desk.hub.join(seat.room, connection)
+        try:
+            now = await self._desk.lectures.snapshot(seat)
+        except Ended:
+            self.dismiss(connection, seat)
+            connection.emit(self.name, "ended", wire.ended("over", None))
+            return
+        if isinstance(seat, AudienceSeat):
+            self._desk.lectures.present(seat.room, connection.id)
+        connection.emit(self.name, "state", wire.state(now, seat))
+        is_behind = isinstance(seat, AudienceSeat) and wire.board_digest(now.board) != place.shown
+        if place.returned or is_behind:
+            connection.send(wire.update(now.board, now.seq))
+        member.release(now.seq)
+        if isinstance(seat, PresenterSeat) and seat.epoch == 0:
+            self._claims.begin(connection, seat)
+
+    def left(self, connection: Connection) -> None:
+        seat = connection.seat
+        if seat is not None:
+            self.forget(connection, seat)
+
+    def dismiss(self, connection: Connection, seat: Seat) -> None:
+        """Let a member of a lecture that is over go."""
+        self.forget(connection, seat)
+        connection.place = Done(seat.room, dismissed=False)
+
+    def forget(self, connection: Connection, seat: Seat) -> None:
+        """Make it no member of the room any more."""
+        self._desk.hub.leave(seat.room, connection.id)
+        if isinstance(seat, AudienceSeat):
+            self._desk.lectures.absent(seat.room, connection.id)
+
+    async def edit(self, connection: Connection, message: Edit) -> Fields:
+        seat = _presenter(connection, message.room)
+        board = message.content.board()
+        return {"rev": await self._desk.boards.edit(seat.room, seat.epoch, board)}
+
+    async def ask(self, connection: Connection, message: Ask) -> Fields:
+        seat = _member(connection, message.room)
+        if isinstance(seat, PresenterSeat):
+            raise Forbidden("the presenter answers questions")
+        question = await self._desk.questions.ask(
+            seat.room, seat.identity, seat.name, message.content, message.clientQuestionId
+        )
+        return {"questionId": question}
+
+    async def solve(self, connection: Connection, message: Solved) -> Fields:
+        seat = _presenter(connection, message.room)
+        solved = await self._desk.questions.solve(seat.room, seat.epoch, message.question)
+        return {"solved": solved}
+
+    async def sources(self, connection: Connection, message: Sources) -> Fields:
+        seat = _presenter(connection, message.room)
+        await self._desk.lectures.set_sources(
+            seat,
+            {
+                "microphone": message.microphone,
+                "camera": message.camera,
+                "screen": message.screen,
+            },
+        )
+        return {}
+
+    async def end(self, connection: Connection, message: InRoom) -> Fields:
+        """End the lecture; everybody, the presenter too, hears it from the room."""
+        if isinstance(connection.place, Done) and connection.host is not None:
+            return {}
+        await self._desk.lectures.end(_presenter(connection, message.room))
+        return {}
+
+    async def leave(self, connection: Connection, message: InRoom) -> Fields:
+        """Let a participant go; ``response`` is for the leaver alone, and comes once."""
+        place = connection.place
+        if isinstance(place, Seated):
+            seat = _member(connection, message.room)
+            if isinstance(seat, PresenterSeat):
+                raise Forbidden("a presenter ends the lecture")
+            await self._desk.lectures.leave(seat, place.peer)
+            self.forget(connection, seat)
+        elif not isinstance(place, Done):
+            raise NotJoined("this connection is in no lecture")
+        if not (isinstance(place, Done) and place.dismissed):
+            connection.emit(self.name, "response", {"type": "lecture", "content": "success"})
+        connection.place = Done(message.room, dismissed=True)
+        return {}
+
+
+def _member(connection: Connection, room: RoomId) -> Seat:
+    """Return the seat, if it is in that room. Raises NotJoined, or Ended once it is over."""
+    if isinstance(connection.place, Done):
+        raise Ended("the lecture is over")
+    seat = connection.seat
+    if seat is None or seat.room != room:
+        raise NotJoined("this connection is not in that lecture")
+    return seat
+
+
+def _presenter(connection: Connection, room: RoomId) -> PresenterSeat:
+    """Return the seat of a presenter with the slot. Raises Forbidden, StalePresenter too."""
+    seat = _member(connection, room)
+    if not isinstance(seat, PresenterSeat):
+        raise Forbidden("only the presenter may do that")
+    if seat.epoch == 0:
+        raise StalePresenter("another connection presents")
+    return seat

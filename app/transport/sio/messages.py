@@ -1,0 +1,212 @@
+"""What clients send, as closed models: nothing reaches a handler that is not one of these.
+
+Field names are the clients' own spelling. Fields that we do not know are ignored, because
+existing clients send some; fields that we know are checked.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from app.core.errors import BadOffer, BadRequest, LecternError, TooLarge
+from app.core.ids import PeerId, QuestionId, RoomId, is_room_id
+from app.lecture.model import Offer
+from app.relay.messages import Source
+from app.transport.sio import config
+from app.whiteboard.model import IDENTITY, Board, Viewport
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", strict=True, arbitrary_types_allowed=True
+    )
+
+
+class _LimitError(ValueError):
+    """A value over a stated limit; becomes ``too_large`` rather than ``bad_request``."""
+
+
+def _room(text: str) -> str:
+    if not is_room_id(text):
+        raise ValueError("a lecture's code has six digits")
+    return text
+
+
+def _binary(value: object) -> bytes:
+    if not isinstance(value, bytes | bytearray | memoryview):
+        raise ValueError("objects must be binary")  # noqa: TRY004 (pydantic wants ValueError)
+    data = bytes(value)
+    if len(data) > config.MAX_BOARD_BYTES:
+        raise _LimitError(f"a board has at most {config.MAX_BOARD_BYTES} bytes of objects")
+    return data
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("a number is needed")  # noqa: TRY004 (pydantic wants ValueError)
+    try:
+        number = float(value)
+    except OverflowError as fault:
+        raise ValueError("a finite number is needed") from fault
+    if not math.isfinite(number):
+        raise ValueError("a finite number is needed")
+    return number
+
+
+def _sdp(text: str) -> str:
+    if len(text.encode(errors="replace")) > config.MAX_OFFER_BYTES:
+        raise _LimitError(f"an offer has at most {config.MAX_OFFER_BYTES} bytes")
+    if not text.startswith("v=0"):
+        raise ValueError("no session description")
+    return text
+
+
+def _question(text: str) -> str:
+    trimmed = text.strip()
+    if not trimmed:
+        raise ValueError("the question is empty")
+    if len(trimmed) > config.MAX_QUESTION_CHARS:
+        raise _LimitError(f"a question has at most {config.MAX_QUESTION_CHARS} characters")
+    return trimmed
+
+
+Room = Annotated[str, AfterValidator(_room)]
+Number = Annotated[float, BeforeValidator(_number)]
+Objects = Annotated[bytes, BeforeValidator(_binary)]
+ShortId = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class BoardContent(_Message):
+    """A board snapshot; see ``whiteboard.model.Board`` for what empty objects mean."""
+
+    objects: Objects = b""
+    viewport: Annotated[list[Number], Field(min_length=6, max_length=6)] = list(IDENTITY)
+    eventTime: Number = 0.0  # noqa: N815 (the clients' spelling)
+    width: Number = 0.0
+    height: Number = 0.0
+
+    def board(self) -> Board:
+        a, b, c, d, e, f = self.viewport
+        view: Viewport = (a, b, c, d, e, f)
+        return Board(self.objects, view, self.eventTime, self.width, self.height)
+
+
+class Description(_Message):
+    """An RTCSessionDescriptionInit that is an offer."""
+
+    type: Literal["offer"]
+    sdp: Annotated[str, AfterValidator(_sdp)]
+
+
+class OfferMessage(_Message):
+    """``presenterOffer``, ``studentOffer``. ``sources`` and ``peerId`` are our own clients'."""
+
+    roomId: Room  # noqa: N815
+    SDP: Description
+    sources: Annotated[dict[ShortId, Source], Field(max_length=8)] = {}
+    peerId: Annotated[str, Field(min_length=1, max_length=64)] | None = None  # noqa: N815
+
+    @property
+    def room(self) -> RoomId:
+        return RoomId(self.roomId)
+
+    def offer(self) -> Offer:
+        return Offer(self.SDP.sdp, self.sources, PeerId(self.peerId) if self.peerId else None)
+
+
+class WhiteboardInit(_Message):
+    roomId: Room  # noqa: N815
+    whiteboardDetails: BoardContent  # noqa: N815
+
+    @property
+    def room(self) -> RoomId:
+        return RoomId(self.roomId)
+
+
+class CandidateInit(_Message):
+    """An RTCIceCandidateInit; an empty candidate is the end of them."""
+
+    candidate: Annotated[str, Field(max_length=1024)] = ""
+    sdpMid: Annotated[str, Field(max_length=64)] | None = None  # noqa: N815
+    sdpMLineIndex: Annotated[int, Field(ge=0, le=255)] | None = None  # noqa: N815
+
+
+class ClientCandidate(_Message):
+    candidate: CandidateInit | None = None
+
+
+class InRoom(_Message):
+    """``end``, ``leave``, and what the other events of ``/lecture`` begin with."""
+
+    roomId: Room  # noqa: N815
+
+    @property
+    def room(self) -> RoomId:
+        return RoomId(self.roomId)
+
+
+class Edit(InRoom):
+    content: BoardContent
+
+
+class Ask(InRoom):
+    content: Annotated[str, AfterValidator(_question)]
+    clientQuestionId: ShortId | None = None  # noqa: N815
+
+
+class Solved(InRoom):
+    questionId: Annotated[str, Field(min_length=3, max_length=48)]  # noqa: N815
+
+    @property
+    def question(self) -> QuestionId:
+        return QuestionId(self.questionId)
+
+
+class Sources(InRoom):
+    microphone: bool = False
+    camera: bool = False
+    screen: bool = False
+
+
+class Credentials(_Message):
+    """A namespace's ``auth``. A guest sends an empty token, and later its own id as one."""
+
+    accessToken: Annotated[str, Field(max_length=4096)] = ""  # noqa: N815
+    roomId: Room | None = None  # noqa: N815
+
+    @property
+    def room(self) -> RoomId | None:
+        return RoomId(self.roomId) if self.roomId else None
+
+
+M = TypeVar("M", bound=_Message)
+
+
+def read(kind: type[M], args: list[Any]) -> M:
+    """Return the first argument of an event as ``kind``.
+
+    Raises BadRequest, TooLarge, or BadOffer for a description that is no offer.
+    """
+    if not args or not isinstance(args[0], Mapping):
+        raise BadRequest("this event takes an object")
+    try:
+        return kind.model_validate(args[0])
+    except (ValidationError, RecursionError, UnicodeError) as fault:
+        raise refusal(fault) from fault
+
+
+def refusal(fault: Exception) -> LecternError:
+    """Say what is wrong, by place and rule, without repeating what was sent."""
+    if not isinstance(fault, ValidationError):
+        return BadRequest("this is not well-formed")
+    first = fault.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"][:4])[:80]
+    cause = first.get("ctx", {}).get("error")
+    text = str(cause) if isinstance(cause, ValueError) else first["msg"]
+    if isinstance(cause, _LimitError):
+        return TooLarge(f"{where}: {text}")
+    if first["loc"][:1] == ("SDP",):
+        return BadOffer(f"{where}: {text}")
+    return BadRequest(f"{where}: {text}")

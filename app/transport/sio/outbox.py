@@ -1,0 +1,214 @@
+"""What waits to be written to one client: bounded, in order, with a stated policy.
+
+An outbox *is* the queue of its Engine.IO session: what the library sends by itself (pings, the
+answer to a namespace's CONNECT) and what we send stand in one line, so nothing overtakes, and
+nothing can pile up beside it.
+
+Policy: a waiting board update is replaced by a newer one (``BoardPart`` says which by which);
+nothing else is ever dropped; a client for whom more waits than the bounds allow is cut off, and
+counted.
+
+This is also the seam for a faster path: a room event comes as one ``Parcel`` for all members,
+encoded once, and ``offer`` is the only place that knows how it gets to the wire.
+"""
+
+import asyncio
+import base64
+import enum
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from engineio.packet import MESSAGE, Packet
+
+BATCH_BYTES = 128 * 1024
+"""What the writer takes from the outbox at once: the rest stays where policy can act on it."""
+
+
+class SharedPacket(Packet):  # type: ignore[misc]  # engineio ships no types
+    """An Engine.IO message that many sessions send: each encoding is made once.
+
+    The library's own packet remembers its first encoding and gives it to everybody, which hands
+    base64 text to WebSocket members or bytes to polling ones, depending on who came first.
+    """
+
+    def __init__(self, data: str | bytes) -> None:
+        super().__init__(MESSAGE, data=data)
+        self._frame: str | bytes = data if isinstance(data, bytes) else f"4{data}"
+        self._base64: str | None = None
+
+    def encode(self, b64: bool = False) -> str | bytes:
+        """Return the message for a WebSocket frame, or for a polling payload (``b64``)."""
+        if not b64 or isinstance(self._frame, str):
+            return self._frame
+        if self._base64 is None:
+            self._base64 = "b" + base64.b64encode(self._frame).decode()
+        return self._base64
+
+
+class BoardPart(enum.Enum):
+    """What a board update carries, and so what it makes superfluous."""
+
+    NONE = enum.auto()
+    """No board update: never replaced."""
+
+    VIEW = enum.auto()
+    """The view alone, objects unchanged: replaces a waiting view."""
+
+    WHOLE = enum.auto()
+    """Objects and view: replaces everything of the board that waits."""
+
+    def replaces(self, older: "BoardPart") -> bool:
+        """Tell whether a waiting ``older`` says nothing that this one does not."""
+        if self is BoardPart.WHOLE:
+            return older is not BoardPart.NONE
+        return self is BoardPart.VIEW and older is BoardPart.VIEW
+
+
+class Parcel:
+    """One message of ours as Engine.IO packets (text, then attachments): indivisible in order."""
+
+    __slots__ = ("board", "packets", "size")
+
+    def __init__(self, messages: Sequence[str | bytes], board: BoardPart = BoardPart.NONE) -> None:
+        self.packets = tuple(SharedPacket(message) for message in messages)
+        self.size = sum(map(len, messages))
+        self.board = board
+
+
+class Outbox(asyncio.Queue[Any]):
+    """The queue of one Engine.IO session. ``on_overflow`` is called once, when it is cut."""
+
+    def __init__(self, max_messages: int, max_bytes: int) -> None:
+        self._max_messages = max_messages
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._taken = 0
+        self.replaced = 0
+        """Board updates that a newer one replaced before they were written."""
+        self.is_cut = False
+        self.on_overflow: Callable[[], None] | None = None
+        super().__init__()
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes that wait here (the writer's batch and the kernel's buffers not included)."""
+        return self._bytes
+
+    def offer(self, parcel: Parcel) -> bool:
+        """Queue ``parcel``, or cut the session if too much waits. Never blocks."""
+        if parcel.board is not BoardPart.NONE:
+            self._make_way(parcel.board)
+        return self._accept(parcel.packets, parcel)
+
+    async def put(self, item: Any) -> None:
+        """Queue a packet of the library's own (it calls this)."""
+        self.put_nowait(item)
+
+    def put_nowait(self, item: Any) -> None:
+        """Queue a packet of the library's own; None, which ends the writer, is always taken."""
+        if item is None:
+            self._line.append(_Entry((None,), 0, None))
+            self._wake()
+        else:
+            self._accept((item,), None)
+
+    async def get(self) -> Any:
+        """Return the next packet: the start of a batch."""
+        self._taken = 0
+        return await super().get()
+
+    def get_nowait(self) -> Any:
+        """Return the next packet of the batch. Raises QueueEmpty at its end too."""
+        if self._taken >= BATCH_BYTES:
+            raise asyncio.QueueEmpty
+        return super().get_nowait()
+
+    def task_done(self) -> None:
+        """Nothing to account for: see ``join``."""
+
+    async def join(self) -> None:
+        """Return at once: a session that closes must not wait for a reader who is gone."""
+
+    # What asyncio.Queue leaves to its subclasses.
+
+    def _init(self, _: int) -> None:
+        self._line: deque[_Entry] = deque()
+
+    def qsize(self) -> int:
+        return len(self._line)
+
+    def empty(self) -> bool:
+        return not self._line
+
+    def _get(self) -> Any:
+        entry = self._line[0]
+        packet = entry.packets[entry.next]
+        entry.next += 1
+        if packet is not None:
+            size = _size(packet)
+            self._taken += size
+            if entry.parcel is None:
+                self._bytes -= size
+        if entry.next == len(entry.packets):
+            self._line.popleft()
+            if entry.parcel is not None:
+                self._bytes -= entry.size
+        return packet
+
+    def _accept(self, packets: Iterable[Any], parcel: Parcel | None) -> bool:
+        if self.is_cut:
+            return False
+        if len(self._line) >= self._max_messages or self._bytes > self._max_bytes:
+            self._cut()
+            return False
+        group = tuple(packets)
+        size = parcel.size if parcel is not None else sum(map(_size, group))
+        self._line.append(_Entry(group, size, parcel))
+        self._bytes += size
+        self._wake()
+        return True
+
+    def _make_way(self, newer: BoardPart) -> None:
+        """Take out what ``newer`` replaces, unless its first packet is already on the way.
+
+        The newer one goes to the end, not in the old one's place: events keep the order of seq.
+        """
+        for position in range(len(self._line) - 1, -1, -1):
+            entry = self._line[position]
+            if entry.next == 0 and entry.parcel is not None and newer.replaces(entry.parcel.board):
+                del self._line[position]
+                self._bytes -= entry.size
+                self.replaced += 1
+
+    def _cut(self) -> None:
+        self.is_cut = True
+        self._line.clear()
+        self._bytes = 0
+        self.put_nowait(None)
+        if self.on_overflow is not None:
+            self.on_overflow()
+
+    def _wake(self) -> None:
+        while self._getters:
+            waiter = self._getters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+
+    _getters: deque[asyncio.Future[None]]
+
+
+class _Entry:
+    __slots__ = ("next", "packets", "parcel", "size")
+
+    def __init__(self, packets: tuple[Any, ...], size: int, parcel: Parcel | None) -> None:
+        self.packets = packets
+        self.size = size
+        self.parcel = parcel
+        self.next = 0
+
+
+def _size(packet: Packet) -> int:
+    data = packet.data
+    return len(data) if isinstance(data, str | bytes) else 64

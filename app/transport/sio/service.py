@@ -1,0 +1,118 @@
+"""The socket side of an api process, whole: made once, opened, served, closed."""
+
+import asyncio
+from typing import Any
+
+import socketio
+import structlog
+
+from app.core.clock import Clock
+from app.core.tasks import OnCrash, Tasks
+from app.store.events import RoomEvent
+from app.transport.sio.claim import SlotClaims
+from app.transport.sio.config import SioConfig
+from app.transport.sio.connection import Connection, Outside, Seated
+from app.transport.sio.create_room import CreateRoom
+from app.transport.sio.desk import Desk
+from app.transport.sio.enter_room import EnterRoom
+from app.transport.sio.gateway import Gateway
+from app.transport.sio.hub import RoomHub
+from app.transport.sio.lecture import LectureRoom
+from app.transport.sio.ports import (
+    BoardsPort,
+    FanOutPort,
+    LecturesPort,
+    QuestionsPort,
+    TokensPort,
+)
+
+log = structlog.get_logger(__name__)
+
+
+class SioServer:
+    """Socket.IO for the three namespaces, at ``/socket.io/``.
+
+    The caller mounts ``asgi``, awaits ``open`` before serving, and ``close`` while the services
+    still work (the seats of those who are sent away are given up through them).
+    """
+
+    def __init__(
+        self,
+        config: SioConfig,
+        lectures: LecturesPort,
+        boards: BoardsPort,
+        questions: QuestionsPort,
+        fanout: FanOutPort,
+        tokens: TokensPort,
+        clock: Clock,
+    ) -> None:
+        self._config = config
+        self._lectures = lectures
+        self._tasks = Tasks("sio")
+        self._hub = RoomHub(fanout, self._on_room_event)
+        self._gateway = Gateway(config, clock, self._tasks, self._on_gone)
+        self._claims = SlotClaims(config, lectures, self._tasks)
+        desk = Desk(config, lectures, boards, questions, tokens, self._hub, clock, self._tasks)
+        self._lecture = LectureRoom(desk, self._claims)
+        for space in (CreateRoom(desk), EnterRoom(desk), self._lecture):
+            self._gateway.add(space)
+        self._is_closed = False
+
+    @property
+    def connections(self) -> int:
+        """Engine.IO sessions now."""
+        return len(self._gateway.connections)
+
+    def asgi(self, other_app: Any) -> Any:
+        """Return the ASGI application: Socket.IO at its path, everything else to ``other_app``."""
+        return socketio.ASGIApp(self._gateway, other_app, socketio_path="socket.io")
+
+    async def open(self) -> None:
+        """Start watching for silent clients."""
+        _ = self._tasks.start("patrol", self._gateway.eio.patrol, OnCrash.RESTART)
+
+    async def close(self) -> None:
+        """Send every client away politely (it connects again, to whoever serves then).
+
+        Returns when the seats are given up, after ``close_seconds`` at the latest. Safe to call
+        twice.
+        """
+        if self._is_closed:
+            return
+        self._is_closed = True
+        gateway = self._gateway
+        gateway.is_closing = True
+        connections = list(gateway.connections.values())
+        for connection in connections:
+            await gateway.eio.end(connection.id)
+        try:
+            async with asyncio.timeout(self._config.close_seconds):
+                # Looked at, not waited for: these are many small ends, none with an event.
+                while any(map(_is_busy, connections)) or gateway.eio.websockets:  # noqa: ASYNC110
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            log.warning("clients did not go in time", left=len(gateway.eio.websockets))
+        for websocket in list(gateway.eio.websockets.values()):
+            websocket.cut()
+        await self._tasks.close()
+
+    async def _on_gone(self, connection: Connection) -> None:
+        """Give up the seat of a connection that is gone: once, whatever else it does later."""
+        place = connection.place
+        if not isinstance(place, Seated):
+            return
+        connection.place = Outside()
+        self._lecture.forget(connection, place.seat)
+        await self._lectures.lost(place.seat)
+
+    def _on_room_event(self, event: RoomEvent, members: list[Connection]) -> None:
+        if event.type == "ended":
+            for connection in members:
+                if connection.seat is not None:
+                    self._lecture.dismiss(connection, connection.seat)
+        elif event.type == "presenter_away":
+            self._claims.hasten(event.room)
+
+
+def _is_busy(connection: Connection) -> bool:
+    return connection.inbox.is_busy
