@@ -1,0 +1,86 @@
+"""Migrations: run twice, from many processes at once, and level with the tables in the code."""
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy.engine import Connection
+
+from app.store.migrate import migrate
+from app.store.sql import Sql
+from app.store.tables import METADATA
+
+ROOT = Path(__file__).resolve().parents[3]
+PROCESSES = 4
+
+
+async def versions(url: str) -> list[str]:
+    sql = Sql(url)
+    await sql.open()
+    try:
+        async with sql.reading() as connection:
+            rows = await connection.execute(sa.text("SELECT version_num FROM alembic_version"))
+            return [row[0] for row in rows]
+    finally:
+        await sql.close()
+
+
+async def test_running_them_again_changes_nothing(database_url: str) -> None:
+    await migrate(database_url)
+    first = await versions(database_url)
+    await migrate(database_url)
+    assert await versions(database_url) == first
+    assert len(first) == 1
+
+
+async def test_many_processes_at_once_all_succeed(database_url: str) -> None:
+    script = "import asyncio,sys; from app.store.migrate import migrate; "
+    script += "asyncio.run(migrate(sys.argv[1]))"
+    running = [
+        await asyncio.create_subprocess_exec(
+            sys.executable, "-c", script, database_url, cwd=ROOT, stderr=subprocess.PIPE
+        )
+        for _ in range(PROCESSES)
+    ]
+    async with asyncio.timeout(60):
+        ends = await asyncio.gather(*(process.communicate() for process in running))
+    assert [process.returncode for process in running] == [0] * PROCESSES, ends
+    assert len(await versions(database_url)) == 1
+
+
+async def test_the_tables_in_the_code_are_the_tables_in_the_database(sql: Sql) -> None:
+    def differences(connection: Connection) -> list[object]:
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True}
+        )
+        return list(compare_metadata(context, METADATA))
+
+    async with sql.reading() as connection:
+        assert await connection.run_sync(differences) == []
+
+
+async def test_the_comparison_would_see_a_difference(sql: Sql) -> None:
+    async with sql.writing() as connection:
+        await connection.execute(sa.text("DROP INDEX uq_lectures_open_code"))
+
+    def differences(connection: Connection) -> list[object]:
+        return list(compare_metadata(MigrationContext.configure(connection), METADATA))
+
+    async with sql.reading() as connection:
+        assert len(await connection.run_sync(differences)) == 1
+
+
+async def test_a_database_of_a_newer_version_is_refused(database_url: str) -> None:
+    await migrate(database_url)
+    sql = Sql(database_url)
+    await sql.open()
+    async with sql.writing() as connection:
+        await connection.execute(sa.text("UPDATE alembic_version SET version_num = 'ffff'"))
+    await sql.close()
+    with pytest.raises(RuntimeError, match="another version"):
+        await migrate(database_url)

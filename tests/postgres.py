@@ -1,0 +1,152 @@
+"""A PostgreSQL server of the tests' own, and one fresh database per test. Missing, tests fail."""
+
+import asyncio
+import contextlib
+import getpass
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import asyncpg
+import pytest
+
+START_SECONDS = 30
+STOP_SECONDS = 10
+
+
+def _binary(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        folders = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)
+        found = str(folders[0]) if folders else None
+    if found is None:
+        # A failure, not a skip: PostgreSQL is promised, so it is tested.
+        raise RuntimeError(f"PostgreSQL's {name} is not installed")
+    return found
+
+
+class PostgresServer:
+    """``with PostgresServer() as server``: on 127.0.0.1, a free port, a folder of its own.
+
+    PostgreSQL refuses to run as root; root runs it as the user ``postgres``.
+    """
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="lectern-pg-"))
+        self._process: subprocess.Popen[bytes] | None = None
+        self._as: dict[str, Any] = {}
+        self.user = getpass.getuser()
+        if os.geteuid() == 0:
+            self.user = "postgres"
+            owner = pwd.getpwnam(self.user)
+            os.chown(self._folder, owner.pw_uid, owner.pw_gid)
+            self._as = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
+        self.port = 0
+
+    def url(self, database: str) -> str:
+        """The address of one of its databases, as an operator would write it."""
+        return f"postgresql://{self.user}@127.0.0.1:{self.port}/{database}"
+
+    def __enter__(self) -> Self:
+        try:
+            subprocess.run(
+                [
+                    *(_binary("initdb"), "-D", str(self._folder / "data"), "-U", self.user),
+                    *("--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"),
+                ],
+                check=True,
+                capture_output=True,
+                timeout=START_SECONDS,
+                cwd=self._folder,
+                **self._as,
+            )
+            self.start()
+        except subprocess.CalledProcessError as fault:
+            self.__exit__()
+            raise RuntimeError(fault.stderr.decode(errors="replace")) from fault
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def start(self) -> None:
+        """Start it, on the same port as before if it ran before."""
+        if not self.port:
+            with socket.create_server(("127.0.0.1", 0)) as free:
+                self.port = free.getsockname()[1]
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    *(_binary("postgres"), "-D", str(self._folder / "data")),
+                    *("-p", str(self.port), "-c", "listen_addresses=127.0.0.1"),
+                    *("-c", f"unix_socket_directories={self._folder}"),
+                    *("-c", "fsync=off", "-c", "shared_buffers=16MB", "-c", "max_connections=80"),
+                ],
+                stdout=log,
+                stderr=log,
+                cwd=self._folder,
+                **self._as,
+            )
+        asyncio.run(self._answers())
+
+    async def _answers(self) -> None:
+        async with asyncio.timeout(START_SECONDS):
+            while True:
+                if self._process is None or self._process.poll() is not None:
+                    raise RuntimeError((self._folder / "log").read_text(errors="replace"))
+                try:
+                    connection = await asyncpg.connect(self.url("postgres"))
+                except (OSError, asyncpg.PostgresError):
+                    await asyncio.sleep(0.05)
+                else:
+                    await connection.close()
+                    return
+
+    def stop(self) -> None:
+        """End it, as an operator who is in a hurry does: connections are cut."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(STOP_SECONDS)
+
+    async def execute(self, statement: str) -> None:
+        """Run one statement as the superuser."""
+        connection = await asyncpg.connect(self.url("postgres"))
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """The session's server."""
+    with PostgresServer() as server:
+        yield server
+
+
+@pytest.fixture
+async def postgres_url(postgres_server: PostgresServer) -> AsyncIterator[str]:
+    """The address of a fresh, empty database."""
+    name = f"t_{secrets.token_hex(6)}"
+    await postgres_server.execute(f"CREATE DATABASE {name}")
+    yield postgres_server.url(name)
+    with contextlib.suppress(OSError, asyncpg.PostgresError):  # stopped by the test
+        await postgres_server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
