@@ -18,8 +18,6 @@ class LectureConfig:
     """How long a room is held for a presenter who dropped, counted from the loss."""
     lease_seconds: float = 6.0
     """How long the slot stays with a process that stopped renewing it; renewed each third."""
-    relay_timeout_seconds: float = 5.0
-    """How long tidying up on a relay (closing a peer) may take before it is given up."""
 
 
 @dataclass(frozen=True, slots=True)

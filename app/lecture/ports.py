@@ -2,8 +2,8 @@
 
 from typing import Protocol
 
-from app.core.ids import Email, LectureId, NodeId, RoomId
-from app.relay.messages import ClosePeer, CloseRoom, OpenPeer, PeerOpened
+from app.core.ids import Email, LectureId, NodeId, PeerId, RoomId
+from app.relay.messages import OpenPeer, PeerOpened
 
 
 class OpenLecture(Protocol):
@@ -40,10 +40,10 @@ class CataloguePort(Protocol):
 
 
 class RelayPort(Protocol):
-    """Commands to a relay. Each raises what the relay refused with, or Unavailable."""
+    """``relay.client.RelayClient``: raises what the relay refused with, or Unavailable."""
 
-    async def open(self, node: NodeId, message: OpenPeer) -> PeerOpened: ...
+    async def open(self, node: NodeId, command: OpenPeer, /) -> PeerOpened: ...
 
-    async def close_peer(self, node: NodeId, message: ClosePeer) -> None: ...
+    async def close_peer(self, node: NodeId, room: RoomId, peer: PeerId, /) -> None: ...
 
-    async def close_room(self, node: NodeId, message: CloseRoom) -> None: ...
+    async def close_room(self, node: NodeId, room: RoomId, /) -> None: ...

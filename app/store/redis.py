@@ -82,10 +82,11 @@ class Redis:
         self._timeout = timeout
         self._scripts = _load_scripts()
         self._tasks = Tasks("redis")
-        self._client = driver.Redis.from_pool(self._pool(MAX_CONNECTIONS, timeout))
+        self._writes: set[asyncio.Task[None]] = set()
+        self._client: Any = driver.Redis.from_pool(self._pool(MAX_CONNECTIONS, timeout))
         # Blocking reads wait longer than any command may, so they have a connection of their own.
-        self._reader = driver.Redis.from_pool(self._pool(2, None))
-        self._listener = driver.Redis.from_pool(self._pool(2, timeout))
+        self._reader: Any = driver.Redis.from_pool(self._pool(2, None))
+        self._listener: Any = driver.Redis.from_pool(self._pool(2, timeout))
 
     def _pool(self, connections: int, socket_timeout: float | None) -> driver.ConnectionPool:
         return driver.BlockingConnectionPool.from_url(
@@ -100,7 +101,7 @@ class Redis:
         )
 
     async def open(self) -> None:
-        """Load every script. A Redis that is away is no error: a script loads itself when needed."""
+        """Load every script. A Redis that is away is no error: scripts also load when used."""
         try:
             for script in self._scripts.values():
                 await self._command("SCRIPT LOAD", script.text)
@@ -109,9 +110,8 @@ class Redis:
 
     async def close(self) -> None:
         """Wait for writes under way, then close every connection. Safe to call twice."""
-        async with asyncio.timeout(None):
-            while len(self._tasks):
-                await asyncio.sleep(self._timeout / 20)
+        if self._writes:
+            await asyncio.wait(self._writes, timeout=self._timeout)
         await self._tasks.close()
         for client in (self._client, self._reader, self._listener):
             await client.aclose()
@@ -186,7 +186,7 @@ class Redis:
 
     def subscription(self) -> PubSub:
         """Return a subscription with a connection of its own; its errors are the library's."""
-        return self._listener.pubsub(ignore_subscribe_messages=False)
+        return cast("PubSub", self._listener.pubsub(ignore_subscribe_messages=False))
 
     async def _command(self, *words: Argument) -> Any:
         return await self._answer(lambda: self._client.execute_command(*words), self._timeout)
@@ -205,9 +205,11 @@ class Redis:
                 raise
 
         try:
-            self._tasks.start(name, work)
+            task = self._tasks.start(name, work)
         except RuntimeError:
             raise Unavailable("the connection to Redis is closed") from None
+        self._writes.add(task)
+        task.add_done_callback(self._writes.discard)
         return await asyncio.shield(outcome)
 
     async def _answer(self, run: Callable[[], Awaitable[T]], seconds: float) -> T:

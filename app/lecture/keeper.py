@@ -1,0 +1,143 @@
+"""What keeps live rooms alive and ends those whose time has come; runs in every api process."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from app.cluster.placement import Absences
+from app.cluster.registry import Registry
+from app.core.clock import Clock
+from app.core.errors import Unavailable
+from app.core.ids import NodeId, RoomId
+from app.core.tasks import OnCrash, Tasks
+from app.lecture.ending import Endings
+from app.lecture.model import LectureConfig
+from app.rooms.model import EndedRoom, holder
+from app.rooms.presence import Presence
+from app.rooms.store import RoomStore
+
+log = structlog.get_logger(__name__)
+
+SWEEP_SECONDS = 1.0
+LISTENERS_SECONDS = 1.0
+RELAYS_SECONDS = 1.0
+
+RENEWALS_PER_LEASE = 3
+"""Two of three renewals may fail before the slot is lost."""
+
+LISTENERS_REFRESH = 5
+"""Rounds of ``publish_listeners`` after which unchanged counts are said again too."""
+
+LISTENERS_GOOD_FOR = 20.0
+"""Seconds that a count is good for; those of a process that died are gone then."""
+
+LOOK_AGAIN = 30
+"""Sweeps after which the rooms that this process serves are looked at even if ``rooms:due`` does
+not name them: that is how a lost entry comes back."""
+
+
+class Keeper:
+    """Renews, counts, sweeps and watches. Each method is one round, which ``open`` repeats.
+
+    Any number of keepers may run: each room's outcome is decided once, in its script.
+    """
+
+    def __init__(
+        self,
+        rooms: RoomStore,
+        presence: Presence,
+        registry: Registry,
+        endings: Endings,
+        node: NodeId,
+        clock: Clock,
+        config: LectureConfig | None = None,
+    ) -> None:
+        self._rooms = rooms
+        self._presence = presence
+        self._registry = registry
+        self._endings = endings
+        self._node = node
+        self._clock = clock
+        self._config = config or LectureConfig()
+        self._absences = Absences()
+        self._sweeps = 0
+        self._listener_rounds = 0
+        self._tasks = Tasks("keeper")
+
+    async def open(self) -> None:
+        """Begin all rounds, also while Redis is away."""
+        renew_seconds = self._config.lease_seconds / RENEWALS_PER_LEASE
+        self._repeat("sweep", SWEEP_SECONDS, self.sweep)
+        self._repeat("renew", renew_seconds, self.renew)
+        self._repeat("listeners", LISTENERS_SECONDS, self.publish_listeners)
+        self._repeat("relays", RELAYS_SECONDS, self.watch_relays)
+
+    async def close(self) -> None:
+        """Stop. The slots that are held stay held until their leases end. Safe to call twice."""
+        await self._tasks.close()
+
+    def _repeat(self, name: str, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        async def run() -> None:
+            away = False
+            while True:
+                try:
+                    await work()
+                    away = False
+                except Unavailable as error:
+                    if not away:
+                        log.warning("keeping is held up", round=name, reason=error.message)
+                    away = True
+                await asyncio.sleep(seconds)
+
+        _ = self._tasks.start(name, run, OnCrash.RESTART)
+
+    async def renew(self) -> None:
+        """Lengthen the leases that this process holds, and with them all TTLs of their rooms."""
+        for slot in self._presence.held():
+            name = holder(self._node, slot.connection)
+            if not await self._rooms.renew(slot.room, name, slot.epoch, self._config.lease_seconds):
+                self._presence.drop(slot)
+
+    async def sweep(self) -> None:
+        """Do what is due in any room: a dead lease, a passed deadline, an end left unfinished."""
+        rooms = set(await self._rooms.due())
+        self._sweeps += 1
+        if self._sweeps % LOOK_AGAIN == 0:
+            rooms |= self._presence.rooms()
+        for room in sorted(rooms):
+            verdict = await self._rooms.look(room, self._config.grace_seconds)
+            if isinstance(verdict, EndedRoom):
+                await self._endings.finish(room, verdict)
+
+    async def publish_listeners(self) -> None:
+        """Tell Redis how many listeners this process serves, where that changed or gets old."""
+        changed = set(self._presence.take_changed())
+        self._listener_rounds += 1
+        if self._listener_rounds % LISTENERS_REFRESH == 0:
+            changed.update(self._presence.listening())
+        while changed:
+            room = changed.pop()
+            try:
+                _ = await self._rooms.set_listeners(
+                    room, self._node, self._presence.count(room), LISTENERS_GOOD_FOR
+                )
+            except Unavailable:
+                for left in (room, *changed):
+                    self._presence.mark_changed(left)
+                raise
+
+    async def watch_relays(self) -> None:
+        """Take the rooms that this process serves off relays that are gone; clients offer again."""
+        served: dict[RoomId, NodeId] = {}
+        for room in self._presence.rooms():
+            relay = await self._rooms.relay_of(room)
+            if relay is not None:
+                served[room] = relay
+        if not served:
+            return
+        alive = {node.id for node in await self._registry.alive("relay")}
+        lost = self._absences.lost(set(served.values()), alive, self._clock.now())
+        for room, relay in served.items():
+            if relay in lost and await self._rooms.media_moved(room, relay):
+                log.warning("a room's relay is gone", room=room, relay=relay)

@@ -1,0 +1,224 @@
+"""Live rooms in Redis: the presenter's slot, the room's life, who was in it, when to look."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from app.core.errors import Ended, LecternError, NotStarted, Unavailable
+from app.core.ids import Email, LectureId, NodeId, RoomId
+from app.rooms.model import (
+    EndedRoom,
+    EndReason,
+    Gone,
+    Kind,
+    LiveRoom,
+    Membership,
+    Verdict,
+    Wait,
+    read_membership,
+    read_room,
+)
+from app.store import keys
+from app.store.redis import Redis
+
+log = structlog.get_logger(__name__)
+
+SWEEP_BATCH = 100
+"""Rooms that one sweep looks at; the rest waits for the next second."""
+
+TTL_MS = keys.TTL_SECONDS * 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The slot was given. The room's board and questions are left as they stand."""
+
+    first: bool
+    epoch: int
+    start_time: str
+    board_view: bytes
+    board_objects: bytes
+    questions: Sequence[tuple[bytes, Sequence[bytes]]]
+
+
+class RoomStore:
+    """Each change is one script. ``rooms:due`` is in another slot of a cluster, so it follows in a
+    command of its own, and its loss is harmless: the holder's renewals note it again.
+
+    Every method raises Unavailable while Redis is away.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    async def read(self, room: RoomId) -> LiveRoom | None:
+        """Return the room, or None when it is not live."""
+        return read_room(await self._redis.hash(keys.room(room)))
+
+    async def is_live(self, room: RoomId) -> bool:
+        """Tell whether there is a live room, its presenter present or away."""
+        return await self._redis.exists(keys.room(room))
+
+    async def relay_of(self, room: RoomId) -> NodeId | None:
+        """Return the relay that a live room is on, without reading its board."""
+        (relay,) = await self._redis.fields(keys.room(room), "relay")
+        return NodeId(relay.decode()) if relay else None
+
+    async def ended_lecture(self, room: RoomId) -> LectureId | None:
+        """Return the lecture that ended under this code in the last minutes."""
+        last = await self._redis.last_entry(keys.events(room))
+        if last is None or last[1].get(b"type") != b"ended":
+            return None
+        return LectureId(last[1].get(b"lectureId", b"").decode())
+
+    async def why_missing(self, room: RoomId) -> LecternError:
+        """Return why there is no live room."""
+        if await self.ended_lecture(room) is not None:
+            return Ended("the lecture is over")
+        return NotStarted("the lecture has not started")
+
+    async def claim(
+        self,
+        room: RoomId,
+        lecture: LectureId,
+        email: Email,
+        holder: str,
+        lease_seconds: float,
+        *,
+        seen: tuple[int, NodeId | None],
+        relay: NodeId,
+    ) -> Claim | None:
+        """Give the slot to ``holder`` with the epoch after the one ``seen``.
+
+        ``seen`` is the (epoch, relay) that the caller acted on, (0, None) where there was no room;
+        None is returned, and nothing changed, when they are others by now. Raises Ended when this
+        lecture is over, Forbidden when the room is another lecture's.
+        """
+        epoch, seen_relay = seen
+        slot = (lecture, email, holder, _ms(lease_seconds))
+        reply = await self._redis.on_room("claim", room, *slot, epoch, seen_relay or "", relay)
+        if reply[0] == b"conflict":
+            return None
+        how, epoch, start_time, view, objects, questions, due = reply
+        await self._schedule(room, int(due))
+        return Claim(how == b"first", int(epoch), start_time.decode(), view, objects, questions)
+
+    async def try_claim(
+        self, room: RoomId, email: Email, holder: str, lease_seconds: float
+    ) -> int | None:
+        """Give the slot to ``holder`` if nobody has it, and return its epoch; None if somebody has.
+
+        The connection that has it already gets its epoch again. Raises Forbidden for anybody but
+        the room's presenter, NotStarted or Ended where there is no live room.
+        """
+        epoch, due = await self._redis.on_room("try_claim", room, email, holder, _ms(lease_seconds))
+        if not epoch:
+            return None
+        await self._schedule(room, int(due))
+        return int(epoch)
+
+    async def renew(self, room: RoomId, holder: str, epoch: int, lease_seconds: float) -> bool:
+        """Lengthen the lease and every TTL of the room; False when the slot is not ours."""
+        due = int(await self._redis.on_room("renew", room, holder, epoch, _ms(lease_seconds)))
+        if due:
+            await self._schedule(room, due)
+        return bool(due)
+
+    async def release(self, room: RoomId, holder: str, epoch: int, grace_seconds: float) -> bool:
+        """Begin the grace period; False, and nothing, when the slot is not ours (X7)."""
+        due = int(await self._redis.on_room("release", room, holder, epoch, _ms(grace_seconds)))
+        if due:
+            await self._schedule(room, due)
+        return bool(due)
+
+    async def due(self) -> list[RoomId]:
+        """Return the rooms that somebody must look at now."""
+        reply = await self._redis.script("due_rooms", [keys.DUE], [SWEEP_BATCH, TTL_MS])
+        return [RoomId(room.decode()) for room in reply]
+
+    async def look(self, room: RoomId, grace_seconds: float) -> Verdict:
+        """Do what is due in a room: mark its presenter away, or end it (for one caller only)."""
+        reply = await self._redis.on_room("due", room, _ms(grace_seconds))
+        outcome = reply[0].decode()
+        if outcome in {"wait", "away"}:
+            await self._schedule(room, int(reply[1]))
+            return Wait(int(reply[1]), outcome == "away")
+        if outcome == "gone":
+            await self.forget_due(room)
+            return Gone()
+        return _ended(reply)
+
+    async def end(self, room: RoomId, epoch: int | None, reason: EndReason) -> EndedRoom | None:
+        """End a live room; None when it has ended already.
+
+        ``epoch`` None is for those who need not hold the slot. Raises StalePresenter, NotStarted.
+        """
+        reply = await self._redis.on_room("end", room, "" if epoch is None else epoch, reason)
+        return _ended(reply) if reply[0] == b"ended" else None
+
+    async def forget_due(self, room: RoomId) -> None:
+        """Look at the room no more. Called last, once everybody knows that it ended."""
+        await self._redis.script("schedule", [keys.DUE], [room, "", TTL_MS])
+
+    async def snapshot(self, room: RoomId, *, questions: bool) -> tuple[LiveRoom, Sequence[Any]]:
+        """Return the room and, if asked, the unanswered questions, both of one instant."""
+        flat, pending = await self._redis.on_room("snapshot", room, int(questions))
+        live = read_room(dict(zip(flat[::2], flat[1::2], strict=True)))
+        if live is None:
+            raise NotStarted("the lecture has not started")
+        return live, pending
+
+    async def place(self, room: RoomId, seen: NodeId | None, chosen: NodeId) -> NodeId:
+        """Put the room on ``chosen`` unless it was moved since ``seen``; return where it is."""
+        reply = await self._redis.on_room("place", room, seen or "", chosen)
+        return NodeId(reply.decode())
+
+    async def media_moved(self, room: RoomId, dead: NodeId) -> bool:
+        """Take the room off a dead relay and tell everyone; True for one caller only."""
+        return bool(await self._redis.on_room("media_moved", room, dead))
+
+    async def set_sources(self, room: RoomId, epoch: int, sources: dict[str, bool]) -> bool:
+        """Note what the presenter shows and tell everyone; False when nothing changed."""
+        text = json.dumps(sources, separators=(",", ":"), sort_keys=True)
+        return bool(await self._redis.on_room("sources", room, epoch, text))
+
+    async def set_listeners(
+        self, room: RoomId, node: NodeId, count: int, good_for_seconds: float
+    ) -> int:
+        """Note how many listeners a process serves; return the room's total."""
+        return int(await self._redis.on_room("listeners", room, node, count, _ms(good_for_seconds)))
+
+    async def remember(self, identity: str, kind: Kind, room: RoomId) -> None:
+        """Note that somebody is in the room, for a day, so that it is let in again."""
+        await self._redis.script("remember", [keys.user(identity)], [kind, room, TTL_MS])
+
+    async def forget(self, identity: str, room: RoomId) -> None:
+        """Note that somebody is in the room no more."""
+        await self._redis.script("forget", [keys.user(identity)], [room])
+
+    async def membership(self, identity: str) -> Membership:
+        """Return the rooms that somebody is in."""
+        return read_membership(await self._redis.hash(keys.user(identity)))
+
+    async def _schedule(self, room: RoomId, due_ms: int) -> None:
+        try:
+            await self._redis.script("schedule", [keys.DUE], [room, due_ms, TTL_MS])
+        except Unavailable:  # what it follows has happened, and the next renewal does this again
+            log.warning("a room's due time was not noted", room=room)
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+def _ended(reply: Sequence[bytes]) -> EndedRoom:
+    outcome, lecture, relay, presenter = reply
+    return EndedRoom(
+        LectureId(lecture.decode()),
+        NodeId(relay.decode()) if relay else None,
+        Email(presenter.decode()),
+        again=outcome == b"again",
+    )

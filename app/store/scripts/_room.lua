@@ -1,0 +1,130 @@
+-- What every room script shares. KEYS are always the room's five, ARGV begins with three of ours;
+-- they are taken off here, so that a script counts its own arguments from 1.
+local ROOM, EVENTS, QUESTIONS, ASKED, LISTENERS = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local CODE = table.remove(ARGV, 1)
+local WAKE = table.remove(ARGV, 1)
+local TTL = table.remove(ARGV, 1)
+local GROUP = CODE .. '-group'
+local MAX_EVENTS = 10000
+local ENDED_LOG_TTL = 600000 -- ms: how long late readers may still learn that a room has ended
+
+local clock = redis.call('TIME')
+local NOW = clock[1] * 1000 + math.floor(clock[2] / 1000)
+
+local function ms(number) return string.format('%.0f', number) end
+
+local function get(field) return redis.call('HGET', ROOM, field) end
+
+local function touch()
+  for i = 1, 5 do redis.call('PEXPIRE', KEYS[i], TTL) end
+end
+
+-- The log's newest entry as a table of its fields (id included), or nil.
+local function last_event()
+  local entry = redis.call('XREVRANGE', EVENTS, '+', '-', 'COUNT', 1)[1]
+  if not entry then return nil end
+  local fields = { id = entry[1] }
+  for i = 1, #entry[2], 2 do fields[entry[2][i]] = entry[2][i + 1] end
+  return fields
+end
+
+-- Why there is no live room, as an error reply; nil when there is one.
+local function missing()
+  if redis.call('HEXISTS', ROOM, 'status') == 1 then return nil end
+  local last = last_event()
+  if last and last.type == 'ended' then
+    return redis.error_reply('ended the lecture is over')
+  end
+  return redis.error_reply('not_started the lecture has not started')
+end
+
+-- As missing(), and also the fence of every presenter's write.
+local function refused(epoch)
+  local gone = missing()
+  if gone then return gone end
+  if get('epoch') ~= epoch then
+    return redis.error_reply('stale_presenter another connection holds the presenter\'s slot')
+  end
+  return nil
+end
+
+-- Append to the log and publish the whole event. `data` is JSON text.
+local function append(kind, data, audience, blob)
+  local seq = redis.call('HINCRBY', ROOM, 'seq', 1)
+  local entry = { 'type', kind, 'audience', audience, 'data', data }
+  if kind == 'ended' then
+    -- The hash is about to go: what whoever finishes the end needs stays with its event.
+    for _, field in ipairs({ 'lectureId', 'presenterEmail', 'relay' }) do
+      entry[#entry + 1] = field
+      entry[#entry + 1] = get(field) or ''
+    end
+    entry[#entry + 1] = 'at'
+    entry[#entry + 1] = ms(NOW)
+  end
+  redis.call('XADD', EVENTS, 'MAXLEN', '~', MAX_EVENTS, ms(seq) .. '-0', unpack(entry))
+  redis.call('PUBLISH', WAKE, '{"seq":' .. ms(seq) .. ',"type":"' .. kind .. '","audience":"'
+    .. audience .. '","data":' .. data .. '}\n' .. (blob or ''))
+  return seq
+end
+
+-- ISO 8601 in UTC with milliseconds, from ms since the epoch (civil from days, Gregorian).
+local function iso(at)
+  local days = math.floor(at / 86400000)
+  local rest = at - days * 86400000
+  local z = days + 719468
+  local era = math.floor(z / 146097)
+  local doe = z - era * 146097
+  local yoe = math.floor((doe - math.floor(doe / 1460) + math.floor(doe / 36524)
+    - math.floor(doe / 146096)) / 365)
+  local doy = doe - (365 * yoe + math.floor(yoe / 4) - math.floor(yoe / 100))
+  local mp = math.floor((5 * doy + 2) / 153)
+  local day = doy - math.floor((153 * mp + 2) / 5) + 1
+  local month = mp < 10 and mp + 3 or mp - 9
+  local year = yoe + era * 400 + (month <= 2 and 1 or 0)
+  return string.format('%04d-%02d-%02dT%02d:%02d:%02d.%03dZ', year, month, day,
+    math.floor(rest / 3600000), math.floor(rest / 60000) % 60, math.floor(rest / 1000) % 60,
+    rest % 1000)
+end
+
+-- Make the group from the stream's beginning: a group at `$` would skip what was asked before.
+-- When an operator (or an expired key) took the group, what was answered stays answered.
+local function make_group(consumer)
+  redis.call('XGROUP', 'CREATE', QUESTIONS, GROUP, '0', 'MKSTREAM')
+  redis.call('XREADGROUP', 'GROUP', GROUP, consumer, 'STREAMS', QUESTIONS, '>')
+  for _, field in ipairs(redis.call('HKEYS', ASKED)) do
+    if string.sub(field, 1, 7) == 'solved:' then
+      redis.call('XACK', QUESTIONS, GROUP, string.sub(field, 8))
+    end
+  end
+end
+
+-- Read everything new into the presenter's pending list.
+local function take_new(consumer)
+  local reply = redis.pcall('XREADGROUP', 'GROUP', GROUP, consumer, 'STREAMS', QUESTIONS, '>')
+  if type(reply) == 'table' and reply.err then make_group(consumer) end
+end
+
+-- The unanswered questions as {id, {field, value, …}}, in stream order.
+local function pending()
+  local consumer = get('presenterEmail')
+  take_new(consumer)
+  local reply = redis.call('XREADGROUP', 'GROUP', GROUP, consumer, 'STREAMS', QUESTIONS, '0')
+  local list = {}
+  if reply then
+    for _, entry in ipairs(reply[1][2]) do
+      -- A deleted entry is still pending, without fields: there is nothing left to answer.
+      if entry[2] then list[#list + 1] = entry end
+    end
+  end
+  return list
+end
+
+-- End the room: tell everyone, drop everything but the log, which late readers may still want.
+local function finish(reason)
+  local reply = { 'ended', get('lectureId'), get('relay') or '', get('presenterEmail') }
+  append('ended', '{"reason":"' .. reason .. '"}', 'room')
+  redis.call('DEL', ROOM, QUESTIONS, ASKED, LISTENERS)
+  redis.call('PEXPIRE', EVENTS, ENDED_LOG_TTL)
+  return reply
+end
+

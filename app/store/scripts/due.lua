@@ -1,0 +1,28 @@
+-- prelude: room
+-- Somebody's look at a room whose time may have come; any number of processes may look at once.
+-- ARGV: grace ms
+-- → {'wait' | 'away', due ms} · {'ended', lectureId, relay, email} to exactly one caller
+--   · {'again', lectureId, relay, email}: it ended, and whoever ended it may have died before
+--     SQL knew · {'gone'}
+local UNFINISHED_AFTER = 10000 -- ms that the one who ended a room has to tell SQL
+if redis.call('HEXISTS', ROOM, 'status') == 0 then
+  local last = last_event()
+  if not last or last.type ~= 'ended' then return { 'gone' } end
+  local due = tonumber(last.at) + UNFINISHED_AFTER
+  if due > NOW then return { 'wait', ms(due) } end
+  redis.call('PEXPIRE', EVENTS, ENDED_LOG_TTL)
+  return { 'again', last.lectureId, last.relay, last.presenterEmail }
+end
+if get('status') == 'LIVE' then
+  local lease = tonumber(get('lease') or '0')
+  if lease > NOW then return { 'wait', ms(lease) } end
+  local deadline = NOW + tonumber(ARGV[1])
+  -- The holder's name stays: if it was only paused, its next renewal takes the slot up again.
+  redis.call('HSET', ROOM, 'status', 'AWAY', 'deadline', ms(deadline))
+  append('presenter_away', '{"deadline":"' .. iso(deadline) .. '"}', 'room')
+  touch()
+  return { 'away', ms(deadline) }
+end
+local deadline = tonumber(get('deadline') or '0')
+if deadline > NOW then return { 'wait', ms(deadline) } end
+return finish('grace')

@@ -1,0 +1,9 @@
+-- prelude: room
+-- Note what the presenter shows. ARGV: epoch, JSON of all three sources → 1, or 0 for no change
+local no = refused(ARGV[1])
+if no then return no end
+if get('sources') == ARGV[2] then return 0 end
+redis.call('HSET', ROOM, 'sources', ARGV[2])
+append('sources', ARGV[2], 'room')
+touch()
+return 1
