@@ -7,14 +7,16 @@ send can carry: packets of one size, the last of which may be shorter.
 """
 
 from collections.abc import Callable, Sequence
-
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from pylibsrtp import Session
+from typing import TYPE_CHECKING
 
 from app.relay.core.batch import CAPACITY, MAX_PACKET, STRIDE, Batch
 from app.relay.core.counters import Counters
 from app.relay.core.media import Address
-from app.relay.core.srtp import CM_TAG, GCM_TAG
+from app.relay.core.srtp import CM_TAG, GCM_TAG, CmSender, GcmSender
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+    from pylibsrtp import Session
 
 Transmit = Callable[[memoryview, int, Address], int]
 """``transmit(data, segment_size, address)``: ``data`` is one or more datagrams of ``segment_size``
@@ -31,23 +33,17 @@ class Sink:
     """One subscriber of one line: where it is, how to seal for it, where its rollover began."""
 
     __slots__ = ("address", "bytes", "cipher", "first_index", "packets", "rollover_base", "salt",
-                 "session", "skip_timestamp", "video")  # fmt: skip
+                 "sender", "session", "skip_timestamp", "video")  # fmt: skip
 
-    def __init__(
-        self,
-        address: Address,
-        cipher: AESGCM | None,
-        salt: int,
-        session: Session | None,
-        video: bool,
-    ) -> None:
+    def __init__(self, address: Address, sender: GcmSender | CmSender, video: bool) -> None:
         self.address = address
-        self.cipher = cipher
-        self.salt = salt
-        self.session = session
+        self.sender = sender
+        self.cipher: AESGCM | None = sender.cipher if isinstance(sender, GcmSender) else None
+        self.salt = sender.salt if isinstance(sender, GcmSender) else 0
+        self.session: Session | None = sender.session if isinstance(sender, CmSender) else None
         """libsrtp's, where ``cipher`` is None; it counts rollovers by itself."""
         self.video = video
-        self.first_index = 0
+        self.first_index = -1
         self.rollover_base = 0
         """Taken off a line index: a subscriber's rollover counter is 0 at its first packet."""
         self.skip_timestamp = -1
@@ -56,7 +52,12 @@ class Sink:
         self.bytes = 0
 
     def begin(self, index: int) -> None:
-        """Make ``index`` the first packet of the line that this subscriber gets."""
+        """Make ``index`` the first packet of the line that this subscriber gets.
+
+        Once only: to count rollovers anew under the same key would use nonces twice.
+        """
+        if self.first_index >= 0:
+            raise RuntimeError("a sink begins once")
         self.first_index = index
         self.rollover_base = index & ~0xFFFF
 
@@ -133,6 +134,13 @@ class BurstSender:
         for base in {sink.rollover_base for sink in whole}:
             sharing = [sink for sink in whole if sink.rollover_base == base]
             self._send_gcm(batch, plan, base, sharing)
+
+    def send_control(self, data: bytes, address: Address) -> bool:
+        """Send one datagram that is not media; False (and counted) if the kernel is full."""
+        if self._transmit(memoryview(data), len(data), address) == 1:
+            return True
+        self._counters.control_dropped += 1
+        return False
 
     def _send_gcm(self, batch: Batch, plan: list[_Run], base: int, sinks: list[Sink]) -> None:
         transmit = self._transmit

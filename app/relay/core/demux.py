@@ -29,3 +29,25 @@ def classify(data: memoryview | bytearray) -> DatagramKind:
     if 20 <= first <= 63:
         return DatagramKind.DTLS
     return DatagramKind.UNKNOWN
+
+
+_RECORD_HEADER = 13
+_CONTENT_TYPES = range(20, 27)
+
+
+def is_sound_dtls(data: memoryview | bytearray) -> bool:
+    """Tell whether ``data`` is DTLS 1.0 to 1.2 records and nothing else (RFC 6347 §4.1).
+
+    An empty or cut-off datagram must not reach the DTLS library, which may take it for an end.
+    """
+    position = 0
+    while position < len(data):
+        if len(data) - position < _RECORD_HEADER or data[position + 1] != 0xFE:
+            return False
+        if data[position] not in _CONTENT_TYPES:
+            return False
+        length = data[position + 11] << 8 | data[position + 12]
+        if not length:
+            return False
+        position += _RECORD_HEADER + length
+    return position == len(data) and position > 0

@@ -7,6 +7,7 @@ given to two packets, which is what AES-GCM needs; subscribers only differ in wh
 
 import secrets
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.relay.core.batch import CAPACITY, Batch
@@ -14,6 +15,7 @@ from app.relay.core.burst import BurstSender, Sink
 from app.relay.core.counters import Counters
 from app.relay.core.media import Kind, Section, SourceName
 from app.relay.core.red import primary, renamed
+from app.relay.core.rtcp import sender_report, source_description
 from app.relay.core.rtp import (
     ABS_SEND_TIME_URI,
     HOP_BY_HOP_URIS,
@@ -27,6 +29,9 @@ WRAP_MARGIN = 1024
 """Sequence numbers before the wrap where nobody may begin: were a newcomer's packets up to the
 wrap all lost (say, because its DTLS was not quite done), its rollover counter would be 0 where
 ours is 1, and it could never open another packet (RFC 3711 §3.3.1)."""
+
+CNAME = "lectern"
+"""One name for all lines: they come from one presenter at a time, and are synchronised by it."""
 
 _START_BELOW = 1 << 14
 _FIXED = struct.Struct("!BBHII")
@@ -54,7 +59,7 @@ class LineKey:
 
 
 class Line:
-    """A rewritten stream. ``target`` is the track that it should be fed by, ``feed`` the one it is."""
+    """A rewritten stream: ``target`` is the track that should feed it, ``feed`` the one that does."""
 
     def __init__(self, key: LineKey, sender: BurstSender, counters: Counters, batch: Batch) -> None:
         self.key = key
@@ -174,6 +179,7 @@ class Line:
         self._flush()
         for sink in self.waiting:
             sink.begin(index)
+        self.report(self.waiting)
         self.sinks.extend(self.waiting)
         self.waiting.clear()
 
@@ -233,6 +239,17 @@ class Line:
             self._sender.seal_and_send(self._batch, self.sinks)
             self._batch.count = 0
 
-    def line_timestamp(self, timestamp: int) -> int:
-        """Translate a timestamp of the feed (from its sender report) to this line's."""
-        return timestamp + self._timestamp_offset & 0xFFFFFFFF
+    def report(self, sinks: Sequence[Sink]) -> None:
+        """Send ``sinks`` the feed's last sender report in this line's numbers, for lip sync.
+
+        The presenter's own clock is passed on, so that its tracks stay in step with each other.
+        """
+        clock = self.feed.clock if self.feed else None
+        if clock is None:
+            return
+        timestamp = clock.timestamp + self._timestamp_offset & 0xFFFFFFFF
+        ssrc = self.key.ssrc
+        packet = sender_report(ssrc, clock.ntp, timestamp, self.packets, self.payload_bytes)
+        packet += source_description(ssrc, CNAME)
+        for sink in sinks:
+            self._sender.send_control(sink.sender.seal_rtcp(packet), sink.address)

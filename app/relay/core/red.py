@@ -1,4 +1,4 @@
-"""Redundant audio (RED, RFC 2198 §3) inside a payload: payload types renamed, or only the primary."""
+"""Redundant audio (RED, RFC 2198 §3): payload types renamed, or only the primary block kept."""
 
 from collections.abc import Mapping
 

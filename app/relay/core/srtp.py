@@ -59,7 +59,8 @@ class Receiver(Protocol):
     ) -> tuple[int, int]:
         """Write the plain packet to ``out``; return its length and its 48-bit index.
 
-        ``header`` is the length of the RTP header with its extension. Raises UnauthenticError, ReplayedError.
+        ``header`` is the length of the RTP header with its extension.
+        Raises UnauthenticError, ReplayedError.
         """
 
     def open_rtcp(self, data: memoryview) -> bytes:

@@ -1,4 +1,4 @@
-"""One stream that a presenter sends: what it is, how it arrives, when it was asked for a keyframe."""
+"""One stream that a presenter sends: what it is, how it arrives, when to ask for a keyframe."""
 
 from dataclasses import dataclass
 
@@ -38,6 +38,10 @@ class KeyframeRequests:
     def due(self) -> float | None:
         """Return when a request is to be sent, or None while nobody wants one."""
         return self._last + KEYFRAME_SECONDS if self._wanted else None
+
+    def satisfied(self) -> None:
+        """A keyframe begins: who asked before has it. Who loses it will ask again."""
+        self._wanted = False
 
     def sent(self, now: float) -> None:
         self._last = now
@@ -144,6 +148,8 @@ class Track:
         is_start = self._detectors.get(packet.payload_type)
         if is_start is not None:
             packet.keyframe = is_start(packet.data[packet.payload : packet.end])
+            if packet.keyframe:
+                self.keyframes.satisfied()
         self.pending.append(packet)
 
     def stop(self) -> None:
