@@ -1,0 +1,65 @@
+import { Suspense, lazy, useEffect, useMemo, useState } from 'react'
+import type { ReactNode } from 'react'
+import { BrowserRouter, Navigate, Route, Routes, useLocation } from 'react-router'
+import { useAccount } from './app'
+import { Crash } from './components/Crash'
+import { Loading } from './components/Loading'
+import { WordsContext, firstLang, keepLang, translator } from './i18n'
+import type { Lang, Words } from './i18n'
+import { Home } from './pages/Home'
+import { Join } from './pages/Join'
+import { Landing } from './pages/Landing'
+import { NotFound } from './pages/NotFound'
+import { SignIn } from './pages/SignIn'
+import { SignUp } from './pages/SignUp'
+
+const Present = lazy(() => import('./pages/Present'))
+const Attend = lazy(() => import('./pages/Attend'))
+
+/** Sends whoever is not signed in to do so, and back here afterwards. */
+function SignedIn({ children }: { children: ReactNode }) {
+  const account = useAccount()
+  const location = useLocation()
+  const [had, setHad] = useState(account !== null)
+  if (account && !had) setHad(true)
+  if (account) return children
+  return <Navigate to="/signin" replace state={{ from: location.pathname, expired: had }} />
+}
+
+export function Root() {
+  const [lang, setLang] = useState<Lang>(firstLang)
+  useEffect(() => {
+    document.documentElement.lang = lang
+  }, [lang])
+  const words = useMemo<Words>(
+    () => ({
+      lang,
+      setLang: (next) => {
+        keepLang(next)
+        setLang(next)
+      },
+      t: translator(lang),
+    }),
+    [lang],
+  )
+  return (
+    <WordsContext value={words}>
+      <Crash>
+        <BrowserRouter>
+          <Suspense fallback={<Loading />}>
+            <Routes>
+              <Route path="/" element={<Landing />} />
+              <Route path="/signin" element={<SignIn />} />
+              <Route path="/signup" element={<SignUp />} />
+              <Route path="/home" element={<SignedIn><Home /></SignedIn>} />
+              <Route path="/present/:code" element={<SignedIn><Present /></SignedIn>} />
+              <Route path="/join" element={<Join />} />
+              <Route path="/join/:code" element={<Attend />} />
+              <Route path="*" element={<NotFound />} />
+            </Routes>
+          </Suspense>
+        </BrowserRouter>
+      </Crash>
+    </WordsContext>
+  )
+}

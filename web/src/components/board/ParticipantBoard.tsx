@@ -1,0 +1,87 @@
+import { CaptureUpdateAction, Excalidraw, restoreElements } from '@excalidraw/excalidraw'
+import type { ExcalidrawImperativeAPI } from '@excalidraw/excalidraw/types'
+import '@excalidraw/excalidraw/index.css'
+import { useEffect, useRef, useState } from 'react'
+import { usePrefersDark, useStore } from '../../app'
+import { useWords } from '../../i18n'
+import { fitViewport } from '../../sdk'
+import type { BoardElement, Participant, Viewport } from '../../sdk'
+import { OPTIONS, editorLang } from './editor'
+
+type Given = Parameters<typeof restoreElements>[0]
+
+function show(api: ExcalidrawImperativeAPI, elements: BoardElement[]): void {
+  api.updateScene({
+    elements: restoreElements(elements as unknown as Given, null),
+    captureUpdate: CaptureUpdateAction.NEVER,
+  })
+}
+
+function follow(api: ExcalidrawImperativeAPI, view: Viewport, box: Element): void {
+  const { width, height } = box.getBoundingClientRect()
+  if (width === 0 || height === 0) return
+  const { zoom, scrollX, scrollY } = fitViewport(view, width, height)
+  api.updateScene({ appState: { zoom: { value: zoom as never }, scrollX, scrollY } })
+}
+
+/** The presenter's board, to look at. Moving it oneself stops following, the button starts it again. */
+export default function ParticipantBoard({ participant }: { participant: Participant }) {
+  const { t, lang } = useWords()
+  const dark = usePrefersDark()
+  const { elements, view, foreign } = useStore(participant.board)
+  const [api, setApi] = useState<ExcalidrawImperativeAPI | null>(null)
+  const [following, setFollowing] = useState(true)
+  const box = useRef<HTMLDivElement>(null)
+
+  useEffect(() => {
+    if (api && elements) show(api, elements)
+  }, [api, elements])
+
+  useEffect(() => {
+    const element = box.current
+    if (!api || !view || !element || !following) return
+    follow(api, view, element)
+    const observer = new ResizeObserver(() => { follow(api, view, element) })
+    observer.observe(element)
+    return () => { observer.disconnect() }
+  }, [api, view, following])
+
+  return (
+    <>
+      <div
+        ref={box}
+        className="editor"
+        data-testid="board-view"
+        data-elements={elements?.length ?? 0}
+        onWheelCapture={() => { setFollowing(false) }}
+        onPointerMoveCapture={(event) => { if (event.buttons > 0) setFollowing(false) }}
+      >
+        <Excalidraw
+          excalidrawAPI={setApi}
+          viewModeEnabled
+          zenModeEnabled
+          langCode={editorLang(lang)}
+          theme={dark ? 'dark' : 'light'}
+          UIOptions={OPTIONS}
+          aiEnabled={false}
+          validateEmbeddable={false}
+        />
+      </div>
+      {foreign && (
+        <div className="board-over">
+          <p className="notice warn" role="status" data-testid="board-foreign">{t('board.foreign')}</p>
+        </div>
+      )}
+      <div className="board-tools">
+        <button
+          className="toggle small"
+          data-testid="follow-toggle"
+          aria-pressed={following}
+          onClick={() => { setFollowing(!following) }}
+        >
+          {following ? t('board.following') : t('board.follow')}
+        </button>
+      </div>
+    </>
+  )
+}

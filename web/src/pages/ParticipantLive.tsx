@@ -1,0 +1,149 @@
+import { Suspense, lazy, useEffect, useState } from 'react'
+import { Link, useNavigate } from 'react-router'
+import { clock, useAccount, useApp, useNow, useStatsHook, useStore } from '../app'
+import { AskBox } from '../components/AskBox'
+import { AudioOut } from '../components/AudioOut'
+import { ConnectionBadge } from '../components/ConnectionBadge'
+import { BoardFrame } from '../components/board/BoardFrame'
+import { OwnQuestionList } from '../components/OwnQuestionList'
+import { Stage } from '../components/Stage'
+import { Tabs } from '../components/Tabs'
+import { errorKey, useWords } from '../i18n'
+import { Participant } from '../sdk'
+import type { LectureCard, OwnQuestion, ParticipantState } from '../sdk'
+import { Message } from './Message'
+
+const ParticipantBoard = lazy(() => import('../components/board/ParticipantBoard'))
+
+interface Props {
+  code: string
+  card: LectureCard
+  questions: OwnQuestion[]
+  keepQuestions: (list: OwnQuestion[]) => void
+  onAgain: () => void
+}
+
+type Part = 'board' | 'video' | 'questions'
+
+function Away({ deadline }: { deadline: string | null }) {
+  const { t } = useWords()
+  const now = useNow()
+  const end = Date.parse(deadline ?? '')
+  const text = Number.isNaN(end) ? t('away.banner.plain') : t('away.banner', { left: clock(end - now) })
+  // The countdown is for the eyes: a screen reader hears the sentence once.
+  return (
+    <p className="notice warn" data-testid="away-banner">
+      <span className="visually-hidden">{t('away.banner.plain')}</span>
+      <span aria-hidden="true">{text}</span>
+    </p>
+  )
+}
+
+function Banners({ state }: { state: ParticipantState }) {
+  const { t } = useWords()
+  const mediaLost = state.connection === 'online' && state.media === 'reconnecting'
+  return (
+    <div className="banners" aria-live="polite">
+      {!state.presenterPresent && <Away deadline={state.deadline} />}
+      {state.connection === 'reconnecting' && (
+        <p className="notice warn" data-testid="reconnecting-banner">{t('reconnecting.banner')}</p>
+      )}
+      {mediaLost && state.presenterPresent && (
+        <p className="notice warn" data-testid="media-banner">{t('media.banner')}</p>
+      )}
+    </div>
+  )
+}
+
+/** Everything that is not the lecture itself: on the way in, waiting, over, refused. */
+function Outside({ state, card, onAgain }: { state: ParticipantState; card: LectureCard; onAgain: () => void }) {
+  const { t } = useWords()
+  const { session } = useApp()
+  const title = t('join.title', { title: card.title })
+  if (state.phase === 'connecting') {
+    return <Message testId="join-connecting" busy title={title} text={t('join.connecting')} />
+  }
+  if (state.phase === 'waiting') {
+    return <Message testId="join-waiting" busy title={t('join.waiting')} text={t('join.waiting.text')} />
+  }
+  if (state.phase === 'ended') {
+    return (
+      <Message testId="ended" title={t('ended.title')} text={t('ended.text')}>
+        <Link className="button primary" to="/">{t('app.home')}</Link>
+      </Message>
+    )
+  }
+  const code = state.error?.code ?? 'internal'
+  return (
+    <Message testId="refused" title={t(errorKey({ code }))}>
+      <button className="primary" onClick={onAgain}>{t('app.retry')}</button>
+      {code === 'unauthorized' && (
+        <button onClick={() => { session.signOut(); onAgain() }}>{t('join.guest')}</button>
+      )}
+      <Link className="button" to="/join">{t('join.another')}</Link>
+    </Message>
+  )
+}
+
+export function ParticipantLive({ code, card, questions, keepQuestions, onAgain }: Props) {
+  const { t } = useWords()
+  const { session } = useApp()
+  const account = useAccount()
+  const navigate = useNavigate()
+  const [participant] = useState(() => new Participant({ code, token: session.token, questions, keepQuestions }))
+  const [part, setPart] = useState<Part>('board')
+  const state = useStore(participant.state)
+  const own = useStore(participant.questions.state)
+  useStatsHook(participant.peer)
+
+  useEffect(() => {
+    participant.start()
+    return () => { participant.close() }
+  }, [participant])
+
+  if (state.phase !== 'live') return <Outside state={state} card={card} onAgain={onAgain} />
+  const picture = state.sources.camera || state.sources.screen
+  const tabs = [
+    { id: 'board' as const, label: t('board.title') },
+    { id: 'video' as const, label: t('video.title') },
+    { id: 'questions' as const, label: t('questions.title') },
+  ]
+  const leave = () => {
+    void participant.leave()
+    void navigate(account ? '/home' : '/')
+  }
+  return (
+    <div className="live" data-testid="participant-live">
+      <header>
+        <h1>{card.title}</h1>
+        <span className="soft hide-small">{t('join.by', { name: card.presenter.username })}</span>
+        {!account && <span className="badge hide-small">{t('join.asguest')}</span>}
+        <ConnectionBadge connection={state.connection} media={state.media} />
+        <AudioOut stream={state.streams?.microphone ?? null} />
+        <button className="small" data-testid="leave-lecture" onClick={leave}>{t('join.leave')}</button>
+      </header>
+      <Banners state={state} />
+      <Tabs tabs={tabs} shown={part} onShow={setPart} />
+      <main className={picture ? 'live-body with-video' : 'live-body'}>
+        <section id="part-board" data-shown={part === 'board'} aria-label={t('board.title')}>
+          <BoardFrame ready viewing>
+            <Suspense><ParticipantBoard participant={participant} /></Suspense>
+          </BoardFrame>
+        </section>
+        <section
+          id="part-video"
+          className={picture ? '' : 'no-picture'}
+          data-shown={part === 'video'}
+          aria-label={t('video.title')}
+        >
+          <Stage sources={state.sources} streams={state.streams} />
+        </section>
+        <section id="part-questions" className="side" data-shown={part === 'questions'} aria-label={t('questions.title')}>
+          <div className="side-head"><h2>{t('ask.own')}</h2></div>
+          <OwnQuestionList list={own.list} onAgain={(id) => { participant.questions.again(id) }} />
+          <AskBox onAsk={(text) => participant.questions.ask(text)} />
+        </section>
+      </main>
+    </div>
+  )
+}

@@ -1,0 +1,243 @@
+import { LecternError, toError } from '../errors'
+import type { ServerAnswer, Source } from '../messages'
+
+export type PeerState = 'new' | 'connecting' | 'connected' | 'reconnecting' | 'closed'
+
+export interface PeerOffer {
+  SDP: { type: 'offer'; sdp: string }
+  sources: Record<string, Source>
+  peerId?: string
+}
+
+export interface PeerPort {
+  /** Sends an offer; rejects with the server's refusal. The answer comes by `answer()`. */
+  offer: (offer: PeerOffer) => Promise<unknown>
+  candidate: (candidate: RTCIceCandidateInit) => void
+  state: (state: PeerState) => void
+}
+
+export type Connect = () => RTCPeerConnection
+
+/** What the machine waits for, in ms. */
+export interface PeerTimes {
+  disconnected: number
+  connecting: number
+  retry: number
+}
+
+const TIMES: PeerTimes = { disconnected: 3000, connecting: 12_000, retry: 2500 }
+const SOURCES: readonly Source[] = ['microphone', 'camera', 'screen']
+
+/**
+ * One RTCPeerConnection with three sections (microphone, camera, screen) and its recovery: an ICE
+ * restart of the same peer first, a whole new connection when that is refused or does not help.
+ */
+export class MediaPeer {
+  private pc: RTCPeerConnection | null = null
+  private peerId: string | undefined
+  private restarting = false
+  private offered = false
+  private answered = false
+  private closed = false
+  private early: RTCIceCandidateInit[] = []
+  private local: RTCIceCandidateInit[] = []
+  private timer: ReturnType<typeof setTimeout> | undefined
+  private current: PeerState = 'new'
+  private generation = 0
+  private readonly tracks = new Map<Source, MediaStreamTrack | null>()
+
+  /** `received` hears of each section's track, for a participant; a fresh one after a new connection. */
+  constructor(
+    private readonly direction: 'sendonly' | 'recvonly',
+    private readonly port: PeerPort,
+    private readonly received: (source: Source, track: MediaStreamTrack) => void = () => undefined,
+    private readonly connect: Connect = () => new RTCPeerConnection({ bundlePolicy: 'max-bundle' }),
+    private readonly times: PeerTimes = TIMES,
+  ) {
+    window.addEventListener('online', this.onOnline)
+  }
+
+  get state(): PeerState {
+    return this.current
+  }
+
+  stats(): Promise<RTCStatsReport> | null {
+    return this.pc?.getStats() ?? null
+  }
+
+  /** A new connection from nothing: the first, and the one after everything else failed. */
+  async start(): Promise<void> {
+    if (this.closed) return
+    this.drop()
+    this.peerId = undefined
+    const pc = this.connect()
+    this.pc = pc
+    this.listen(pc)
+    const senders: Promise<void>[] = []
+    for (const source of SOURCES) {
+      const transceiver = pc.addTransceiver(source === 'microphone' ? 'audio' : 'video', {
+        direction: this.direction,
+      })
+      const track = this.tracks.get(source)
+      if (this.direction === 'recvonly') this.received(source, transceiver.receiver.track)
+      else if (track) senders.push(transceiver.sender.replaceTrack(track))
+    }
+    await Promise.all(senders)
+    await this.negotiate(pc, false)
+  }
+
+  /** Same peer, new network path. Falls back to `start` when the server no longer knows the peer. */
+  async restart(): Promise<void> {
+    const pc = this.pc
+    if (this.closed || this.restarting) return
+    if (!pc || pc.connectionState === 'closed' || this.peerId === undefined) return this.start()
+    this.restarting = true
+    try {
+      await this.negotiate(pc, true)
+    } finally {
+      this.restarting = false
+    }
+  }
+
+  /** The connection to the server is back: whatever was not acknowledged is asked again. */
+  signallingBack(): void {
+    if (this.closed || this.current === 'connected') return
+    if (!this.offered || !this.answered) void this.start()
+    else void this.restart()
+  }
+
+  /** What a section sends from now on; no renegotiation. `null` sends nothing. */
+  async replace(source: Source, track: MediaStreamTrack | null): Promise<void> {
+    this.tracks.set(source, track)
+    const transceiver = this.pc?.getTransceivers()[SOURCES.indexOf(source)]
+    await transceiver?.sender.replaceTrack(track)
+  }
+
+  async answer(answer: ServerAnswer): Promise<void> {
+    const pc = this.pc
+    if (!pc || pc.signalingState !== 'have-local-offer') return
+    await pc.setRemoteDescription(answer.SDP)
+    if (answer.peerId !== undefined) this.peerId = answer.peerId
+    this.answered = true
+    const early = this.early
+    this.early = []
+    for (const candidate of early) await this.remoteCandidate(candidate)
+    if (pc.connectionState !== 'connected') this.watch(this.times.connecting, () => { void this.start() })
+    else this.enter('connected')
+  }
+
+  async remoteCandidate(candidate: RTCIceCandidateInit): Promise<void> {
+    if (!this.pc?.remoteDescription) {
+      if (this.early.length < 32) this.early.push(candidate)
+      return
+    }
+    // A candidate that the browser does not like is no reason to stop: the answer holds enough.
+    await this.pc.addIceCandidate(candidate).catch(() => undefined)
+  }
+
+  close(): void {
+    this.closed = true
+    window.removeEventListener('online', this.onOnline)
+    this.drop()
+    this.enter('closed')
+  }
+
+  private readonly onOnline = (): void => {
+    if (this.answered) void this.restart()
+  }
+
+  private async negotiate(pc: RTCPeerConnection, iceRestart: boolean): Promise<void> {
+    const generation = ++this.generation
+    this.offered = false
+    this.local = []
+    this.enter(this.current === 'new' || this.current === 'connecting' ? 'connecting' : 'reconnecting')
+    try {
+      const offer = await pc.createOffer({ iceRestart })
+      await pc.setLocalDescription(offer)
+      if (generation !== this.generation) return
+      const sent = this.port.offer({
+        SDP: { type: 'offer', sdp: offer.sdp ?? '' },
+        sources: this.mids(pc),
+        ...(iceRestart && this.peerId !== undefined ? { peerId: this.peerId } : {}),
+      })
+      this.offered = true
+      for (const candidate of this.local.splice(0)) this.port.candidate(candidate)
+      await sent
+    } catch (raw) {
+      if (generation === this.generation) this.recover(toError(raw), iceRestart)
+    }
+  }
+
+  private recover(error: LecternError, wasRestart: boolean): void {
+    if (this.closed) return
+    this.answered = this.answered && wasRestart
+    if (wasRestart && !error.retryable) {
+      void this.start()
+      return
+    }
+    // A first offer's refusal for good is the owner's to tell; one without a connection waits for it.
+    if (!error.retryable || error.code === 'offline') return
+    // Spread out: a whole class waits for the same moment.
+    const delay = this.times.retry * (1 + Math.random())
+    this.watch(delay, () => { void (wasRestart ? this.restart() : this.start()) })
+  }
+
+  private mids(pc: RTCPeerConnection): Record<string, Source> {
+    const mids: Record<string, Source> = {}
+    pc.getTransceivers().forEach((transceiver, index) => {
+      const source = SOURCES[index]
+      if (source && transceiver.mid !== null) mids[transceiver.mid] = source
+    })
+    return mids
+  }
+
+  private listen(pc: RTCPeerConnection): void {
+    pc.onicecandidate = ({ candidate }) => {
+      if (!candidate || candidate.candidate === '' || pc !== this.pc) return
+      if (this.offered) this.port.candidate(candidate.toJSON())
+      else this.local.push(candidate.toJSON())
+    }
+    pc.onconnectionstatechange = () => {
+      if (pc === this.pc) this.changed(pc.connectionState)
+    }
+  }
+
+  private changed(state: RTCPeerConnectionState): void {
+    if (state === 'connected') {
+      clearTimeout(this.timer)
+      this.enter('connected')
+    } else if (state === 'disconnected') {
+      this.enter('reconnecting')
+      this.watch(this.times.disconnected, () => { void this.restart() })
+    } else if (state === 'failed') {
+      this.enter('reconnecting')
+      void this.restart()
+    }
+  }
+
+  private watch(ms: number, then: () => void): void {
+    clearTimeout(this.timer)
+    this.timer = setTimeout(then, ms)
+  }
+
+  private enter(state: PeerState): void {
+    if (this.current === state || this.current === 'closed') return
+    this.current = state
+    this.port.state(state)
+  }
+
+  private drop(): void {
+    clearTimeout(this.timer)
+    this.generation += 1
+    this.offered = false
+    this.answered = false
+    this.restarting = false
+    this.early = []
+    this.local = []
+    if (!this.pc) return
+    this.pc.onicecandidate = null
+    this.pc.onconnectionstatechange = null
+    this.pc.close()
+    this.pc = null
+  }
+}

@@ -1,0 +1,88 @@
+/** What travels on the sockets, as docs/protocol.md has it. */
+
+export type Source = 'microphone' | 'camera' | 'screen'
+export type Sources = Record<Source, boolean>
+export const NO_SOURCES: Sources = { microphone: false, camera: false, screen: false }
+
+/** A whole board snapshot; empty `objects` say "unchanged" and carry the viewport alone. */
+export interface BoardContent {
+  objects: ArrayBuffer
+  viewport: number[]
+  eventTime: number
+  width: number
+  height: number
+}
+
+/** The same as it arrives: nothing of it is trusted. `canvasJSON` comes with `reconnectPresenter` alone. */
+export interface WireBoard extends Partial<Omit<BoardContent, 'objects'>> {
+  objects?: ArrayBuffer | ArrayBufferView | null
+  canvasJSON?: string | { objects?: unknown }
+}
+
+export interface ServerAnswer {
+  SDP: RTCSessionDescriptionInit
+  peerId?: string
+  epoch?: number
+  presenterPresent?: boolean
+  startTime?: string
+  whiteboard?: WireBoard
+}
+
+export type WireQuestion = [string, unknown[]]
+
+export interface ReconnectPresenter {
+  whiteboard?: WireBoard
+  startTime?: string
+  questions?: WireQuestion[]
+}
+
+export interface RoomState {
+  role: 'PRESENTER' | 'STUDENT' | 'GUEST'
+  startTime?: string
+  seq?: number
+  presenterPresent?: boolean
+  deadline?: string | null
+  listeners?: number
+  sources?: Partial<Sources> | null
+  questions?: WireQuestion[]
+}
+
+export interface Asked {
+  content: string
+  questionId: string
+  name?: string
+}
+
+export interface Update {
+  type: string
+  content: WireBoard
+}
+
+export interface Failed {
+  event: string
+  code: string
+  message: string
+}
+
+/** A question as pages show it. */
+export interface Question {
+  id: string
+  content: string
+  name: string
+}
+
+/** `[id, ["content", text, "name", …]]` to a question; fields come in pairs, as a stream entry has them. */
+export function readQuestion([id, fields]: WireQuestion): Question {
+  const pairs = new Map<unknown, unknown>()
+  for (let i = 0; i + 1 < fields.length; i += 2) pairs.set(fields[i], fields[i + 1])
+  const text = (key: string) => (typeof pairs.get(key) === 'string' ? (pairs.get(key) as string) : '')
+  return { id, content: text('content'), name: text('name') }
+}
+
+export function readSources(sources: Partial<Sources> | null | undefined): Sources {
+  return {
+    microphone: sources?.microphone === true,
+    camera: sources?.camera === true,
+    screen: sources?.screen === true,
+  }
+}

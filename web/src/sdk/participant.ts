@@ -1,0 +1,276 @@
+import { decodeBoard, fromWireViewport, toBuffer } from './board/codec'
+import type { BoardElement, Viewport } from './board/codec'
+import { toError } from './errors'
+import type { LecternError } from './errors'
+import { MediaPeer } from './media/peer'
+import type { Connect, PeerOffer, PeerState } from './media/peer'
+import { NO_SOURCES, readSources } from './messages'
+import type { RoomState, ServerAnswer, Source, Sources, Update, WireBoard } from './messages'
+import type { Connection } from './presenter'
+import { OwnQuestions } from './questions'
+import type { OwnQuestion } from './questions'
+import { Channel, socketIoTransport } from './signalling'
+import type { Transport } from './signalling'
+import { Store } from './store'
+
+export type ParticipantPhase = 'connecting' | 'waiting' | 'live' | 'ended' | 'refused'
+
+export interface ParticipantState {
+  phase: ParticipantPhase
+  connection: Connection
+  media: PeerState
+  error: LecternError | null
+  startTime: string | null
+  presenterPresent: boolean
+  /** When the lecture ends by itself unless the presenter returns; ISO 8601. */
+  deadline: string | null
+  sources: Sources
+  streams: Record<Source, MediaStream> | null
+}
+
+export interface BoardState {
+  elements: BoardElement[] | null
+  /** Another client drew it, in a form that is not ours. */
+  foreign: boolean
+  view: Viewport | null
+}
+
+export interface ParticipantOptions {
+  code: string
+  /** `""` for a guest. */
+  token: () => string
+  transport?: Transport
+  connect?: Connect
+  questions?: OwnQuestion[]
+  keepQuestions?: (list: OwnQuestion[]) => void
+}
+
+/** One participant of one lecture, with an account or as a guest. Framework-free. */
+export class Participant {
+  readonly state = new Store<ParticipantState>({
+    phase: 'connecting',
+    connection: 'connecting',
+    media: 'new',
+    error: null,
+    startTime: null,
+    presenterPresent: true,
+    deadline: null,
+    sources: NO_SOURCES,
+    streams: null,
+  })
+  readonly board = new Store<BoardState>({ elements: null, foreign: false, view: null })
+  readonly questions: OwnQuestions
+  readonly peer: MediaPeer
+  private readonly entrance: Channel
+  private readonly lecture: Channel
+  private readonly transport: Transport
+  private guestId = ''
+  private entered = false
+  private closed = false
+  private received: Partial<Record<Source, MediaStream>> = {}
+  /** The newest board not yet decoded; one is decoded at a time, so an older one never overtakes. */
+  private nextBoard: WireBoard | null = null
+  private decoding = false
+
+  constructor(private readonly options: ParticipantOptions) {
+    this.transport = options.transport ?? socketIoTransport()
+    this.entrance = new Channel(
+      this.transport,
+      '/enter-room',
+      () => ({ accessToken: options.token(), refreshToken: '' }),
+      {
+        connected: () => { this.entranceUp() },
+        lost: () => { this.lost() },
+        refused: (error) => { this.refused(error) },
+      },
+    )
+    // A guest is the id that its entrance had when it was let in: every return presents that one.
+    this.lecture = new Channel(
+      this.transport,
+      '/lecture',
+      () => ({ accessToken: options.token() || this.guestId, refreshToken: '', roomId: options.code }),
+      {
+        connected: () => { this.lectureUp() },
+        lost: () => { this.lost() },
+        refused: (error) => { this.lectureRefused(error) },
+      },
+    )
+    this.questions = new OwnQuestions(
+      (content, clientQuestionId) => this.send(content, clientQuestionId),
+      options.questions,
+      options.keepQuestions,
+    )
+    this.peer = new MediaPeer(
+      'recvonly',
+      {
+        offer: (offer) => this.offer(offer),
+        candidate: (candidate) => {
+          this.entrance.send('clientCandidate', { candidate, studentSocketId: this.entrance.id })
+        },
+        state: (media) => { this.state.set({ media }) },
+      },
+      (source, track) => { this.track(source, track) },
+      options.connect,
+    )
+    this.listen()
+  }
+
+  start(): void {
+    this.entrance.connect()
+  }
+
+  /** Goes; the lecture goes on without this participant. */
+  async leave(): Promise<void> {
+    if (this.lecture.connected) {
+      await this.lecture
+        .request('leave', { type: 'lecture', roomId: this.options.code }, 2000)
+        .catch(() => undefined)
+    }
+    this.close()
+  }
+
+  close(): void {
+    this.closed = true
+    this.questions.close()
+    this.peer.close()
+    this.lecture.close()
+    this.entrance.close()
+    this.transport.close()
+  }
+
+  private listen(): void {
+    this.entrance.on<ServerAnswer>('serverAnswer', (answer) => void this.answered(answer))
+    this.entrance.on<{ candidate: RTCIceCandidateInit }>('serverCandidate', ({ candidate }) => {
+      void this.peer.remoteCandidate(candidate)
+    })
+    this.lecture.on<RoomState>('state', (state) => { this.roomState(state) })
+    this.lecture.on<Update>('update', ({ content }) => { this.updated(content) })
+    this.lecture.on<{ questionId: string }>('solved', ({ questionId }) => { this.questions.answered(questionId) })
+    this.lecture.on<Partial<Sources>>('sources', (sources) => { this.state.set({ sources: readSources(sources) }) })
+    this.lecture.on<{ deadline: string }>('presenter_away', ({ deadline }) => {
+      this.state.set({ presenterPresent: false, deadline })
+    })
+    this.lecture.on('presenter_back', () => { this.state.set({ presenterPresent: true, deadline: null }) })
+    this.lecture.on('media_moved', () => void this.peer.start())
+    this.lecture.on('ended', () => {
+      this.lecture.send('leave', { type: 'lecture', roomId: this.options.code })
+      this.finish('ended')
+    })
+  }
+
+  private entranceUp(): void {
+    if (this.peer.state === 'new') void this.peer.start()
+    else this.peer.signallingBack()
+    this.online()
+  }
+
+  private lectureUp(): void {
+    this.online()
+    this.questions.flush()
+  }
+
+  private online(): void {
+    if (this.entrance.connected && (!this.entered || this.lecture.connected)) {
+      this.state.set({ connection: 'online' })
+    }
+  }
+
+  private lost(): void {
+    if (this.state.get().connection === 'online') this.state.set({ connection: 'reconnecting' })
+  }
+
+  private refused(error: LecternError): void {
+    if (error.code === 'ended') this.finish('ended')
+    else if (error.code === 'not_started') this.state.set({ phase: 'waiting', connection: 'online' })
+    else if (!error.retryable) this.finish('refused', error)
+    else this.lost()
+  }
+
+  /** The room no longer knows this member (it was away too long): it enters anew, unasked. */
+  private lectureRefused(error: LecternError): void {
+    const forgotten = error.code === 'not_joined' || (error.code === 'unauthorized' && this.options.token() === '')
+    if (forgotten) void this.peer.start()
+    else this.refused(error)
+  }
+
+  private async offer(offer: PeerOffer): Promise<unknown> {
+    try {
+      return await this.entrance.request('studentOffer', {
+        socketId: this.entrance.id, roomId: this.options.code, ...offer,
+      })
+    } catch (raw) {
+      const error = toError(raw)
+      const restart = offer.peerId !== undefined
+      if (error.code === 'not_started' || error.code === 'ended' || (!restart && !error.retryable)) this.refused(error)
+      throw error
+    }
+  }
+
+  private async answered(answer: ServerAnswer): Promise<void> {
+    this.state.set({
+      phase: 'live',
+      startTime: answer.startTime ?? this.state.get().startTime,
+      presenterPresent: answer.presenterPresent ?? this.state.get().presenterPresent,
+    })
+    if (answer.whiteboard) this.updated(answer.whiteboard)
+    if (!this.entered) {
+      this.entered = true
+      this.guestId = this.entrance.id
+      this.lecture.connect()
+    } else if (!this.lecture.connected) {
+      this.guestId = this.entrance.id
+      this.lecture.reconnect()
+    }
+    await this.peer.answer(answer)
+  }
+
+  private roomState(state: RoomState): void {
+    const present = state.presenterPresent ?? true
+    this.state.set({
+      startTime: state.startTime ?? this.state.get().startTime,
+      presenterPresent: present,
+      deadline: present ? null : (state.deadline ?? null),
+      sources: readSources(state.sources),
+    })
+  }
+
+  private updated(content: WireBoard): void {
+    const skipped = this.nextBoard
+    // A viewport alone must not swallow the objects of the snapshot that it overtakes.
+    const unchanged = toBuffer(content.objects).byteLength === 0
+    this.nextBoard = skipped && unchanged ? { ...content, objects: skipped.objects ?? null } : content
+    if (!this.decoding) void this.decodeBoards()
+  }
+
+  private async decodeBoards(): Promise<void> {
+    this.decoding = true
+    for (let board = this.nextBoard; board !== null && !this.closed; board = this.nextBoard) {
+      this.nextBoard = null
+      const decoded = await decodeBoard(board)
+      const view = fromWireViewport(board) ?? this.board.get().view
+      if (decoded.kind === 'elements') this.board.set({ elements: decoded.elements, foreign: false, view })
+      else if (decoded.kind === 'foreign') this.board.set({ foreign: true, view })
+      else this.board.set({ view })
+    }
+    this.decoding = false
+  }
+
+  private async send(content: string, clientQuestionId: string): Promise<string | null> {
+    const answer = await this.lecture.request('ask', {
+      type: 'question', roomId: this.options.code, content, clientQuestionId,
+    })
+    return typeof answer.questionId === 'string' ? answer.questionId : null
+  }
+
+  private track(source: Source, track: MediaStreamTrack): void {
+    this.received = { ...this.received, [source]: new MediaStream([track]) }
+    const { microphone, camera, screen } = this.received
+    if (microphone && camera && screen) this.state.set({ streams: { microphone, camera, screen } })
+  }
+
+  private finish(phase: 'ended' | 'refused', error: LecternError | null = null): void {
+    if (this.closed) return
+    this.state.set({ phase, error })
+    this.close()
+  }
+}

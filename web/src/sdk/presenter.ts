@@ -1,0 +1,306 @@
+import { BoardPublisher } from './board/publisher'
+import { decodeBoard, fromWireViewport, gzipList } from './board/codec'
+import type { BoardElement, Decoded, Viewport } from './board/codec'
+import { LecternError, toError } from './errors'
+import type { Code } from './errors'
+import { MediaPeer } from './media/peer'
+import type { Connect, PeerOffer, PeerState } from './media/peer'
+import { NO_SOURCES, readQuestion } from './messages'
+import type {
+  Asked, BoardContent, Question, ReconnectPresenter, RoomState, ServerAnswer, Source, Sources, Update, WireBoard,
+} from './messages'
+import { Channel, socketIoTransport } from './signalling'
+import type { Transport } from './signalling'
+import { Store } from './store'
+
+export type PresenterPhase = 'starting' | 'live' | 'displaced' | 'ended' | 'refused'
+export type Connection = 'connecting' | 'online' | 'reconnecting'
+
+export interface PresenterState {
+  phase: PresenterPhase
+  connection: Connection
+  media: PeerState
+  /** Why it was refused, when the phase says so. */
+  error: LecternError | null
+  startTime: string | null
+  listeners: number
+  questions: Question[]
+  /** Ticked off, not yet confirmed by the server. */
+  solving: ReadonlySet<string>
+  solvedCount: number
+  /** What the room had when this page came; the editor takes it over, once, and may then draw. */
+  restored: { decoded: Decoded; view: Viewport | null } | null
+  boardProblem: Code | null
+}
+
+export interface PresenterOptions {
+  code: string
+  token: () => string
+  transport?: Transport
+  connect?: Connect
+}
+
+const FIRST_VIEW = { viewport: [1, 0, 0, 1, 0, 0], eventTime: 0, width: 1280, height: 720 }
+
+/** One presenter of one lecture: signalling, media, board, questions. Framework-free. */
+export class Presenter {
+  readonly state = new Store<PresenterState>({
+    phase: 'starting',
+    connection: 'connecting',
+    media: 'new',
+    error: null,
+    startTime: null,
+    listeners: 0,
+    questions: [],
+    solving: new Set(),
+    solvedCount: 0,
+    restored: null,
+    boardProblem: null,
+  })
+  readonly peer: MediaPeer
+  private readonly room: Channel
+  private readonly lecture: Channel
+  private readonly transport: Transport
+  private readonly publisher: BoardPublisher
+  private sources: Sources = NO_SOURCES
+  private blank = new ArrayBuffer(0)
+  private initialised = false
+  private entered = false
+  private closed = false
+
+  constructor(private readonly options: PresenterOptions) {
+    this.transport = options.transport ?? socketIoTransport()
+    const auth = () => ({ accessToken: options.token(), refreshToken: '' })
+    this.room = new Channel(this.transport, '/create-room', auth, {
+      connected: () => { this.roomUp() },
+      lost: () => { this.lost() },
+      refused: (error) => { this.refused(error) },
+    })
+    this.lecture = new Channel(this.transport, '/lecture', () => ({ ...auth(), roomId: options.code }), {
+      connected: () => { this.lectureUp() },
+      lost: () => { this.lost() },
+      refused: (error) => { this.refused(error) },
+    })
+    this.peer = new MediaPeer(
+      'sendonly',
+      {
+        offer: (offer) => this.offer(offer),
+        candidate: (candidate) => { this.room.send('clientCandidate', { candidate, presenterSocketId: this.room.id }) },
+        state: (media) => { this.state.set({ media }) },
+      },
+      undefined,
+      options.connect,
+    )
+    this.publisher = new BoardPublisher(
+      (content) => this.edit(content),
+      () => this.elapsed(),
+      (error) => { this.boardProblem(error) },
+    )
+    this.listen()
+  }
+
+  async start(): Promise<void> {
+    this.blank = await gzipList('[]')
+    if (!this.closed) this.room.connect()
+  }
+
+  /** Sends `track` as `source`, or nothing; and tells the room. */
+  async setTrack(source: Source, track: MediaStreamTrack | null): Promise<void> {
+    await this.peer.replace(source, track)
+  }
+
+  setSources(sources: Sources): void {
+    this.sources = sources
+    this.tellSources()
+  }
+
+  draw(elements: readonly BoardElement[], view: Viewport): void {
+    if (this.state.get().restored) this.publisher.changed(elements, view)
+  }
+
+  async solve(questionId: string): Promise<void> {
+    this.state.set({ solving: new Set([...this.state.get().solving, questionId]) })
+    try {
+      await this.lecture.request('solved', { type: 'question', roomId: this.options.code, questionId })
+      this.solved(questionId)
+    } catch (raw) {
+      const error = toError(raw)
+      if (error.code === 'not_found') this.solved(questionId)
+      // A tick that could not be told stays; it is told again with the next `state`.
+      else if (!error.retryable) this.unsolve(questionId)
+      this.displacedBy(error)
+    }
+  }
+
+  /** Ends the lecture for everyone. Rejects when the server could not be told. */
+  async end(): Promise<void> {
+    await this.publisher.flush()
+    try {
+      await this.lecture.request('end', { type: 'lecture', roomId: this.options.code })
+    } catch (raw) {
+      const error = toError(raw)
+      if (error.code !== 'ended') throw error
+    }
+    this.finish('ended')
+  }
+
+  /** Leaves without ending: the room is held for the grace period. */
+  close(): void {
+    this.closed = true
+    this.publisher.close()
+    this.peer.close()
+    this.lecture.close()
+    this.room.close()
+    this.transport.close()
+  }
+
+  private listen(): void {
+    this.room.on<ServerAnswer>('serverAnswer', (answer) => void this.answered(answer))
+    this.room.on<{ candidate: RTCIceCandidateInit }>('serverCandidate', ({ candidate }) => {
+      void this.peer.remoteCandidate(candidate)
+    })
+    this.room.on<ReconnectPresenter>('reconnectPresenter', (back) => {
+      this.state.set({ startTime: back.startTime ?? null, questions: (back.questions ?? []).map(readQuestion) })
+      if (back.whiteboard) void this.restore(back.whiteboard)
+    })
+    this.lecture.on<RoomState>('state', (state) => { this.roomState(state) })
+    this.lecture.on<Update>('update', (update) => void this.restore(update.content))
+    this.lecture.on<Asked>('asked', (asked) => { this.asked(asked) })
+    this.lecture.on<{ questionId: string }>('solved', ({ questionId }) => { this.solved(questionId) })
+    this.lecture.on<{ count: number }>('listeners', ({ count }) => { this.state.set({ listeners: count }) })
+    this.lecture.on('media_moved', () => void this.peer.start())
+    this.lecture.on('ended', () => { this.finish('ended') })
+  }
+
+  private roomUp(): void {
+    if (this.peer.state === 'new') void this.peer.start()
+    else this.peer.signallingBack()
+    this.online()
+  }
+
+  private lectureUp(): void {
+    this.online()
+    this.tellSources()
+    if (this.state.get().restored) this.publisher.resend()
+  }
+
+  private online(): void {
+    if (this.room.connected && (!this.entered || this.lecture.connected)) this.state.set({ connection: 'online' })
+  }
+
+  private lost(): void {
+    if (this.state.get().connection === 'online') this.state.set({ connection: 'reconnecting' })
+  }
+
+  private refused(error: LecternError): void {
+    if (error.code === 'ended') this.finish('ended')
+    else if (error.code === 'stale_presenter') this.finish('displaced')
+    else if (error.code === 'not_joined') void this.peer.start()
+    else if (!error.retryable) this.finish('refused', error)
+    else this.lost()
+  }
+
+  private async offer(offer: PeerOffer): Promise<unknown> {
+    try {
+      // A whole new offer takes the slot. Another tab that has it meanwhile keeps it.
+      if (this.initialised && offer.peerId === undefined && this.lecture.connected) {
+        await this.lecture.request('sources', { roomId: this.options.code, ...this.sources })
+      }
+      const sent = this.room.request('presenterOffer', {
+        socketId: this.room.id, roomId: this.options.code, ...offer,
+      })
+      if (!this.initialised) {
+        const whiteboardDetails = { objects: this.blank, ...FIRST_VIEW }
+        this.room.send('whiteboardInit', { roomId: this.options.code, whiteboardDetails })
+      }
+      return await sent
+    } catch (raw) {
+      const error = toError(raw)
+      if (offer.peerId === undefined || error.code === 'stale_presenter') {
+        if (!error.retryable) this.refused(error)
+      }
+      throw error
+    }
+  }
+
+  private async answered(answer: ServerAnswer): Promise<void> {
+    this.initialised = true
+    if (answer.startTime !== undefined) this.state.set({ startTime: answer.startTime })
+    if (!this.entered) {
+      this.entered = true
+      this.lecture.connect()
+    } else if (!this.lecture.connected) {
+      this.lecture.reconnect()
+    }
+    if (this.state.get().phase === 'starting') this.state.set({ phase: 'live' })
+    await this.peer.answer(answer)
+  }
+
+  private roomState(state: RoomState): void {
+    const questions = state.questions?.map(readQuestion)
+    this.state.set({
+      startTime: state.startTime ?? this.state.get().startTime,
+      listeners: state.listeners ?? this.state.get().listeners,
+      ...(questions ? { questions } : {}),
+    })
+    for (const id of this.state.get().solving) void this.solve(id)
+  }
+
+  private asked({ questionId, content, name }: Asked): void {
+    const { questions } = this.state.get()
+    if (questions.some((question) => question.id === questionId)) return
+    this.state.set({ questions: [...questions, { id: questionId, content, name: name ?? '' }] })
+  }
+
+  private solved(questionId: string): void {
+    const { questions, solvedCount } = this.state.get()
+    const left = questions.filter((question) => question.id !== questionId)
+    if (left.length < questions.length) this.state.set({ questions: left, solvedCount: solvedCount + 1 })
+    this.unsolve(questionId)
+  }
+
+  private unsolve(questionId: string): void {
+    const solving = new Set(this.state.get().solving)
+    if (solving.delete(questionId)) this.state.set({ solving })
+  }
+
+  private async restore(board: WireBoard): Promise<void> {
+    if (this.state.get().restored) return
+    const decoded = await decodeBoard(board)
+    // Its own messages may come twice (`reconnectPresenter`, then `update`): the first one counts.
+    if (this.state.get().restored || this.closed) return
+    this.publisher.known(decoded.kind === 'elements' ? decoded.elements : [])
+    this.state.set({ restored: { decoded, view: fromWireViewport(board) } })
+  }
+
+  private async edit(content: BoardContent): Promise<void> {
+    await this.lecture.request('edit', { type: 'whiteBoard', roomId: this.options.code, content })
+  }
+
+  private boardProblem(error: LecternError | null): void {
+    this.state.set({ boardProblem: error === null || error.retryable ? null : error.code })
+    if (error) this.displacedBy(error)
+  }
+
+  private tellSources(): void {
+    this.lecture
+      .request('sources', { roomId: this.options.code, ...this.sources })
+      .catch((raw: unknown) => { this.displacedBy(toError(raw)) })
+  }
+
+  private displacedBy(error: LecternError): void {
+    if (error.code === 'stale_presenter') this.finish('displaced')
+    else if (error.code === 'ended') this.finish('ended')
+  }
+
+  private finish(phase: 'ended' | 'displaced' | 'refused', error: LecternError | null = null): void {
+    if (this.closed) return
+    this.state.set({ phase, error })
+    this.close()
+  }
+
+  private elapsed(): number {
+    const start = Date.parse(this.state.get().startTime ?? '')
+    return Number.isNaN(start) ? 0 : Math.max(0, Date.now() - start)
+  }
+}

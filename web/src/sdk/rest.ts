@@ -1,0 +1,119 @@
+import { LecternError, toError } from './errors'
+import type { Code } from './errors'
+import type { Account } from './session'
+
+export interface OpenLecture {
+  id: string
+  code: string
+  title: string
+  description: string
+  created_at: string
+  started_at: string | null
+}
+
+export interface PastLecture {
+  _id: string
+  title: string
+  description: string
+  presenter_id: { username: string; email: string }
+  created_at?: string
+  started_at?: string | null
+  ended_at?: string | null
+}
+
+export interface LectureCard {
+  title: string
+  description: string
+  presenter: { username: string; email: string }
+}
+
+const TIMEOUT_MS = 15_000
+const BY_STATUS: Record<number, Code> = {
+  400: 'bad_request', 401: 'unauthorized', 403: 'forbidden', 404: 'not_found', 409: 'conflict', 410: 'ended',
+  413: 'too_large', 422: 'bad_request', 429: 'rate_limited', 502: 'unavailable', 503: 'unavailable', 504: 'unavailable',
+}
+
+/** The REST half of the protocol. Every method rejects with a `LecternError`. */
+export class Rest {
+  constructor(
+    private readonly token: () => string,
+    private readonly onUnauthorized: () => void = () => undefined,
+    private readonly base = '',
+  ) {}
+
+  signUp(username: string, email: string, password: string): Promise<{ username: string; email: string }> {
+    return this.call('POST', '/auth/signup', { username, email, password }, false)
+  }
+
+  signIn(email: string, password: string): Promise<Account> {
+    return this.call('POST', '/auth/signin', { email, password }, false)
+  }
+
+  async refresh(): Promise<string> {
+    return (await this.call<{ token: string }>('POST', '/auth/refresh', {})).token
+  }
+
+  createLecture(title: string, description: string, email: string): Promise<{ code: string }> {
+    return this.call('POST', '/lecture', { title, description, email })
+  }
+
+  lecture(code: string): Promise<LectureCard> {
+    return this.call('GET', `/lecture?code=${encodeURIComponent(code)}`)
+  }
+
+  attend(code: string): Promise<unknown> {
+    return this.call('PATCH', `/lecture/${encodeURIComponent(code)}`, {})
+  }
+
+  openLectures(): Promise<OpenLecture[]> {
+    return this.call('GET', '/lecture/open')
+  }
+
+  pastLectures(): Promise<PastLecture[]> {
+    return this.call('GET', '/lecture/list')
+  }
+
+  private async call<T>(method: string, path: string, body?: object, asAccount = true): Promise<T> {
+    const headers: Record<string, string> = { accept: 'application/json' }
+    const token = this.token()
+    if (asAccount && token) headers.authorization = token
+    if (body) headers['content-type'] = 'application/json'
+    let response: Response
+    try {
+      response = await fetch(this.base + path, {
+        method,
+        headers,
+        body: body ? JSON.stringify(body) : null,
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+      })
+    } catch (error) {
+      const late = error instanceof DOMException && error.name === 'TimeoutError'
+      throw new LecternError(late ? 'timeout' : 'offline', String(error), true)
+    }
+    if (response.ok) return this.body<T>(response)
+    if (response.status === 401 && asAccount) this.onUnauthorized()
+    throw await this.refusal(response)
+  }
+
+  private async body<T>(response: Response): Promise<T> {
+    const text = await response.text()
+    if (!text) return undefined as T
+    try {
+      return JSON.parse(text) as T
+    } catch {
+      throw new LecternError('internal', 'the answer is not JSON')
+    }
+  }
+
+  private async refusal(response: Response): Promise<LecternError> {
+    const text = await response.text().catch(() => '')
+    try {
+      const parsed = JSON.parse(text) as { error?: { code?: unknown } }
+      if (typeof parsed.error?.code === 'string') return toError(parsed.error)
+    } catch {
+      // Not ours (a proxy's page): the status says enough.
+    }
+    const code = BY_STATUS[response.status] ?? 'internal'
+    return new LecternError(code, response.statusText, response.status >= 500)
+  }
+}
