@@ -71,7 +71,8 @@ async def test_media_follows_to_the_new_address(  # M8, P6
     target = ("127.0.0.1", rig.service.port)
     elsewhere.sendto(check(ufrag, "not+the+password+at+all++"), target)
     elsewhere.sendto(check(ufrag, password), target)
-    answer = stun.parse_message(await receive(elsewhere, range(4)), integrity_key=password.encode())
+    answer = stun.parse_message(await receive(elsewhere, range(4)))
+    assert answer.check_message_integrity(password.encode())
     assert answer.message_class is stun.Class.RESPONSE
     assert answer.attributes["XOR-MAPPED-ADDRESS"] == elsewhere.getsockname()
     packet = await receive(elsewhere, range(128, 192))
