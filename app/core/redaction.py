@@ -30,8 +30,8 @@ def redacted(text: str) -> str:
     text = _JWT.sub("[token]", text)
     text = _URL_PASSWORD.sub("[credentials]@", text)
     text = _EMAIL.sub(_email, text)
-    text = _IPV4.sub(_address, text)
-    return _IPV6.sub(_address, text)
+    text = _IPV6.sub(_address, text)  # before IPv4, which one may end with
+    return _IPV4.sub(_address, text)
 
 
 def _email(match: re.Match[str]) -> str:
