@@ -3,13 +3,14 @@
 import asyncio
 import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from types import ModuleType
 from typing import Annotated, Any
 
 import structlog
 import typer
 
-from app import bootstrap, settings
+from app import settings
 from app.core import log
 from app.core.clock import SystemClock
 from app.core.errors import Unavailable
@@ -43,11 +44,13 @@ def prepared(role: str, *, warn: bool = False) -> Settings:
     return found
 
 
-def run_role(role: Coroutine[Any, Any, None], event_loop: Any = None) -> None:
+def run_role(start: Callable[[ModuleType], Coroutine[Any, Any, None]]) -> None:
     """Run one role to its end. What an operator must see is one sentence, not a traceback."""
+    from app import bootstrap  # noqa: PLC0415  the supervisor stays small without all of it
+
     try:
-        with asyncio.Runner(loop_factory=event_loop) as runner:
-            runner.run(role)
+        with asyncio.Runner(loop_factory=bootstrap.event_loop) as runner:
+            runner.run(start(bootstrap))
     except (SettingsError, DataFolderError) as error:
         complain(str(error))
         raise typer.Exit(EXIT_SETTINGS) from None
@@ -84,7 +87,8 @@ def serve() -> None:
 @main.command()
 def api() -> None:
     """Run one api process: REST, Socket.IO and the pages."""
-    run_role(bootstrap.run_api(prepared("api")), bootstrap.event_loop)
+    found = prepared("api")
+    run_role(lambda bootstrap: bootstrap.run_api(found))
 
 
 @main.command()
@@ -94,14 +98,16 @@ def relay(
     ] = 0,
 ) -> None:
     """Run one relay process."""
-    run_role(bootstrap.run_relay(prepared(f"relay-{index}"), index), bootstrap.event_loop)
+    found = prepared(f"relay-{index}")
+    run_role(lambda bootstrap: bootstrap.run_relay(found, index))
 
 
 @main.command()
 def migrate() -> None:
     """Bring the database's tables up to this version."""
+    found = prepared("migrate")
     try:
-        run_role(bootstrap.run_migrations(prepared("migrate")))
+        run_role(lambda bootstrap: bootstrap.run_migrations(found))
     except RuntimeError as error:  # made by a newer version
         complain(str(error))
         raise typer.Exit(EXIT_FAULT) from None

@@ -1,0 +1,265 @@
+"""The composition root: the only module that knows every concrete part, and puts them together."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, Protocol, TypeVar
+
+import structlog
+import uvicorn
+import uvloop
+
+from app.auth.accounts import Accounts
+from app.auth.passwords import Passwords
+from app.auth.tokens import UserTokens
+from app.cluster.commands import CommandBus
+from app.cluster.node import NodeInfo
+from app.cluster.registry import Heartbeat, Registry
+from app.core.clock import Clock, SystemClock
+from app.core.ids import NodeId, new_node_id
+from app.lecture.ending import Endings
+from app.lecture.keeper import Keeper
+from app.lecture.media import Media
+from app.lecture.model import LectureConfig
+from app.lecture.service import Lectures
+from app.questions.service import Questions
+from app.questions.store import RedisQuestionStore
+from app.relay.client import RelayClient
+from app.relay.config import RelayConfig
+from app.relay.service import RelayService
+from app.rooms.catalogue import Catalogue
+from app.rooms.guests import Guests
+from app.rooms.presence import Presence
+from app.rooms.store import RoomStore
+from app.settings import Settings, SettingsError
+from app.store.data_folder import DataFolder
+from app.store.fanout import FanOut
+from app.store.migrate import migrate
+from app.store.redis import Redis
+from app.store.sql import Sql
+from app.transport.http.app import create_http
+from app.transport.http.config import HttpConfig
+from app.transport.sio.config import SioConfig
+from app.transport.sio.service import SioServer
+from app.whiteboard.service import Boards
+from app.whiteboard.store import RedisBoardStore
+
+log = structlog.get_logger(__name__)
+
+DRAIN_SECONDS = 5
+"""How long requests that are being answered may take when the api ends."""
+
+LISTEN_BACKLOG = 4096
+"""Connections that may wait to be accepted: a class that reconnects at once."""
+
+
+def event_loop() -> asyncio.AbstractEventLoop:
+    """Return the event loop of an api or relay process."""
+    return uvloop.new_event_loop()
+
+
+async def run_migrations(settings: Settings) -> None:
+    """Bring the database up to date. Raises Unavailable, and RuntimeError for a newer one."""
+    if settings.database_url is None:
+        DataFolder(settings.data_dir).prepare()
+    await migrate(settings.database)
+
+
+async def run_api(settings: Settings) -> None:
+    """Serve REST, Socket.IO and the pages until SIGTERM or SIGINT."""
+    clock = SystemClock()
+    async with contextlib.AsyncExitStack() as stack:
+        app, socket_side = await _api(settings, clock, stack)
+        config = uvicorn.Config(
+            socket_side.asgi(app),
+            host=settings.host,
+            port=settings.port,
+            http="httptools",
+            ws="websockets-sansio",
+            ws_max_size=SioConfig().max_message_bytes,
+            ws_ping_interval=None,  # Engine.IO has its own, and watches them
+            ws_per_message_deflate=False,
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            log_level="warning",
+            proxy_headers=False,
+            server_header=False,
+            backlog=LISTEN_BACKLOG,
+            timeout_graceful_shutdown=DRAIN_SECONDS,
+        )
+        log.info("api opens", host=settings.host, port=settings.port)
+        await Server(config, socket_side.close).run_until_signal()
+
+
+class Server(uvicorn.Server):
+    """uvicorn that ends without raising the signal again, and says goodbye to clients first."""
+
+    def __init__(self, config: uvicorn.Config, goodbye: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(config)
+        self._goodbye = goodbye
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals to ``run_until_signal``."""
+        yield
+
+    async def run_until_signal(self) -> None:
+        """Serve; return when everything has been said."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._asked_to_stop)
+        await self.serve()
+
+    def _asked_to_stop(self) -> None:
+        self.should_exit = True
+
+    async def shutdown(self, sockets: Any = None) -> None:
+        """Stop listening, send the clients away, then end as uvicorn does."""
+        for server in self.servers:
+            server.close()
+        await self._goodbye()
+        await super().shutdown(sockets)
+
+
+async def _api(
+    settings: Settings, clock: Clock, stack: contextlib.AsyncExitStack
+) -> tuple[Any, SioServer]:
+    node = new_node_id("api")
+    lecture_config = LectureConfig(grace_seconds=settings.presenter_grace_seconds)
+    tokens = UserTokens(_jwt_secret(settings))
+
+    redis = await _entered(stack, Redis(_redis_url(settings)))
+    sql = await _entered(stack, Sql(settings.database))
+    passwords = Passwords()
+    stack.callback(passwords.close)
+    accounts, catalogue = Accounts(sql, passwords, clock), Catalogue(sql, clock)
+
+    fanout = await _entered(stack, FanOut(redis))
+    bus = await _entered(stack, CommandBus(redis, node, clock))
+    registry = Registry(redis)
+    await _entered(stack, Heartbeat(registry, lambda: _api_info(node)))
+
+    rooms, presence = RoomStore(redis), Presence()
+    media = Media(registry, RelayClient(bus))
+    stack.push_async_callback(media.close)
+    endings = Endings(rooms, catalogue, media)
+    boards, questions = Boards(RedisBoardStore(redis)), Questions(RedisQuestionStore(redis))
+    lectures = Lectures(rooms, boards, presence, media, endings, catalogue, node, lecture_config)
+    await _entered(stack, Keeper(rooms, presence, registry, endings, node, clock, lecture_config))
+
+    async def is_alive(other: NodeId) -> bool:
+        return any(info.id == other for info in await registry.alive("api"))
+
+    async def has_relay() -> bool:
+        return bool(await registry.alive("relay"))
+
+    guests = Guests(redis, node, is_alive, settings.guest_grace_seconds)
+    socket_side = SioServer(
+        SioConfig(cors_origins=settings.origins),
+        lectures,
+        boards,
+        questions,
+        fanout,
+        tokens,
+        clock,
+        guests,
+    )
+    await _entered(stack, socket_side)
+    http = create_http(
+        HttpConfig(
+            allowed_origins=settings.origins,
+            web_dist=settings.web_dir,
+            service_token=_service_token(settings),
+            docs=not settings.is_production,
+        ),
+        accounts=accounts,
+        catalogue=catalogue,
+        tokens=tokens,
+        lectures=lectures,
+        redis_ready=redis.ready,
+        sql_ready=sql.ready,
+        relay_ready=has_relay,
+        clock=clock,
+    )
+    return http, socket_side
+
+
+def _api_info(node: NodeId) -> NodeInfo:
+    return NodeInfo(node, "api", "", load=0.0, capacity=1.0)
+
+
+async def run_relay(settings: Settings, index: int) -> None:
+    """Forward media on UDP port ``media_port + index`` until SIGTERM or SIGINT."""
+    clock = SystemClock()
+    node = new_node_id("relay")
+    config = RelayConfig(
+        bind_host=settings.media_bind_host,
+        bind_port=settings.media_port + index,
+        public_hosts=settings.media_host,
+        max_peers=settings.max_peers,
+    )
+    async with contextlib.AsyncExitStack() as stack:
+        redis = await _entered(stack, Redis(_redis_url(settings)))
+        bus = await _entered(stack, CommandBus(redis, node, clock))
+        relay = RelayService(config, bus, clock)
+        try:
+            await _entered(stack, relay)
+        except OSError as error:
+            where = f"UDP port {config.bind_port} of {config.bind_host}"
+            raise SettingsError(
+                [f"LECTERN_MEDIA_PORT: cannot listen on {where} ({error.strerror})"]
+            ) from None
+        address = f"{config.public_hosts[0]}:{relay.port}"
+
+        def describe() -> NodeInfo:
+            return NodeInfo(node, "relay", address, load=relay.load(), capacity=1.0)
+
+        await _entered(stack, Heartbeat(Registry(redis), describe))
+        await _signalled()
+
+
+async def _signalled() -> None:
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, asked.set)
+    await asked.wait()
+
+
+class _Part(Protocol):
+    async def open(self) -> None: ...
+    async def close(self) -> None: ...
+
+
+P = TypeVar("P", bound=_Part)
+
+
+async def _entered(stack: contextlib.AsyncExitStack, part: P) -> P:
+    """Open a part and have it closed in the reverse order."""
+    stack.push_async_callback(part.close)
+    await part.open()
+    return part
+
+
+def _redis_url(settings: Settings) -> str:
+    if settings.redis_url is None:
+        raise SettingsError(
+            ["REDIS_URL must be set: only `python -m app serve` brings a Redis of its own"]
+        )
+    return settings.redis_url
+
+
+def _jwt_secret(settings: Settings) -> str:
+    if settings.jwt_secret_key is not None:
+        return settings.jwt_secret_key.get_secret_value()
+    return DataFolder(settings.data_dir).secret("jwt-secret")
+
+
+def _service_token(settings: Settings) -> str | None:
+    if settings.service_token is not None:
+        return settings.service_token.get_secret_value()
+    if settings.is_production:
+        return None
+    return DataFolder(settings.data_dir).secret("service-token")
