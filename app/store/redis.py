@@ -89,13 +89,15 @@ class Redis:
         self._listener: Any = driver.Redis.from_pool(self._pool(2, timeout))
 
     def _pool(self, connections: int, socket_timeout: float | None) -> driver.ConnectionPool:
+        # A half-open connection of a quiet process is found by the kernel; unix sockets have none.
+        keepalive = {} if self._url.startswith("unix:") else {"socket_keepalive": True}
         return driver.BlockingConnectionPool.from_url(
             self._url,
+            **keepalive,
             max_connections=connections,
             timeout=self._timeout,
             socket_timeout=socket_timeout,
             socket_connect_timeout=self._timeout,
-            socket_keepalive=True,
             retry=Retry(NoBackoff(), 0),
             protocol=2,
         )
