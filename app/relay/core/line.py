@@ -59,7 +59,7 @@ class LineKey:
 
 
 class Line:
-    """A rewritten stream: ``target`` is the track that should feed it, ``feed`` the one that does."""
+    """A rewritten stream. ``target`` is the track to feed it, ``feed`` the one that does."""
 
     def __init__(self, key: LineKey, sender: BurstSender, counters: Counters, batch: Batch) -> None:
         self.key = key
