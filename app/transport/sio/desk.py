@@ -7,14 +7,14 @@ from typing import Any, Protocol
 from app.auth.principal import Account, Guest, Principal
 from app.core.clock import Clock
 from app.core.errors import NotFound, NotJoined, TooLarge, Unauthorized, WrongOrder
-from app.core.ids import RoomId
+from app.core.ids import ConnectionId, RoomId
 from app.core.tasks import Tasks
 from app.lecture.seat import PresenterSeat, Seat
 from app.transport.sio import messages
 from app.transport.sio.config import SioConfig
 from app.transport.sio.connection import Connection, Seated
 from app.transport.sio.hub import RoomHub
-from app.transport.sio.ports import BoardsPort, LecturesPort, QuestionsPort, TokensPort
+from app.transport.sio.ports import BoardsPort, GuestsPort, LecturesPort, QuestionsPort, TokensPort
 
 Fields = dict[str, Any]
 """What an accepted request's acknowledgement says besides ``ok``."""
@@ -57,10 +57,13 @@ class Desk:
     lectures: LecturesPort
     boards: BoardsPort
     questions: QuestionsPort
+    guests: GuestsPort
     tokens: TokensPort
     hub: RoomHub
     clock: Clock
     tasks: Tasks
+    probe: Callable[[ConnectionId], Awaitable[bool]]
+    """Asks a connection of this process for a sign of life."""
 
     def account(self, token: str) -> Account:
         """Return whose token it is. Raises Unauthorized."""
@@ -68,6 +71,8 @@ class Desk:
 
     async def resume(self, connection: Connection, who: Principal, room: RoomId | None) -> Seat:
         """Seat one who returns without an offer. Raises as ``Lectures.resume`` does."""
+        if isinstance(who, Guest):
+            await self.guests.come_back(who.id, connection.id, self.probe)
         seat = await self.lectures.resume(who, connection.id, room)
         connection.place = Seated(seat, None, returned=True)
         if isinstance(who, Guest):

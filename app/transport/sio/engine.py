@@ -9,6 +9,7 @@ from typing import Any
 
 import engineio
 from engineio.async_drivers import asgi as asgi_driver
+from engineio.packet import PING, Packet
 from engineio.payload import Payload
 
 from app.core.clock import Clock
@@ -17,6 +18,9 @@ from app.transport.sio.outbox import Outbox
 
 PATROL_SECONDS = 1.0
 """How often all sessions are looked at for silence."""
+
+PROBE_SECONDS = 2.0
+"""How long a session has to answer when it is asked whether it lives."""
 
 MAX_POLLED_PACKETS = 128
 """Packets of one polling request. The library's 16 drops a presenter's first request whole: an
@@ -61,7 +65,8 @@ class BoundedWebSocket(asgi_driver.WebSocket):  # type: ignore[misc]  # engineio
         super().__init__(handler, server)
         self._engine = server
         self._sid: str = handler.__self__.sid
-        self._closing = False
+        self.heard = asyncio.Event()
+        """Set by each frame that comes in."""
 
     async def __call__(self, environ: dict[str, Any]) -> Any:
         self._engine.websockets[self._sid] = self
@@ -83,7 +88,6 @@ class BoundedWebSocket(asgi_driver.WebSocket):  # type: ignore[misc]  # engineio
 
     async def close(self) -> None:
         """Close politely; a reader who does not read is not waited for."""
-        self._closing = True
         try:
             async with asyncio.timeout(1.0):
                 await super().close()
@@ -93,6 +97,7 @@ class BoundedWebSocket(asgi_driver.WebSocket):  # type: ignore[misc]  # engineio
     async def wait(self) -> str | bytes | None:
         """Return the next frame, or None to end: a frame the library would trip over ends it."""
         frame: str | bytes = await super().wait()
+        self.heard.set()
         if isinstance(frame, bytes):
             return frame
         kind = frame[:1]
@@ -167,6 +172,26 @@ class BoundedEngine(engineio.AsyncServer):  # type: ignore[misc]  # engineio shi
         socket.queue.put_nowait(None)
         if socket.closed and sid not in self.websockets:
             self.sockets.pop(sid, None)
+
+    async def probe(self, sid: str) -> bool:
+        """Ask a session for a sign of life. A silent one is cut, and False returned.
+
+        A polling one cannot be asked: it counts as alive until ``patrol`` finds it silent.
+        """
+        outbox, websocket = self.outbox(sid), self.websockets.get(sid)
+        if outbox is None:
+            return False
+        if websocket is None:
+            return True
+        websocket.heard.clear()
+        outbox.put_nowait(Packet(PING))
+        try:
+            async with asyncio.timeout(PROBE_SECONDS):
+                await websocket.heard.wait()
+        except TimeoutError:
+            await self.cut(sid)
+            return False
+        return True
 
     async def patrol(self) -> None:
         """Close the sessions whose peer is silent, and forget the closed ones. Runs for ever."""

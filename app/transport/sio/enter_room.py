@@ -48,6 +48,8 @@ class EnterRoom:
         check_free(connection, message.room, presents=False)
         connection.candidates = 0
         entered = await self._desk.lectures.enter(who, connection.id, message.room, message.offer())
+        if isinstance(who, Guest):
+            await self._desk.guests.hold(who.id, connection.id)
         shown = wire.board_digest(entered.board)
         connection.place = Seated(entered.seat, entered.peer, returned=False, shown=shown)
         answer = {

@@ -1,6 +1,6 @@
 """What the socket side needs from the rest of the server, by shape alone."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from app.auth.principal import Account, Principal
@@ -33,6 +33,19 @@ class LecturesPort(Protocol):
     async def set_sources(self, seat: PresenterSeat, sources: Mapping[Source, bool]) -> None: ...
     def present(self, room: RoomId, connection: ConnectionId) -> None: ...
     def absent(self, room: RoomId, connection: ConnectionId) -> None: ...
+
+
+class GuestsPort(Protocol):
+    """``rooms.guests.Guests``."""
+
+    async def hold(self, guest: str, connection: ConnectionId) -> None: ...
+    async def lost(self, guest: str, connection: ConnectionId) -> None: ...
+    async def come_back(
+        self,
+        guest: str,
+        connection: ConnectionId,
+        probe: Callable[[ConnectionId], Awaitable[bool]],
+    ) -> None: ...
 
 
 class BoardsPort(Protocol):

@@ -8,6 +8,7 @@ import structlog
 
 from app.core.clock import Clock
 from app.core.tasks import OnCrash, Tasks
+from app.lecture.seat import AudienceSeat
 from app.store.events import RoomEvent
 from app.transport.sio.claim import SlotClaims
 from app.transport.sio.config import SioConfig
@@ -21,6 +22,7 @@ from app.transport.sio.lecture import LectureRoom
 from app.transport.sio.ports import (
     BoardsPort,
     FanOutPort,
+    GuestsPort,
     LecturesPort,
     QuestionsPort,
     TokensPort,
@@ -45,14 +47,27 @@ class SioServer:
         fanout: FanOutPort,
         tokens: TokensPort,
         clock: Clock,
+        guests: GuestsPort,
     ) -> None:
         self._config = config
         self._lectures = lectures
+        self._guests = guests
         self._tasks = Tasks("sio")
         self._hub = RoomHub(fanout, self._on_room_event)
         self._gateway = Gateway(config, clock, self._tasks, self._on_gone)
         self._claims = SlotClaims(config, lectures, self._tasks)
-        desk = Desk(config, lectures, boards, questions, tokens, self._hub, clock, self._tasks)
+        desk = Desk(
+            config,
+            lectures,
+            boards,
+            questions,
+            guests,
+            tokens,
+            self._hub,
+            clock,
+            self._tasks,
+            self._gateway.eio.probe,
+        )
         self._lecture = LectureRoom(desk, self._claims)
         for space in (CreateRoom(desk), EnterRoom(desk), self._lecture):
             self._gateway.add(space)
@@ -104,6 +119,8 @@ class SioServer:
         connection.place = Outside()
         self._lecture.forget(connection, place.seat)
         await self._lectures.lost(place.seat)
+        if isinstance(place.seat, AudienceSeat) and place.seat.kind == "GUEST":
+            await self._guests.lost(place.seat.identity, connection.id)
 
     def _on_room_event(self, event: RoomEvent, members: list[Connection]) -> None:
         if event.type == "ended":
