@@ -17,6 +17,7 @@ from app.relay.core.events import Event, PeerConnected, PeerGone, TrackStarted
 from app.relay.core.media import Address
 from app.relay.core.relay import Relay
 from app.relay.dtls import Association, Certificate, HandshakeFailed
+from app.relay.figures import LoadMeter, describe_room, endpoint_counters
 from app.relay.messages import (
     COMMANDS,
     Answer,
@@ -29,7 +30,6 @@ from app.relay.messages import (
     PeerOpened,
     Refused,
     RoomDescribed,
-    TrackDescribed,
 )
 from app.relay.negotiation.answer import LocalTransport, signalled_candidates, write_answer
 from app.relay.negotiation.plan import Negotiation, keep_lines, negotiate
@@ -78,8 +78,7 @@ class RelayService:
         self._rooms: dict[RoomId, Room] = {}
         self._peers: dict[PeerId, Peer] = {}
         self._is_open = False
-        self._load_mark = (clock.now(), 0)
-        self._packets_per_second = 0.0
+        self._load = LoadMeter(config.max_peers, config.packets_per_second, clock.now())
         self._commands_refused = 0
         self._handshakes_failed = 0
         self._dtls_dropped = 0
@@ -213,21 +212,7 @@ class RelayService:
         stats = self._core.stats(ident, self._clock.now())
         if stats is None:
             raise NotFound("this relay has no such room")
-        return RoomDescribed(
-            participants=stats.participants,
-            connected=stats.connected,
-            tracks=[
-                TrackDescribed(
-                    source=track.source,
-                    codec=track.codec,
-                    packets=track.packets,
-                    bytes=track.bytes,
-                    active=track.active,
-                )
-                for track in stats.tracks
-            ],
-            packets_forwarded=stats.packets_forwarded,
-        )
+        return describe_room(stats)
 
     # Peers -----------------------------------------------------------------------------------
 
@@ -323,19 +308,11 @@ class RelayService:
 
         Packets are counted since the call before; call it about once a second.
         """
-        now = self._clock.now()
-        since, before = self._load_mark
         forwarded = self._core.counters.packets_forwarded
-        if now - since >= 0.5:
-            self._packets_per_second = (forwarded - before) / (now - since)
-            self._load_mark = (now, forwarded)
-        by_peers = len(self._peers) / self._config.max_peers
-        by_packets = self._packets_per_second / self._config.packets_per_second
-        return min(1.0, max(by_peers, by_packets))
+        return self._load.read(len(self._peers), forwarded, self._clock.now())
 
     def stats(self) -> dict[str, int]:
         """Return gauges (``rooms``, ``peers``, ``tasks``) and counters that only grow."""
-        endpoint = self._endpoint
         return {
             "rooms": len(self._rooms),
             "peers": len(self._peers),
@@ -344,13 +321,6 @@ class RelayService:
             "commands_refused": self._commands_refused,
             "handshakes_failed": self._handshakes_failed,
             "dtls_dropped": self._dtls_dropped,
-            "udp_datagrams_read": endpoint.datagrams_read,
-            "udp_datagrams_sent": endpoint.datagrams_sent,
-            "udp_bursts_sent": endpoint.bursts_sent,
-            "udp_singles_sent": endpoint.singles_sent,
-            "udp_would_block": endpoint.would_block,
-            "udp_send_errors": endpoint.send_errors,
-            "udp_receive_errors": endpoint.receive_errors,
-            "udp_oversize": endpoint.oversize,
+            **endpoint_counters(self._endpoint),
             **dataclasses.asdict(self._core.counters),
         }

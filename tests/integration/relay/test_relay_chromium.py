@@ -1,0 +1,134 @@
+"""A real browser on both ends: its offers are answered, its media goes through."""
+
+import shutil
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, async_playwright
+
+from app.core.ids import new_peer_id
+from app.relay.messages import OpenPeer
+from tests.integration.relay.clients import NODE, ROOM, Rig, until
+
+CHROMIUM = shutil.which("chromium")
+
+PAGE = """
+window.pcs = {};
+window.join = async (name, role, prepare) => {
+  const pc = new RTCPeerConnection();
+  window.pcs[name] = pc;
+  pc.ontrack = (event) => {
+    const element = document.createElement(event.track.kind);
+    element.autoplay = true;
+    element.srcObject = new MediaStream([event.track]);
+    document.body.append(element);
+    window[name + event.track.kind] = element;
+  };
+  await prepare(pc);
+  const offer = await pc.createOffer();
+  const answer = await window.openPeer(name, role, offer.sdp);
+  await pc.setLocalDescription(offer);
+  await pc.setRemoteDescription({type: "answer", sdp: answer});
+};
+window.present = (name, hertz) => window.join(name, "presenter", async (pc) => {
+  const context = new AudioContext();
+  const tone = context.createOscillator();
+  tone.frequency.value = hertz;
+  const sink = context.createMediaStreamDestination();
+  tone.connect(sink);
+  tone.start();
+  const canvas = document.createElement("canvas");
+  canvas.width = 320; canvas.height = 240;
+  const brush = canvas.getContext("2d");
+  let turn = 0;
+  setInterval(() => {
+    brush.fillStyle = `hsl(${turn++ % 360} 80% 50%)`;
+    brush.fillRect(0, 0, 320, 240);
+  }, 50);
+  pc.addTrack(sink.stream.getAudioTracks()[0], sink.stream);
+  pc.addTrack(canvas.captureStream(20).getVideoTracks()[0], sink.stream);
+});
+window.listen = (name) => window.join(name, "participant", async (pc) => {
+  if (name === "late") pc.createDataChannel("not served");
+  pc.addTransceiver("audio", {direction: "recvonly"});
+  pc.addTransceiver("video", {direction: "recvonly"});
+});
+window.restart = async (name) => {
+  const pc = window.pcs[name];
+  const offer = await pc.createOffer({iceRestart: true});
+  await pc.setLocalDescription(offer);
+  const answer = await window.openPeer(name, "participant", offer.sdp);
+  await pc.setRemoteDescription({type: "answer", sdp: answer});
+};
+window.report = async (name) => {
+  const pc = window.pcs[name];
+  const out = {state: pc.connectionState, ice: pc.iceConnectionState};
+  (await pc.getStats()).forEach((row) => {
+    if (row.type === "inbound-rtp" && row.kind === "audio")
+      Object.assign(out, {energy: row.totalAudioEnergy, heard: row.packetsReceived});
+    if (row.type === "inbound-rtp" && row.kind === "video")
+      Object.assign(out, {frames: row.framesDecoded, freezes: row.freezeCount});
+    if (row.type === "transport") out.cipher = row.srtpCipher;
+  });
+  return out;
+};
+"""
+
+
+@pytest.fixture
+async def page(rig: Rig) -> AsyncIterator[Page]:
+    if CHROMIUM is None:
+        pytest.skip("no chromium on PATH")
+    peers: dict[str, Any] = {}
+
+    async def open_peer(name: str, role: str, sdp: str) -> str:
+        peer = peers.setdefault(name, new_peer_id())
+        command = OpenPeer(room=ROOM, peer=peer, role=role, sdp=sdp)
+        return (await rig.client.open(NODE, command)).sdp
+
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"],
+        )
+        page = await browser.new_page()
+        await page.expose_function("openPeer", open_peer)
+        await page.add_script_tag(content=PAGE)
+        yield page
+        await browser.close()
+
+
+async def reaches(page: Page, name: str, **least: float) -> dict[str, Any]:
+    """Wait until a participant's figures are at least these; return its report."""
+    report: dict[str, Any] = {}
+    for _ in range(100):
+        report = await page.evaluate("name => report(name)", name)
+        if all((report.get(key) or 0) >= value for key, value in least.items()):
+            return report
+        await page.wait_for_timeout(100)
+    pytest.fail(f"{name} never reached {least}: {report}")
+
+
+async def test_chromium_hears_sees_and_restarts(rig: Rig, page: Page) -> None:  # X11, M8
+    await page.evaluate("listen('early')")
+    await page.evaluate("present('presenter', 440)")
+    await page.evaluate("listen('late')")
+    for name in ("early", "late"):
+        report = await reaches(page, name, energy=0.05, frames=20)
+        assert report["state"] == "connected"
+        assert report["cipher"] == "SRTP_AEAD_AES_128_GCM"
+    # a reloaded presenter goes on in the same sections
+    before = await page.evaluate("report('early')")
+    await page.evaluate("present('again', 660)")
+    await until(lambda: rig.service.stats()["peers"] == 3)
+    await reaches(page, "early", heard=before["heard"] + 50, frames=before["frames"] + 20)
+    # ICE restart
+    before = await page.evaluate("report('early')")
+    await page.evaluate("restart('early')")
+    report = await reaches(page, "early", heard=before["heard"] + 50, frames=before["frames"] + 20)
+    assert report["ice"] in {"connected", "completed"}
+    # a closed connection says so by DTLS, and is gone at once
+    await page.evaluate("Object.values(pcs).forEach((pc) => pc.close())")
+    await until(lambda: rig.service.stats()["peers"] == 0)
+    assert rig.service.stats()["errors"] == 0
