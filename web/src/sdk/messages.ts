@@ -28,7 +28,8 @@ export interface ServerAnswer {
   whiteboard?: WireBoard
 }
 
-export type WireQuestion = [string, unknown[]]
+/** A stream entry, or the same with names. */
+export type WireQuestion = [string, unknown[]] | { questionId: string; content: string; name?: string }
 
 export interface ReconnectPresenter {
   whiteboard?: WireBoard
@@ -37,7 +38,9 @@ export interface ReconnectPresenter {
 }
 
 export interface RoomState {
-  role: 'PRESENTER' | 'STUDENT' | 'GUEST'
+  role: string
+  /** The presenter's: 0 while an older connection of its own still holds the slot. */
+  epoch?: number
   startTime?: string
   seq?: number
   presenterPresent?: boolean
@@ -72,7 +75,9 @@ export interface Question {
 }
 
 /** `[id, ["content", text, "name", …]]` to a question; fields come in pairs, as a stream entry has them. */
-export function readQuestion([id, fields]: WireQuestion): Question {
+export function readQuestion(wire: WireQuestion): Question {
+  if (!Array.isArray(wire)) return { id: wire.questionId, content: wire.content, name: wire.name ?? '' }
+  const [id, fields] = wire
   const pairs = new Map<unknown, unknown>()
   for (let i = 0; i + 1 < fields.length; i += 2) pairs.set(fields[i], fields[i + 1])
   const text = (key: string) => (typeof pairs.get(key) === 'string' ? (pairs.get(key) as string) : '')

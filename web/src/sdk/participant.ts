@@ -77,7 +77,7 @@ export class Participant {
     this.entrance = new Channel(
       this.transport,
       '/enter-room',
-      () => ({ accessToken: options.token(), refreshToken: '' }),
+      () => ({ accessToken: options.token(), refreshToken: '', roomId: options.code }),
       {
         connected: () => { this.entranceUp() },
         lost: () => { this.lost() },

@@ -16,6 +16,11 @@ import { Store } from './store'
 export type PresenterPhase = 'starting' | 'live' | 'displaced' | 'ended' | 'refused'
 export type Connection = 'connecting' | 'online' | 'reconnecting'
 
+export interface Restored {
+  decoded: Decoded
+  view: Viewport | null
+}
+
 export interface PresenterState {
   phase: PresenterPhase
   connection: Connection
@@ -29,7 +34,7 @@ export interface PresenterState {
   solving: ReadonlySet<string>
   solvedCount: number
   /** What the room had when this page came; the editor takes it over, once, and may then draw. */
-  restored: { decoded: Decoded; view: Viewport | null } | null
+  restored: Restored | null
   boardProblem: Code | null
 }
 
@@ -40,6 +45,8 @@ export interface PresenterOptions {
   connect?: Connect
 }
 
+/** The server asks for the slot on our behalf for 15 s after a reconnect. */
+const SLOT_WAIT_MS = 20_000
 const FIRST_VIEW = { viewport: [1, 0, 0, 1, 0, 0], eventTime: 0, width: 1280, height: 720 }
 
 /** One presenter of one lecture: signalling, media, board, questions. Framework-free. */
@@ -65,20 +72,28 @@ export class Presenter {
   private sources: Sources = NO_SOURCES
   private blank = new ArrayBuffer(0)
   private initialised = false
+  /** This connection may write: it has the presenter's slot. */
+  private holding = false
+  private slotTimer: ReturnType<typeof setTimeout> | undefined
+  /** The board came once: later ones are echoes of our own. */
+  private restoring = false
   private entered = false
   private closed = false
 
   constructor(private readonly options: PresenterOptions) {
     this.transport = options.transport ?? socketIoTransport()
-    const auth = () => ({ accessToken: options.token(), refreshToken: '' })
+    const auth = () => ({ accessToken: options.token(), refreshToken: '', roomId: options.code })
     this.room = new Channel(this.transport, '/create-room', auth, {
       connected: () => { this.roomUp() },
       lost: () => { this.lost() },
       refused: (error) => { this.refused(error) },
     })
-    this.lecture = new Channel(this.transport, '/lecture', () => ({ ...auth(), roomId: options.code }), {
-      connected: () => { this.lectureUp() },
-      lost: () => { this.lost() },
+    this.lecture = new Channel(this.transport, '/lecture', auth, {
+      connected: () => { this.online() },
+      lost: () => {
+        this.holding = false
+        this.lost()
+      },
       refused: (error) => { this.refused(error) },
     })
     this.peer = new MediaPeer(
@@ -121,7 +136,7 @@ export class Presenter {
   async solve(questionId: string): Promise<void> {
     this.state.set({ solving: new Set([...this.state.get().solving, questionId]) })
     try {
-      await this.lecture.request('solved', { type: 'question', roomId: this.options.code, questionId })
+      await this.write('solved', { type: 'question', questionId })
       this.solved(questionId)
     } catch (raw) {
       const error = toError(raw)
@@ -136,7 +151,7 @@ export class Presenter {
   async end(): Promise<void> {
     await this.publisher.flush()
     try {
-      await this.lecture.request('end', { type: 'lecture', roomId: this.options.code })
+      await this.write('end', { type: 'lecture' })
     } catch (raw) {
       const error = toError(raw)
       if (error.code !== 'ended') throw error
@@ -147,6 +162,7 @@ export class Presenter {
   /** Leaves without ending: the room is held for the grace period. */
   close(): void {
     this.closed = true
+    clearTimeout(this.slotTimer)
     this.publisher.close()
     this.peer.close()
     this.lecture.close()
@@ -168,6 +184,7 @@ export class Presenter {
     this.lecture.on<Asked>('asked', (asked) => { this.asked(asked) })
     this.lecture.on<{ questionId: string }>('solved', ({ questionId }) => { this.solved(questionId) })
     this.lecture.on<{ count: number }>('listeners', ({ count }) => { this.state.set({ listeners: count }) })
+    this.lecture.on('presenting', () => { this.hold() })
     this.lecture.on('media_moved', () => void this.peer.start())
     this.lecture.on('ended', () => { this.finish('ended') })
   }
@@ -178,10 +195,19 @@ export class Presenter {
     this.online()
   }
 
-  private lectureUp(): void {
-    this.online()
+  /** The slot is ours: what waited for it goes out. */
+  private hold(): void {
+    this.holding = true
+    clearTimeout(this.slotTimer)
     this.tellSources()
     if (this.state.get().restored) this.publisher.resend()
+    for (const id of this.state.get().solving) void this.solve(id)
+  }
+
+  /** A write to the room, only with the slot: before it comes (back), a refusal would say nothing. */
+  private write(event: string, payload: object): Promise<Record<string, unknown>> {
+    if (!this.holding) return Promise.reject(new LecternError('offline', 'the slot is not held yet', true))
+    return this.lecture.request(event, { roomId: this.options.code, ...payload })
   }
 
   private online(): void {
@@ -203,9 +229,7 @@ export class Presenter {
   private async offer(offer: PeerOffer): Promise<unknown> {
     try {
       // A whole new offer takes the slot. Another tab that has it meanwhile keeps it.
-      if (this.initialised && offer.peerId === undefined && this.lecture.connected) {
-        await this.lecture.request('sources', { roomId: this.options.code, ...this.sources })
-      }
+      if (this.holding && offer.peerId === undefined) await this.write('sources', this.sources)
       const sent = this.room.request('presenterOffer', {
         socketId: this.room.id, roomId: this.options.code, ...offer,
       })
@@ -231,6 +255,8 @@ export class Presenter {
       this.lecture.connect()
     } else if (!this.lecture.connected) {
       this.lecture.reconnect()
+    } else {
+      this.hold()
     }
     if (this.state.get().phase === 'starting') this.state.set({ phase: 'live' })
     await this.peer.answer(answer)
@@ -243,7 +269,12 @@ export class Presenter {
       listeners: state.listeners ?? this.state.get().listeners,
       ...(questions ? { questions } : {}),
     })
-    for (const id of this.state.get().solving) void this.solve(id)
+    // What the room has is restored by now, or on its way; a fresh room says nothing about its board.
+    if (!this.restoring) this.state.set({ restored: { decoded: { kind: 'unchanged' }, view: null } })
+    this.restoring = true
+    if (state.epoch !== 0) return this.hold()
+    clearTimeout(this.slotTimer)
+    this.slotTimer = setTimeout(() => { this.finish('displaced') }, SLOT_WAIT_MS)
   }
 
   private asked({ questionId, content, name }: Asked): void {
@@ -265,16 +296,16 @@ export class Presenter {
   }
 
   private async restore(board: WireBoard): Promise<void> {
-    if (this.state.get().restored) return
+    if (this.restoring) return
+    this.restoring = true
     const decoded = await decodeBoard(board)
-    // Its own messages may come twice (`reconnectPresenter`, then `update`): the first one counts.
-    if (this.state.get().restored || this.closed) return
+    if (this.closed) return
     this.publisher.known(decoded.kind === 'elements' ? decoded.elements : [])
     this.state.set({ restored: { decoded, view: fromWireViewport(board) } })
   }
 
   private async edit(content: BoardContent): Promise<void> {
-    await this.lecture.request('edit', { type: 'whiteBoard', roomId: this.options.code, content })
+    await this.write('edit', { type: 'whiteBoard', content })
   }
 
   private boardProblem(error: LecternError | null): void {
@@ -283,9 +314,9 @@ export class Presenter {
   }
 
   private tellSources(): void {
-    this.lecture
-      .request('sources', { roomId: this.options.code, ...this.sources })
-      .catch((raw: unknown) => { this.displacedBy(toError(raw)) })
+    this.write('sources', this.sources).catch((raw: unknown) => {
+      this.displacedBy(toError(raw))
+    })
   }
 
   private displacedBy(error: LecternError): void {

@@ -4,13 +4,8 @@ import '@excalidraw/excalidraw/index.css'
 import { useState } from 'react'
 import { usePrefersDark } from '../../app'
 import { useWords } from '../../i18n'
-import type { BoardElement, Decoded, Presenter, Viewport } from '../../sdk'
+import type { BoardElement, Presenter, Restored } from '../../sdk'
 import { OPTIONS, editorLang, refuseFiles } from './editor'
-
-interface Restored {
-  decoded: Decoded
-  view: Viewport | null
-}
 
 function initial({ decoded, view }: Restored): ExcalidrawInitialDataState {
   const elements = decoded.kind === 'elements' ? decoded.elements : []
