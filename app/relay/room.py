@@ -4,7 +4,9 @@ import secrets
 
 from app.core.errors import StalePresenter
 from app.core.ids import PeerId, RoomId
+from app.relay.core.counters import RoomStats
 from app.relay.core.media import Kind, SourceName
+from app.relay.messages import RoomDescribed, TrackDescribed
 from app.relay.peer import Peer
 
 
@@ -40,3 +42,22 @@ class Room:
         self.peers[peer.id] = peer
         if peer.role == "presenter":
             self.epoch = max(self.epoch, epoch)
+
+
+def describe_room(stats: RoomStats) -> RoomDescribed:
+    """Return a room's figures as the message that answers ``DescribeRoom``."""
+    return RoomDescribed(
+        participants=stats.participants,
+        connected=stats.connected,
+        tracks=[
+            TrackDescribed(
+                source=track.source,
+                codec=track.codec,
+                packets=track.packets,
+                bytes=track.bytes,
+                active=track.active,
+            )
+            for track in stats.tracks
+        ],
+        packets_forwarded=stats.packets_forwarded,
+    )

@@ -17,7 +17,6 @@ from app.relay.core.events import Event, PeerConnected, PeerGone, TrackStarted
 from app.relay.core.media import Address
 from app.relay.core.relay import Relay
 from app.relay.dtls import Association, Certificate, HandshakeFailed
-from app.relay.figures import LoadMeter, describe_room, endpoint_counters
 from app.relay.messages import (
     COMMANDS,
     Answer,
@@ -34,8 +33,8 @@ from app.relay.messages import (
 from app.relay.negotiation.answer import LocalTransport, signalled_candidates, write_answer
 from app.relay.negotiation.plan import Negotiation, keep_lines, negotiate
 from app.relay.peer import Peer, new_credentials
-from app.relay.room import Room
-from app.relay.udp import UdpEndpoint, WakeTimer
+from app.relay.room import Room, describe_room
+from app.relay.udp import RateMeter, UdpEndpoint, WakeTimer
 
 log = structlog.get_logger(__name__)
 
@@ -78,7 +77,7 @@ class RelayService:
         self._rooms: dict[RoomId, Room] = {}
         self._peers: dict[PeerId, Peer] = {}
         self._is_open = False
-        self._load = LoadMeter(config.max_peers, config.packets_per_second, clock.now())
+        self._forwarding = RateMeter(clock.now())
         self._commands_refused = 0
         self._handshakes_failed = 0
         self._dtls_dropped = 0
@@ -309,7 +308,9 @@ class RelayService:
         Packets are counted since the call before; call it about once a second.
         """
         forwarded = self._core.counters.packets_forwarded
-        return self._load.read(len(self._peers), forwarded, self._clock.now())
+        rate = self._forwarding.read(forwarded, self._clock.now())
+        by_peers = len(self._peers) / self._config.max_peers
+        return min(1.0, max(by_peers, rate / self._config.packets_per_second))
 
     def stats(self) -> dict[str, int]:
         """Return gauges (``rooms``, ``peers``, ``tasks``) and counters that only grow."""
@@ -321,6 +322,6 @@ class RelayService:
             "commands_refused": self._commands_refused,
             "handshakes_failed": self._handshakes_failed,
             "dtls_dropped": self._dtls_dropped,
-            **endpoint_counters(self._endpoint),
+            **self._endpoint.counters(),
             **dataclasses.asdict(self._core.counters),
         }

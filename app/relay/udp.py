@@ -35,6 +35,9 @@ LOG_SECONDS: Final = 60.0
 MIN_TIMER_SECONDS: Final = 0.001
 """The shortest wait: a core that asks for the past again and again must not hold the loop."""
 
+SPAN_SECONDS: Final = 0.5
+"""A rate is taken over at least this long."""
+
 _REFUSED: Final = frozenset(
     {errno.EINVAL, errno.EIO, errno.ENOPROTOOPT, errno.EOPNOTSUPP, errno.EMSGSIZE}
 )
@@ -162,6 +165,19 @@ class UdpEndpoint:
         self.send_errors += 1
         self._say("a datagram was not sent", error)
 
+    def counters(self) -> dict[str, int]:
+        """Return what was counted since ``open``, each with the prefix ``udp_``."""
+        return {
+            "udp_datagrams_read": self.datagrams_read,
+            "udp_datagrams_sent": self.datagrams_sent,
+            "udp_bursts_sent": self.bursts_sent,
+            "udp_singles_sent": self.singles_sent,
+            "udp_would_block": self.would_block,
+            "udp_send_errors": self.send_errors,
+            "udp_receive_errors": self.receive_errors,
+            "udp_oversize": self.oversize,
+        }
+
     def _readable(self) -> None:
         """Read one batch and hand it over. The loop calls again while there is more."""
         sock = self._socket
@@ -257,3 +273,18 @@ class WakeTimer:
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
+
+
+class RateMeter:
+    """How fast a counter grows, per second, between readings at least ``SPAN_SECONDS`` apart."""
+
+    def __init__(self, now: float) -> None:
+        self._mark = (now, 0)
+        self._rate = 0.0
+
+    def read(self, total: int, now: float) -> float:
+        since, before = self._mark
+        if now - since >= SPAN_SECONDS:
+            self._rate = (total - before) / (now - since)
+            self._mark = (now, total)
+        return self._rate

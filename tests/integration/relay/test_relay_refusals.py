@@ -120,3 +120,19 @@ async def test_another_certificate_than_the_offers_is_refused_and_freed(rig: Rig
     await until(lambda: rig.service.stats()["handshakes_failed"] == 1)
     await until(lambda: rig.service.stats()["tasks"] == 0)
     assert rig.service.stats()["peers"] == rig.service.stats()["rooms"] == 0
+
+
+async def test_load_follows_the_packets(clock: ManualClock) -> None:
+    rig = Rig(clock, packets_per_second=1_000)
+    await rig.service.open()
+    rig.service._core.counters.packets_forwarded += 400
+    clock.advance(1)
+    assert rig.service.load() == pytest.approx(0.4)
+    clock.advance(0.1)
+    assert rig.service.load() == pytest.approx(0.4)
+    clock.advance(1)
+    assert rig.service.load() == 0.0
+    rig.service._core.counters.packets_forwarded += 9_000
+    clock.advance(1)
+    assert rig.service.load() == 1.0
+    await rig.close()
