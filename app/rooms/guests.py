@@ -39,15 +39,11 @@ class Guests:
 
     async def hold(self, guest: str, connection: ConnectionId) -> None:
         """Note that a guest is in a lecture on this connection of ours."""
-        await self._redis.script(
-            "guest_hold", [keys.user(guest)], [holder(self._node, connection)]
-        )
+        await self._redis.script("guest_hold", [keys.user(guest)], [holder(self._node, connection)])
 
     async def lost(self, guest: str, connection: ConnectionId) -> None:
         """Note that this connection is gone; of an older connection it changes nothing."""
-        await self._redis.script(
-            "guest_lost", [keys.user(guest)], [holder(self._node, connection)]
-        )
+        await self._redis.script("guest_lost", [keys.user(guest)], [holder(self._node, connection)])
 
     async def come_back(self, guest: str, connection: ConnectionId, probe: Probe) -> None:
         """Make this connection the guest's own.

@@ -17,7 +17,7 @@ _HEAD: Final = re.compile(
     r"(?P<type>[0-6])(?:(?P<count>[0-9]{1,9})-)?(?:(?P<namespace>/[^,]{0,63})(?:,|$))?"
     r"(?P<id>[0-9]{0,15})"
 )
-_NAME: Final = re.compile(r'\s*\[\s*"(?P<name>[A-Za-z_:-]{1,40})"')
+_NAME: Final = re.compile(r'\s*\[\s*"(?P<name>[^"\\]{1,64})"')
 _OFFERS: Final = frozenset({"presenterOffer", "studentOffer"})
 _MAX_DEPTH: Final = 12
 """Nesting of an event's arguments; a whiteboard in its envelope is 4 deep."""
@@ -120,13 +120,13 @@ class Decoder:
 
     def _event(self, body: str, count: int, namespace: str, ack_id: int | None) -> Incoming | None:
         name = _NAME.match(body)
-        request = Request(namespace, name["name"] if name else "", ack_id)
+        if name is None:
+            raise PacketError("an event without a name")
+        request = Request(namespace, name["name"], ack_id)
         limit = config.MAX_OFFER_TEXT if request.event in _OFFERS else config.MAX_EVENT_TEXT
         error: LecternError | None = None
         args: list[Any] = []
-        if name is None:
-            error = BadRequest("an event needs a name")
-        elif len(body) > limit:
+        if len(body) > limit:
             error = TooLarge(f"at most {limit} characters of text fit one {request.event}")
         else:
             parsed = _json(body)

@@ -158,6 +158,13 @@ class Client:
         websocket._writer.transport.abort()
         await self.until(lambda: not self.sio.connected)
 
+    async def part(self) -> None:
+        """Leave every namespace and close, with everything written before, as the JS client."""
+        for namespace in list(self.sio.namespaces):
+            await self.sio._send_packet(self.sio.packet_class(1, namespace=namespace))
+        await self.sio.eio.queue.join()
+        await self.close()
+
     async def close(self) -> None:
         with contextlib.suppress(Exception):
             await self.sio.disconnect()
@@ -296,9 +303,7 @@ async def running(
     boards, questions = Boards(RedisBoardStore(redis)), Questions(RedisQuestionStore(redis))
     media = Media(registry, relay)
     endings = Endings(rooms, catalogue, media)
-    lectures = Lectures(
-        rooms, boards, presence, media, endings, catalogue, me, lecture_config
-    )
+    lectures = Lectures(rooms, boards, presence, media, endings, catalogue, me, lecture_config)
     keeper = Keeper(rooms, presence, registry, endings, me, clock, lecture_config)
     fanout, tokens = FanOut(redis), UserTokens(SECRET)
 
@@ -307,9 +312,7 @@ async def running(
 
     guests = Guests(redis, me, is_alive)
     await fanout.open()
-    server = SioServer(
-        sio_config, lectures, boards, questions, fanout, tokens, clock, guests
-    )
+    server = SioServer(sio_config, lectures, boards, questions, fanout, tokens, clock, guests)
     await server.open()
     await keeper.open()
     beat = asyncio.ensure_future(_beat(registry))
@@ -332,9 +335,7 @@ async def running(
         while not web.started:
             await asyncio.sleep(0.01)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    stack = Stack(
-        url, server, lectures, redis, catalogue, relay, tokens, clock, keeper
-    )
+    stack = Stack(url, server, lectures, redis, catalogue, relay, tokens, clock, keeper)
     try:
         yield stack
     finally:
