@@ -37,7 +37,9 @@ def test_audio_and_video_arrive_under_both_profiles(
     video.send(packets=2)
     sound, picture = student.heard_of(OUT_AUDIO), student.heard_of(OUT_VIDEO)
     assert [packet.payload for packet in sound] == [b"opus frame"] * 3
-    assert [packet.payload[2:6] for packet in picture][1:] == [bytes((0, 0, 0, n)) for n in range(1, 5)]
+    assert [packet.payload[2:6] for packet in picture][1:] == [
+        bytes((0, 0, 0, n)) for n in range(1, 5)
+    ]
     for heard in (sound, picture):
         first = heard[0].sequence
         assert [packet.sequence - first for packet in heard] == list(range(len(heard)))
@@ -52,9 +54,7 @@ def test_events_tell_each_step_once() -> None:
     AudioSource(presenter).send(3)
     assert len(world.events_of(PeerReachable)) == 1
     assert len(world.events_of(PeerConnected)) == 1
-    assert world.events_of(TrackStarted) == [
-        TrackStarted(ROOM, presenter.id, "microphone", "opus")
-    ]
+    assert world.events_of(TrackStarted) == [TrackStarted(ROOM, presenter.id, "microphone", "opus")]
 
 
 def test_many_subscribers_share_one_line() -> None:
