@@ -4,7 +4,6 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Coroutine
-from types import ModuleType
 from typing import Annotated, Any
 
 import structlog
@@ -15,8 +14,10 @@ from app.core import log
 from app.core.clock import SystemClock
 from app.core.errors import Unavailable
 from app.settings import Settings, SettingsError
-from app.store.data_folder import DataFolderError
+from app.store.data_folder import DataFolder, DataFolderError
 from app.supervisor import EXIT_AWAY, EXIT_FAULT, EXIT_SETTINGS, Supervisor
+
+EventLoops = Callable[[], asyncio.AbstractEventLoop]
 
 main = typer.Typer(
     add_completion=False,
@@ -44,13 +45,11 @@ def prepared(role: str, *, warn: bool = False) -> Settings:
     return found
 
 
-def run_role(start: Callable[[ModuleType], Coroutine[Any, Any, None]]) -> None:
+def run_role(role: Coroutine[Any, Any, None], event_loop: EventLoops | None = None) -> None:
     """Run one role to its end. What an operator must see is one sentence, not a traceback."""
-    from app import bootstrap  # noqa: PLC0415  the supervisor stays small without all of it
-
     try:
-        with asyncio.Runner(loop_factory=bootstrap.event_loop) as runner:
-            runner.run(start(bootstrap))
+        with asyncio.Runner(loop_factory=event_loop) as runner:
+            runner.run(role)
     except (SettingsError, DataFolderError) as error:
         complain(str(error))
         raise typer.Exit(EXIT_SETTINGS) from None
@@ -88,7 +87,10 @@ def serve() -> None:
 def api() -> None:
     """Run one api process: REST, Socket.IO and the pages."""
     found = prepared("api")
-    run_role(lambda bootstrap: bootstrap.run_api(found))
+    # Imported here: it takes seconds, and neither the supervisor nor `migrate` needs all of it.
+    from app import bootstrap  # noqa: PLC0415
+
+    run_role(bootstrap.run_api(found), bootstrap.event_loop)
 
 
 @main.command()
@@ -99,15 +101,24 @@ def relay(
 ) -> None:
     """Run one relay process."""
     found = prepared(f"relay-{index}")
-    run_role(lambda bootstrap: bootstrap.run_relay(found, index))
+    from app import bootstrap  # noqa: PLC0415
+
+    run_role(bootstrap.run_relay(found, index), bootstrap.event_loop)
 
 
 @main.command()
 def migrate() -> None:
     """Bring the database's tables up to this version."""
     found = prepared("migrate")
+    from app.store import migrate as tables  # noqa: PLC0415
+
+    async def run() -> None:
+        if found.database_url is None:
+            DataFolder(found.data_dir).prepare()
+        await tables.migrate(found.database)
+
     try:
-        run_role(lambda bootstrap: bootstrap.run_migrations(found))
+        run_role(run())
     except RuntimeError as error:  # made by a newer version
         complain(str(error))
         raise typer.Exit(EXIT_FAULT) from None

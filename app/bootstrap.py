@@ -35,7 +35,6 @@ from app.rooms.store import RoomStore
 from app.settings import Settings, SettingsError
 from app.store.data_folder import DataFolder
 from app.store.fanout import FanOut
-from app.store.migrate import migrate
 from app.store.redis import Redis
 from app.store.sql import Sql
 from app.transport.http.app import create_http
@@ -57,13 +56,6 @@ LISTEN_BACKLOG = 4096
 def event_loop() -> asyncio.AbstractEventLoop:
     """Return the event loop of an api or relay process."""
     return uvloop.new_event_loop()
-
-
-async def run_migrations(settings: Settings) -> None:
-    """Bring the database up to date. Raises Unavailable, and RuntimeError for a newer one."""
-    if settings.database_url is None:
-        DataFolder(settings.data_dir).prepare()
-    await migrate(settings.database)
 
 
 async def run_api(settings: Settings) -> None:

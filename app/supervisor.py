@@ -118,9 +118,9 @@ class Supervisor:
         try:
             self._check()
             await self._start_redis()
-            await self._migrate()
             for index in range(self._relay_count):
                 self._keep("relay", self._role(f"relay-{index}", "relay", "--index", str(index)))
+            await self._migrate()  # before any api serves from the tables
             self._keep("api", self._role("api", "api"))
             await self._wait_until_ready()
         except StartError as error:
