@@ -14,7 +14,7 @@ from app.core.ids import RoomId
 from app.core.tasks import OnCrash, Tasks
 from app.store import keys
 from app.store.events import RoomEvent, read_logged, read_published
-from app.store.redis import Redis
+from app.store.redis import Redis, cancellation_kept
 
 log = structlog.get_logger(__name__)
 
@@ -298,12 +298,13 @@ class FanOut:
     async def _listen(self, link: PubSub) -> None:
         # A subscription to a channel of no room: the library connects with the first one.
         rooms = set(self._rooms)
-        async with asyncio.timeout(CONFIRM_SECONDS):
-            await link.subscribe("fanout", *(keys.wake(room) for room in rooms))
-            self._link = link
-            late = [keys.wake(room) for room in self._rooms if room not in rooms]
-            if late:
-                await link.subscribe(*late)
+        with cancellation_kept():
+            async with asyncio.timeout(CONFIRM_SECONDS):
+                await link.subscribe("fanout", *(keys.wake(room) for room in rooms))
+                self._link = link
+                late = [keys.wake(room) for room in self._rooms if room not in rooms]
+                if late:
+                    await link.subscribe(*late)
         asked = False
         while True:
             message = await link.get_message(timeout=PING_SECONDS)
@@ -314,8 +315,9 @@ class FanOut:
                 raise TimeoutError("the subscription is silent")
             else:
                 asked = True
-                async with asyncio.timeout(CONFIRM_SECONDS):
-                    await link.ping()
+                with cancellation_kept():
+                    async with asyncio.timeout(CONFIRM_SECONDS):
+                        await link.ping()
 
     def _take(self, message: dict[str, Any]) -> None:
         room = self._channels.get(message["channel"]) if message["channel"] else None
@@ -337,7 +339,8 @@ class FanOut:
     async def _say(self, words: Any) -> None:
         """Send on the subscription; if that fails, its reader notices and connects again."""
         try:
-            async with asyncio.timeout(CONFIRM_SECONDS):
-                await words
+            with cancellation_kept():
+                async with asyncio.timeout(CONFIRM_SECONDS):
+                    await words
         except (RedisError, OSError, TimeoutError, RuntimeError):
             log.debug("the event subscription could not be told")

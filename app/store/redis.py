@@ -1,8 +1,9 @@
 """The connection to Redis: commands that are never sent twice, and scripts loaded by hash."""
 
 import asyncio
+import contextlib
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -216,14 +217,31 @@ class Redis:
 
     async def _answer(self, run: Callable[[], Awaitable[T]], seconds: float) -> T:
         try:
-            async with asyncio.timeout(seconds):
-                return await run()
+            with cancellation_kept():
+                async with asyncio.timeout(seconds):
+                    return await run()
         except (DriverConnectionError, DriverTimeoutError, TimeoutError, OSError) as error:
             raise Unavailable("Redis cannot be reached") from error
         except ResponseError as error:
             raise refusal(error) from error
         except RedisError as error:
             raise Unavailable("Redis cannot be reached") from error
+
+
+@contextlib.contextmanager
+def cancellation_kept() -> Iterator[None]:
+    """Raise CancelledError at the end of the block if the task was cancelled inside it.
+
+    The library writes under ``asyncio.wait_for``, which in Python 3.11 loses a cancellation that
+    comes when the write is just done: a loop around a command would then never end.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task is not None else 0
+    try:
+        yield
+    finally:
+        if task is not None and task.cancelling() > before:
+            raise asyncio.CancelledError
 
 
 def refusal(error: ResponseError) -> LecternError:
