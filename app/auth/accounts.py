@@ -1,6 +1,8 @@
 """Accounts: made, proved, looked up, renamed."""
 
+import re
 import secrets
+import unicodedata
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
@@ -19,6 +21,10 @@ MIN_PASSWORD_CHARS = 1
 """Lenient for the sign-ups of existing clients; our own client asks for more (decision 0031)."""
 
 MAX_PASSWORD_CHARS = 1000
+
+_UNFIT = r"\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069"
+USERNAME_PATTERN = rf"^[^{_UNFIT}]*[^\s{_UNFIT}][^{_UNFIT}]*$"
+"""No control characters, no line ends, no turns of the writing direction, not blank."""
 
 
 class Accounts:
@@ -93,8 +99,13 @@ class Accounts:
 
 
 def checked_username(text: str) -> str:
-    """Return the name, trimmed. Raises BadRequest unless it is 1 to 64 printable characters."""
+    """Return the name, trimmed. Raises BadRequest unless it can be shown in one line.
+
+    Joiners are good (emoji and Persian names have them); control characters and those that turn
+    the direction of what stands around a name are not.
+    """
     name = text.strip()
-    if not 1 <= len(name) <= MAX_USERNAME_CHARS or not name.isprintable():
+    visible = any(not (unicodedata.category(each) == "Cf" or each.isspace()) for each in name)
+    if not visible or len(name) > MAX_USERNAME_CHARS or not re.fullmatch(USERNAME_PATTERN, name):
         raise BadRequest(f"username: 1 to {MAX_USERNAME_CHARS} printable characters")
     return name

@@ -67,11 +67,15 @@ def create_http(
     )
     callers = Callers(tokens, config.service_token, clock)
     attempts = Attempts(clock, config.sign_in_limits)
-    app.include_router(auth_routes(accounts, tokens, callers, attempts, clock))
-    app.include_router(lecture_routes(catalogue, lectures, callers))
     checks = {"redis": redis_ready, "sql": sql_ready, "relay": relay_ready}
-    app.include_router(operation_routes(checks))
-    problems.install(app)
+    routers = (
+        auth_routes(accounts, tokens, callers, attempts, clock),
+        lecture_routes(catalogue, lectures, callers),
+        operation_routes(checks),
+    )
+    for router in routers:
+        app.include_router(router)
+    problems.install(app, routers)
     app.router.default = Pages(config.web_dist)
     # The last one added is the outermost.
     app.add_middleware(

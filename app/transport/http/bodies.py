@@ -5,14 +5,41 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Field
 
-from app.auth.accounts import MAX_PASSWORD_CHARS, MIN_PASSWORD_CHARS
+from app.auth.accounts import MAX_PASSWORD_CHARS, MIN_PASSWORD_CHARS, USERNAME_PATTERN
 from app.auth.principal import Account
 from app.rooms.catalogue import MAX_DESCRIPTION_CHARS, Lecture
 from app.store.tables import MAX_AUDIO_CHARS, MAX_EMAIL_CHARS, MAX_TITLE_CHARS, MAX_USERNAME_CHARS
 
-Username = Annotated[str, Field(min_length=1, max_length=MAX_USERNAME_CHARS, examples=["Ada"])]
+# Patterns stand in the schema only: the rules themselves, and their words, are where they belong.
+Username = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=MAX_USERNAME_CHARS,
+        examples=["Ada"],
+        json_schema_extra={"pattern": USERNAME_PATTERN},
+    ),
+]
 EmailText = Annotated[
-    str, Field(min_length=3, max_length=MAX_EMAIL_CHARS, examples=["ada@example.org"])
+    str,
+    Field(
+        min_length=3,
+        max_length=MAX_EMAIL_CHARS,
+        examples=["ada@example.org"],
+        json_schema_extra={"format": "email"},
+    ),
+]
+Title = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=MAX_TITLE_CHARS,
+        json_schema_extra={"pattern": r"^[^\u0000]*[^\s\u0000][^\u0000]*$"},
+    ),
+]
+Description = Annotated[
+    str,
+    Field(max_length=MAX_DESCRIPTION_CHARS, json_schema_extra={"pattern": r"^[^\u0000]*$"}),
 ]
 Code = Annotated[str, Field(max_length=64, examples=["004217"])]
 
@@ -37,8 +64,8 @@ class Rename(BaseModel):
 class NewLecture(BaseModel):
     """The owner is the caller, whatever a client sends as ``email``."""
 
-    title: Annotated[str, Field(min_length=1, max_length=MAX_TITLE_CHARS)]
-    description: Annotated[str, Field(max_length=MAX_DESCRIPTION_CHARS)] = ""
+    title: Title
+    description: Description = ""
 
 
 class EndLecture(BaseModel):

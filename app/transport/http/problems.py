@@ -1,14 +1,15 @@
 """Refusals as HTTP answers: one shape, ``{"error": {code, message, retryable}}``."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from app.auth.attempts import TooManyAttempts
 from app.core.errors import LecternError, NotFound, Unauthorized, Unavailable
@@ -62,11 +63,16 @@ def refused(error: LecternError) -> JSONResponse:
     return problem(error.http_status, error.code, error.message, error.retryable, headers)
 
 
-def install(app: FastAPI) -> None:
-    """Make every refusal of the framework's look like ours."""
+def install(app: FastAPI, routers: Iterable[APIRouter]) -> None:
+    """Make every refusal of the framework's look like ours. ``routers`` hold the routes."""
+    routes = [route for router in routers for route in router.routes if isinstance(route, Route)]
+
+    async def on_http(request: Request, error: Exception) -> JSONResponse:
+        return _http(request, error, routes)
+
     app.add_exception_handler(LecternError, _on_refusal)
     app.add_exception_handler(RequestValidationError, _on_invalid)
-    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(HTTPException, on_http)
 
 
 async def _on_refusal(_request: Request, error: Exception) -> JSONResponse:
@@ -87,10 +93,16 @@ def _field(location: tuple[Any, ...]) -> str:
     return ".".join(str(part) for part in location[1:]) or str(location[0])
 
 
-async def _on_http(_request: Request, error: Exception) -> JSONResponse:
+def _http(request: Request, error: Exception, routes: list[Route]) -> JSONResponse:
     if not isinstance(error, HTTPException):
         raise error
     if error.status_code == NotFound.http_status:
         return problem(404, NotFound.code, "there is nothing at this address")
     code = HTTPStatus(error.status_code).name.lower()
-    return problem(error.status_code, code, str(error.detail), headers=error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        # The framework names the methods of the address' first route, not of all of them.
+        path = request.url.path
+        methods = [route.methods or () for route in routes if route.path_regex.match(path)]
+        headers["Allow"] = ", ".join(sorted(set().union(*methods))) or headers.get("Allow", "")
+    return problem(error.status_code, code, str(error.detail), headers=headers)

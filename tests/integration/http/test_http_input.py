@@ -24,6 +24,8 @@ def database_url(tmp_path: Any) -> str:
         ("username", "x" * 65),
         ("username", "a\x00b"),
         ("username", "a\nb"),
+        ("username", "a\u202eb"),
+        ("username", "\u200d"),
         ("username", 7),
         ("username", None),
         ("email", "ada"),
@@ -42,6 +44,12 @@ async def test_sign_up_fields(site: Site, field: str, value: object) -> None:
     error = answer.json()["error"]
     assert (error["code"], error["retryable"]) == ("bad_request", False)
     assert error["message"].startswith(f"{field}: ")
+
+
+@pytest.mark.parametrize("name", ["김하늘", "می\u200cخواهم", "👩\u200d🏫", "O'Neil", " Ada  L. "])  # noqa: RUF001
+async def test_names_of_all_the_world(site: Site, name: str) -> None:
+    answer = await site.client.post("/auth/signup", json={**PERSON, "username": name})
+    assert (answer.status_code, answer.json()["username"]) == (201, name.strip())
 
 
 async def test_a_missing_field_is_named(site: Site) -> None:
@@ -122,7 +130,9 @@ async def test_a_wrong_method_is_405(site: Site) -> None:
     answer = await site.client.delete("/profile")
     assert answer.status_code == 405
     assert answer.json()["error"]["code"] == "method_not_allowed"
-    assert "GET" in answer.headers["Allow"]
+    assert answer.headers["Allow"] == "GET, POST"
+    audience = await site.client.delete("/lecture/000001")
+    assert audience.headers["Allow"] == "PATCH"
 
 
 async def test_an_exception_is_a_500_without_a_traceback(
