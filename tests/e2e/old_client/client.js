@@ -81,15 +81,15 @@ function negotiate(entry, connection, idField, token, manager, sessionToken) {
 
 async function present(server, token, roomId, objects) {
   client.roomId = roomId;
+  const stream = await navigator.mediaDevices.getUserMedia({audio: true, video: true});
+  const details = await board(objects, Date.now());
   const manager = new io.Manager(server);
   const entry = manager.socket("/create-room", {auth: {accessToken: token, refreshToken: ""}});
   client.entry = entry;
   const connection = new RTCPeerConnection();
-  const stream = await navigator.mediaDevices.getUserMedia({audio: true, video: true});
   for (const track of stream.getTracks()) connection.addTrack(track, stream);
   negotiate(entry, connection, "presenterSocketId", token, manager, () => token);
   entry.on("reconnectPresenter", (message) => { client.reconnected = message; });
-  const details = await board(objects, Date.now());
   entry.on("connect", async () => {
     if (client.offered) return;
     client.offered = true;
