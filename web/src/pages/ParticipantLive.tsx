@@ -102,7 +102,7 @@ export function ParticipantLive({ code, card, questions, keepQuestions, onAgain 
   }, [participant])
 
   if (state.phase !== 'live') return <Outside state={state} card={card} onAgain={onAgain} />
-  const picture = state.sources.camera || state.sources.screen
+  const picture = state.sources.screen ? 'screen' : state.sources.camera ? 'camera' : 'none'
   const tabs = [
     { id: 'board' as const, label: t('board.title') },
     { id: 'video' as const, label: t('video.title') },
@@ -124,18 +124,13 @@ export function ParticipantLive({ code, card, questions, keepQuestions, onAgain 
       </header>
       <Banners state={state} />
       <Tabs tabs={tabs} shown={part} onShow={setPart} />
-      <main className={picture ? 'live-body with-video' : 'live-body'}>
+      <main className="live-body" data-picture={picture}>
         <section id="part-board" data-shown={part === 'board'} aria-label={t('board.title')}>
           <BoardFrame ready viewing>
             <Suspense><ParticipantBoard participant={participant} /></Suspense>
           </BoardFrame>
         </section>
-        <section
-          id="part-video"
-          className={picture ? '' : 'no-picture'}
-          data-shown={part === 'video'}
-          aria-label={t('video.title')}
-        >
+        <section id="part-video" data-shown={part === 'video'} aria-label={t('video.title')}>
           <Stage sources={state.sources} streams={state.streams} />
         </section>
         <section id="part-questions" className="side" data-shown={part === 'questions'} aria-label={t('questions.title')}>

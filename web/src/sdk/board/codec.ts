@@ -112,7 +112,8 @@ export async function decodeBoard(board: WireBoard): Promise<Decoded> {
 }
 
 export function toBuffer(objects: WireBoard['objects']): ArrayBuffer {
-  if (objects instanceof ArrayBuffer) return objects
+  // Not `instanceof`: a buffer of another realm (a frame, a test's window) is one as well.
+  if (Object.prototype.toString.call(objects) === '[object ArrayBuffer]') return objects as ArrayBuffer
   if (ArrayBuffer.isView(objects)) {
     const view = new Uint8Array(objects.byteLength)
     view.set(new Uint8Array(objects.buffer, objects.byteOffset, objects.byteLength))
