@@ -69,6 +69,8 @@ class Line:
         """Newcomers until the line's next keyframe (or next packet of audio)."""
         self.target: Track | None = None
         self.feed: Track | None = None
+        self.asked: Track | None = None
+        """The last target that was asked for a keyframe to change over at."""
         self.next_index = secrets.randbelow(_START_BELOW)
         """One past the highest index given out."""
         self.packets = 0

@@ -110,7 +110,7 @@ class Room:
         touched, self._touched = self._touched, []
         try:
             for line in self._all_lines():
-                self._aim(line, now)
+                line.target = self._wanted(line, now) or line.target
             for track in touched:
                 for line in self._all_lines():
                     if track is line.target or track is line.feed:
@@ -118,6 +118,8 @@ class Room:
                 for line in self._all_lines():
                     if track is line.target or track is line.feed:
                         line.forward(track, now)
+            for line in self._all_lines():
+                self._want_keyframe(line, now)
         finally:
             for track in touched:
                 track.pending.clear()
@@ -137,15 +139,22 @@ class Room:
             for ssrc, sink in peer.sinks.items():
                 if sink in moved:
                     peer.lines[ssrc] = fresh
+        if line.is_empty:
+            self._lines[line.key].remove(line)
         self._aim(fresh, now)
 
     def _aim(self, line: Line, now: float) -> None:
-        wanted = self._wanted(line, now)
-        if wanted is None or wanted is line.target:
-            return
-        line.target = wanted
-        if line.is_video and wanted is not line.feed:
-            wanted.keyframes.ask(now, newcomer=True)
+        """Let the line be fed by what it should be; ask for the keyframe that this needs."""
+        line.target = self._wanted(line, now) or line.target
+        self._want_keyframe(line, now)
+
+    def _want_keyframe(self, line: Line, now: float) -> None:
+        """Ask once for the keyframe at which a line changes over; ``tick`` repeats it."""
+        target = line.target
+        if line.is_video and target is not None and target is not line.asked:
+            line.asked = target
+            if target is not line.feed:
+                target.keyframes.ask(now, newcomer=True)
 
     def _wanted(self, line: Line, now: float) -> Track | None:
         if line.key.source is not None:
