@@ -114,7 +114,9 @@ class UdpEndpoint:
         sock = self._socket
         if self._is_ipv6 and ":" not in address[0]:
             address = (_MAPPED + address[0], address[1])
-        if sock is None or len(data) <= segment_size or not self._is_segmenting:
+        if len(data) <= segment_size:
+            return self._transmit_one(data, address)
+        if sock is None or not self._is_segmenting:
             return self._transmit_plain(data, segment_size, address)
         control = self._segment_messages.get(segment_size)
         if control is None:
@@ -137,22 +139,27 @@ class UdpEndpoint:
         return count
 
     def _transmit_plain(self, data: memoryview, segment_size: int, target: Address) -> int:
-        sock = self._socket
         taken = 0
         for start in range(0, len(data), segment_size):
-            try:
-                if sock is not None:
-                    sock.sendto(data[start : start + segment_size], target)
-            except BlockingIOError:
-                self.would_block += 1
+            if not self._transmit_one(data[start : start + segment_size], target):
                 break
-            except OSError as error:
-                self._send_failed(error)
-            else:
-                self.singles_sent += 1
-                self.datagrams_sent += 1
             taken += 1
         return taken
+
+    def _transmit_one(self, data: memoryview, target: Address) -> int:
+        """Send one datagram; return 0 only where the kernel's buffer is full."""
+        try:
+            if self._socket is not None:
+                self._socket.sendto(data, target)
+        except BlockingIOError:
+            self.would_block += 1
+            return 0
+        except OSError as error:
+            self._send_failed(error)
+        else:
+            self.singles_sent += 1
+            self.datagrams_sent += 1
+        return 1
 
     def _segment_refused(self, error: OSError) -> None:
         """Give segmented sends up only where none ever worked: one path's MTU is no reason."""

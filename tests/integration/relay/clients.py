@@ -8,7 +8,13 @@ import math
 from collections.abc import Awaitable, Callable
 
 import av
-from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
+from aiortc import (
+    MediaStreamTrack,
+    RTCBundlePolicy,
+    RTCConfiguration,
+    RTCPeerConnection,
+    RTCSessionDescription,
+)
 
 from app.core.clock import Clock, SystemClock
 from app.core.ids import NodeId, PeerId, RoomId, new_peer_id
@@ -56,18 +62,19 @@ class Rig:
         epoch: int = 0,
         tone: float = 440.0,
         profiles: list[object] | None = None,
-        with_video: bool = True,
+        videos: int = 1,
     ) -> "Client":
         """Connect one client and wait until its ICE and DTLS are done."""
-        client = Client(self.client, room, "presenter" if presenter else "participant", epoch)
+        role = "presenter" if presenter else "participant"
+        client = Client(self.client, room, role, epoch, videos)
         self.clients.append(client)
         if presenter:
             client.pc.addTrack(ToneTrack(tone))
-            if with_video:
-                client.pc.addTrack(HalvesTrack())
+            for index in range(videos):
+                client.pc.addTrack(HalvesTrack(is_left_bright=index == 0))
         else:
             client.pc.addTransceiver("audio", direction="recvonly")
-            if with_video:
+            for _ in range(videos):
                 client.pc.addTransceiver("video", direction="recvonly")
         if profiles is not None:
             for transceiver in client.pc.getTransceivers():
@@ -85,20 +92,27 @@ class Rig:
 class Client:
     """One browser's worth of peer connection."""
 
-    def __init__(self, relay: RelayClient, room: RoomId, role: str, epoch: int) -> None:
+    def __init__(
+        self, relay: RelayClient, room: RoomId, role: str, epoch: int, videos: int = 1
+    ) -> None:
         self.relay = relay
         self.room = room
         self.role = role
         self.epoch = epoch
         self.peer: PeerId = new_peer_id()
-        self.pc = RTCPeerConnection()
+        # with another policy aiortc leaves a third section on a transport that it stopped
+        policy = RTCBundlePolicy.MAX_BUNDLE if videos > 1 else RTCBundlePolicy.BALANCED
+        self.pc = RTCPeerConnection(RTCConfiguration(bundlePolicy=policy))
         self.tracks: dict[str, MediaStreamTrack] = {}
+        self.videos: list[MediaStreamTrack] = []
         self.pc.on("track", self._add_track)
         self.offered = ""
         self.answered = ""
 
     def _add_track(self, track: MediaStreamTrack) -> None:
-        self.tracks[track.kind] = track
+        self.tracks[track.kind] = self.tracks.get(track.kind, track)
+        if track.kind == "video":
+            self.videos.append(track)
 
     def command(self, sdp: str) -> OpenPeer:
         return OpenPeer(room=self.room, peer=self.peer, role=self.role, sdp=sdp, epoch=self.epoch)
@@ -133,10 +147,18 @@ class Client:
             while abs(await self.hears(0.2) - tone) > 25:
                 pass
 
-    async def sees(self, within: float = 15.0) -> tuple[float, float]:
+    async def sees_bright(self, side: str, video: int = 0, within: float = 15.0) -> None:
+        """Wait until a picture comes whose ``side`` (left or right) is the bright one."""
+        async with asyncio.timeout(within):
+            while True:
+                left, right = await self.sees(video)
+                if ("left" if left > right else "right") == side:
+                    return
+
+    async def sees(self, video: int = 0, within: float = 15.0) -> tuple[float, float]:
         """Return the mean brightness of the left and right half of the next frame."""
         async with asyncio.timeout(within):
-            frame = await self.tracks["video"].recv()
+            frame = await self.videos[video].recv()
         assert (frame.width, frame.height) == (WIDTH, HEIGHT)
         plane = frame.planes[0]
         rows = memoryview(bytes(plane))
@@ -186,12 +208,13 @@ class ToneTrack(MediaStreamTrack):
 
 
 class HalvesTrack(MediaStreamTrack):
-    """Ten small pictures a second: the left half bright, the right half dark."""
+    """Ten small pictures a second: one half bright, the other dark."""
 
     kind = "video"
 
-    def __init__(self) -> None:
+    def __init__(self, is_left_bright: bool) -> None:
         super().__init__()
+        self._levels = (200, 40) if is_left_bright else (40, 200)
         self._count = 0
         self._start = asyncio.get_running_loop().time()
 
@@ -202,7 +225,8 @@ class HalvesTrack(MediaStreamTrack):
         half = WIDTH // 2
         for plane in frame.planes:
             if plane.width == WIDTH:
-                row = bytes([200]) * half + bytes([40]) * (plane.line_size - half)
+                left, right = self._levels
+                row = bytes([left]) * half + bytes([right]) * (plane.line_size - half)
             else:
                 row = bytes([128]) * plane.line_size
             plane.update(row * plane.height)

@@ -51,21 +51,33 @@ async def test_a_reloaded_presenter_goes_on_in_the_same_section(rig: Rig) -> Non
     assert await participant.hears() == pytest.approx(660, abs=15)
 
 
+async def test_a_shared_screen_is_shown_beside_or_instead_of_the_camera(rig: Rig) -> None:
+    one = await rig.join(videos=1)
+    both = await rig.join(videos=2)
+    presenter = await rig.join(presenter=True, videos=2)
+    await both.sees_bright("left", video=0)
+    await both.sees_bright("right", video=1)
+    await one.sees_bright("right")
+    screen = presenter.pc.getTransceivers()[2]
+    screen.sender.replaceTrack(None)  # not shared any more
+    await one.sees_bright("left")
+
+
 @pytest.mark.parametrize("profile", [SRTP_AEAD_AES_128_GCM, SRTP_AES128_CM_SHA1_80])
 async def test_either_srtp_profile_carries_media(rig: Rig, profile: object) -> None:
-    await rig.join(presenter=True, profiles=[profile], with_video=False)
-    same = await rig.join(profiles=[profile], with_video=False)
-    default = await rig.join(with_video=False)
+    await rig.join(presenter=True, profiles=[profile], videos=0)
+    same = await rig.join(profiles=[profile], videos=0)
+    default = await rig.join(videos=0)
     assert await asyncio.gather(same.hears(), default.hears()) == [TONE, TONE]
 
 
 async def test_no_media_crosses_rooms(rig: Rig) -> None:  # M3
     other = RoomId("555555")
-    alone = await rig.join(room=RoomId("666666"), with_video=False)
-    await rig.join(presenter=True, with_video=False)
-    await rig.join(presenter=True, room=other, tone=660.0, with_video=False)
-    here = await rig.join(with_video=False)
-    there = await rig.join(room=other, with_video=False)
+    alone = await rig.join(room=RoomId("666666"), videos=0)
+    await rig.join(presenter=True, videos=0)
+    await rig.join(presenter=True, room=other, tone=660.0, videos=0)
+    here = await rig.join(videos=0)
+    there = await rig.join(room=other, videos=0)
     assert await here.hears() == TONE
     assert await there.hears() == pytest.approx(660, abs=15)
     with pytest.raises(TimeoutError):
@@ -74,8 +86,8 @@ async def test_no_media_crosses_rooms(rig: Rig) -> None:  # M3
 
 
 async def test_strangers_on_the_media_port_disturb_nobody(rig: Rig) -> None:  # P7
-    await rig.join(presenter=True, with_video=False)
-    participant = await rig.join(with_video=False)
+    await rig.join(presenter=True, videos=0)
+    participant = await rig.join(videos=0)
     await participant.tunes_in(440)
     seeded = random.Random(7)
     alert = b"\x15\xfe\xfd" + bytes(8) + b"\x00\x02\x02\x28"
@@ -96,8 +108,8 @@ async def test_strangers_on_the_media_port_disturb_nobody(rig: Rig) -> None:  # 
 
 
 async def test_a_peer_that_says_goodbye_is_gone_at_once(rig: Rig) -> None:
-    await rig.join(presenter=True, with_video=False)
-    participant = await rig.join(with_video=False)
+    await rig.join(presenter=True, videos=0)
+    participant = await rig.join(videos=0)
     await participant.close()
     await until(lambda: rig.service.stats()["peers"] == 1, 2)
 
@@ -107,7 +119,7 @@ async def test_closing_a_room_ends_its_peers_and_frees_everything() -> None:  # 
     tasks = asyncio.all_tasks()
     rig = Rig()
     await rig.service.open()
-    clients = [await rig.join(presenter=True, with_video=False), await rig.join(with_video=False)]
+    clients = [await rig.join(presenter=True, videos=0), await rig.join(videos=0)]
     await rig.client.close_room(NODE, ROOM)
     assert (rig.service.stats()["rooms"], rig.service.stats()["peers"]) == (0, 0)
     # the goodbye reaches them: nobody waits for a timeout

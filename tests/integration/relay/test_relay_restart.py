@@ -59,8 +59,8 @@ async def receive(sock: socket.socket, wanted: range) -> bytes:
 async def test_media_follows_to_the_new_address(  # M8, P6
     rig: Rig, elsewhere: socket.socket
 ) -> None:
-    await rig.join(presenter=True, with_video=False)
-    participant = await rig.join(with_video=False)
+    await rig.join(presenter=True, videos=0)
+    participant = await rig.join(videos=0)
     await participant.tunes_in(440)
     opened = await rig.client.open(NODE, participant.command(again(participant)))
     assert credentials(opened.sdp) != credentials(participant.answered)
@@ -81,13 +81,13 @@ async def test_media_follows_to_the_new_address(  # M8, P6
 
 
 async def test_the_same_offer_again_is_answered_the_same(rig: Rig) -> None:
-    participant = await rig.join(with_video=False)
+    participant = await rig.join(videos=0)
     opened = await rig.client.open(NODE, participant.command(participant.offered))
     assert opened.sdp == participant.answered
 
 
 async def test_a_restart_changes_nothing_but_the_credentials(rig: Rig) -> None:
-    participant = await rig.join(with_video=False)
+    participant = await rig.join(videos=0)
     other = re.sub(r"(a=fingerprint:sha-\d+ )..", r"\g<1>00", again(participant))
     with pytest.raises(BadOffer, match="certificate"):
         await rig.client.open(NODE, participant.command(other))

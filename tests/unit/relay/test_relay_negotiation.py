@@ -167,6 +167,63 @@ def test_the_transport_is_lite_passive_bundled_and_complete() -> None:
     assert (second.sdpMid, second.sdpMLineIndex) == ("0", 0)
 
 
+FIREFOX = f"""v=0
+o=mozilla...THIS_IS_SDPARTA-99.0 4294967295 0 IN IP4 0.0.0.0
+s=-
+t=0 0
+a=sendrecv
+a=fingerprint:sha-256 {offers.FINGERPRINT.lower()}
+a=group:BUNDLE 0 1
+a=ice-options:trickle
+a=msid-semantic:WMS *
+m=audio 9 UDP/TLS/RTP/SAVPF 109 9 101
+c=IN IP4 0.0.0.0
+a=recvonly
+a=extmap:1 {offers.LEVEL}
+a=extmap:2/recvonly urn:ietf:params:rtp-hdrext:csrc-audio-level
+a=extmap:3 {offers.MID}
+a=fmtp:109 maxplaybackrate=48000;stereo=1;useinbandfec=1
+a=ice-pwd:57e5b3e3f2a4c8ad24de43ffb8c5bd1e
+a=ice-ufrag:9a7f1b2c
+a=mid:0
+a=rtcp-mux
+a=rtpmap:109 opus/48000/2
+a=rtpmap:9 G722/8000/1
+a=rtpmap:101 telephone-event/8000
+a=setup:actpass
+a=ssrc:1 cname:{{x}}
+m=video 0 UDP/TLS/RTP/SAVPF 120 124
+c=IN IP4 0.0.0.0
+a=bundle-only
+a=recvonly
+a=extmap:3 {offers.MID}
+a=fmtp:120 max-fs=12288;max-fr=60
+a=fmtp:124 apt=120
+a=ice-pwd:57e5b3e3f2a4c8ad24de43ffb8c5bd1e
+a=ice-ufrag:9a7f1b2c
+a=mid:1
+a=rtcp-fb:120 nack
+a=rtcp-fb:120 nack pli
+a=rtcp-fb:120 ccm fir
+a=rtcp-mux
+a=rtpmap:120 VP8/90000
+a=rtpmap:124 rtx/90000
+a=setup:actpass
+"""
+
+
+def test_firefox_states_its_certificate_once_for_all_sections() -> None:
+    negotiation, answer = ask(FIREFOX)
+    assert negotiation.fingerprints == (("sha-256", offers.FINGERPRINT),)
+    assert negotiation.remote.ufrag == "9a7f1b2c"
+    audio, video = negotiation.plan.sections
+    assert audio.extensions == ((offers.LEVEL, 1), (offers.MID, 3))
+    assert [codec.payload_type for codec in video.codecs] == [120]
+    assert block(answer, 1)[0] == "m=video 7882 UDP/TLS/RTP/SAVPF 120"
+    assert "a=bundle-only" not in answer
+    assert "goog-remb" not in answer
+
+
 def test_another_implementation_reads_the_answer() -> None:
     text = offers.offer(
         offers.audio("0", "recvonly"), offers.video("1", "recvonly"), offers.data("2")
