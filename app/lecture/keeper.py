@@ -32,6 +32,10 @@ LISTENERS_REFRESH = 5
 LISTENERS_GOOD_FOR = 20.0
 """Seconds that a count is good for; those of a process that died are gone then."""
 
+OUTAGE_SECONDS = 3.0
+"""Between two sweeps: longer than that, and Redis was away. Then leases ran out that nobody could
+renew, so the holders get one round of renewals before anybody is marked away."""
+
 LOOK_AGAIN = 30
 """Sweeps after which the rooms that this process serves are looked at even if ``rooms:due`` does
 not name them: that is how a lost entry comes back."""
@@ -62,6 +66,8 @@ class Keeper:
         self._config = config or LectureConfig()
         self._absences = Absences()
         self._sweeps = 0
+        self._swept_at = clock.now()
+        self._patient_until = float("-inf")
         self._listener_rounds = 0
         self._tasks = Tasks("keeper")
 
@@ -102,6 +108,8 @@ class Keeper:
     async def sweep(self) -> None:
         """Do what is due in any room: a dead lease, a passed deadline, an end left unfinished."""
         rooms = set(await self._rooms.due())
+        if self._is_patient():
+            return
         self._sweeps += 1
         if self._sweeps % LOOK_AGAIN == 0:
             rooms |= self._presence.rooms()
@@ -109,6 +117,13 @@ class Keeper:
             verdict = await self._rooms.look(room, self._config.grace_seconds)
             if isinstance(verdict, EndedRoom):
                 await self._endings.finish(room, verdict)
+
+    def _is_patient(self) -> bool:
+        now = self._clock.now()
+        if now - self._swept_at > OUTAGE_SECONDS:
+            self._patient_until = now + self._config.lease_seconds / RENEWALS_PER_LEASE + 1.0
+        self._swept_at = now
+        return now < self._patient_until
 
     async def publish_listeners(self) -> None:
         """Tell Redis how many listeners this process serves, where that changed or gets old."""

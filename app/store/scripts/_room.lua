@@ -15,6 +15,8 @@ local function ms(number) return string.format('%.0f', number) end
 
 local function get(field) return redis.call('HGET', ROOM, field) end
 
+-- Refresh every lifetime. A full Redis refuses a script's first write if it takes memory, and none
+-- after one that does not: so what must work then (solving, ending, renewing) touches first.
 local function touch()
   for i = 1, 5 do redis.call('PEXPIRE', KEYS[i], TTL) end
 end
@@ -121,6 +123,7 @@ end
 
 -- End the room: tell everyone, drop everything but the log, which late readers may still want.
 local function finish(reason)
+  touch()
   local reply = { 'ended', get('lectureId'), get('relay') or '', get('presenterEmail') }
   append('ended', '{"reason":"' .. reason .. '"}', 'room')
   redis.call('DEL', ROOM, QUESTIONS, ASKED, LISTENERS)

@@ -1,4 +1,5 @@
 -- A process says that it is alive. KEYS: nodes of its kind. ARGV: node, TTL ms, ms until forgotten
+redis.call('PEXPIRE', KEYS[1], ARGV[2]) -- first, so that a full Redis lets the rest through
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 redis.call('ZADD', KEYS[1], string.format('%.0f', now), ARGV[1])

@@ -16,11 +16,11 @@ end
 if get('status') == 'LIVE' then
   local lease = tonumber(get('lease') or '0')
   if lease > NOW then return { 'wait', ms(lease) } end
+  touch()
   local deadline = NOW + tonumber(ARGV[1])
   -- The holder's name stays: if it was only paused, its next renewal takes the slot up again.
   redis.call('HSET', ROOM, 'status', 'AWAY', 'deadline', ms(deadline))
   append('presenter_away', '{"deadline":"' .. iso(deadline) .. '"}', 'room')
-  touch()
   return { 'away', ms(deadline) }
 end
 local deadline = tonumber(get('deadline') or '0')

@@ -4,6 +4,7 @@
 -- ARGV: holder, epoch, lease ms → due ms, or 0 when the slot is somebody else's or the room gone
 if missing() then return 0 end
 if get('holder') ~= ARGV[1] or get('epoch') ~= ARGV[2] then return 0 end
+touch()
 local lease = NOW + tonumber(ARGV[3])
 redis.call('HSET', ROOM, 'lease', ms(lease))
 if get('status') == 'AWAY' then
@@ -11,5 +12,4 @@ if get('status') == 'AWAY' then
   redis.call('HDEL', ROOM, 'deadline')
   append('presenter_back', '{}', 'room')
 end
-touch()
 return ms(lease)

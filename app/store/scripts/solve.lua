@@ -8,6 +8,7 @@ if redis.call('HEXISTS', ASKED, mark) == 1 then return 0 end
 if #redis.call('XRANGE', QUESTIONS, ARGV[2], ARGV[2]) == 0 then
   return redis.error_reply('not_found there is no such question')
 end
+touch()
 take_new(get('presenterEmail'))
 redis.call('XACK', QUESTIONS, GROUP, ARGV[2])
 -- Kept beside the group, because a group that is deleted forgets what was answered.

@@ -172,3 +172,21 @@ async def test_everything_expires(world: World) -> None:  # X6, B0, P10
     left = {key: await world.raw.ttl(key) for key in await world.raw.keys("*")}
     assert all(0 < seconds <= 86400 for seconds in left.values()), left
     assert not await world.raw.exists(ROOM_KEY)
+
+
+async def test_after_an_outage_holders_renew_before_anyone_is_away(world: World) -> None:  # P12
+    await world.one.lectures.start(OWNER, TAB1, ROOM, OFFER)
+    await both_sweep(world)
+    await world.force("lease", PAST)  # Redis was away for ten seconds: nobody could renew
+    world.one.clock.advance(10)
+    await world.one.keeper.sweep()
+    await world.one.keeper.renew()
+    world.one.clock.advance(2.9)
+    await world.one.keeper.sweep()
+    assert await kinds(world) == []
+
+    await world.force("lease", PAST)  # and if the holder is gone, it is noticed a moment later
+    for _ in range(2):
+        world.one.clock.advance(1)
+        await world.one.keeper.sweep()
+    assert await kinds(world) == ["presenter_away"]

@@ -5,7 +5,10 @@ import time
 
 import pytest
 
+from app.cluster.node import NodeInfo
+from app.cluster.registry import Registry
 from app.core.errors import Internal, LecternError, Unavailable
+from app.core.ids import NodeId
 from app.store import redis as store_redis
 from app.store.redis import Redis
 from app.whiteboard.model import Board
@@ -87,14 +90,31 @@ async def test_a_read_only_redis_refuses_and_recovers(
     await ask(breakable, None)
 
 
-async def test_a_full_redis_refuses_and_recovers(breakable: LiveRoomWorld) -> None:  # row 14
+async def test_a_full_redis_refuses_whole_and_lets_go(
+    breakable: LiveRoomWorld,
+) -> None:  # row 14
     epoch = await breakable.start()
+    question = await ask(breakable, "c1")
+    before = await breakable.event_kinds()
     await breakable.raw.config_set("maxmemory", 1)
     assert not await breakable.redis.ready()
     with pytest.raises(Unavailable):
         await breakable.boards.edit(ROOM, epoch, Board(b"x"))
+    with pytest.raises(Unavailable):
+        await ask(breakable, "c2")
+    assert await breakable.event_kinds() == before
+    assert await breakable.raw.xlen(STREAM) == 1
+
+    assert await ask(breakable, "c1") == question
+    assert await breakable.rooms.renew(ROOM, "api/1", epoch, 6)
+    assert await breakable.questions.solve(ROOM, epoch, question)
+    registry, node = Registry(breakable.redis), NodeId("relay-1")
+    await registry.announce("relay", node, NodeInfo(node, "relay", "h:1", 0, 1))
+    assert len(await registry.alive("relay")) == 1
+    assert await breakable.rooms.end(ROOM, epoch, "presenter") is not None
     await breakable.raw.config_set("maxmemory", 0)
-    assert await breakable.boards.edit(ROOM, epoch, Board(b"x")) == 1
+    assert await breakable.event_kinds() == [b"asked", b"solved", b"ended"]
+    assert all([await breakable.raw.ttl(key) > 0 for key in await breakable.raw.keys("*")])
 
 
 async def test_a_forgotten_script_loads_itself(live: LiveRoomWorld) -> None:
