@@ -29,7 +29,11 @@ export default function ParticipantBoard({ participant }: { participant: Partici
   const { t, lang } = useWords()
   const dark = usePrefersDark()
   const { elements, view, foreign } = useStore(participant.board)
-  const [api, setApi] = useState<ExcalidrawImperativeAPI | null>(null)
+  const [editor, setEditor] = useState<ExcalidrawImperativeAPI | null>(null)
+  // The editor gives its interface away before it has loaded its (empty) first scene, which then
+  // replaces whatever was put there: it is used from its first change on, which comes after that.
+  const [loaded, setLoaded] = useState(false)
+  const api = loaded ? editor : null
   const [following, setFollowing] = useState(true)
   const box = useRef<HTMLDivElement>(null)
 
@@ -57,7 +61,8 @@ export default function ParticipantBoard({ participant }: { participant: Partici
         onPointerMoveCapture={(event) => { if (event.buttons > 0) setFollowing(false) }}
       >
         <Excalidraw
-          excalidrawAPI={setApi}
+          excalidrawAPI={setEditor}
+          onChange={(_, { isLoading }) => { if (!isLoading) setLoaded(true) }}
           viewModeEnabled
           zenModeEnabled
           langCode={editorLang(lang)}
