@@ -203,3 +203,43 @@ def test_a_line_that_only_newcomers_wanted_is_dropped_when_they_get_a_fresh_one(
     [fresh] = [line for line in room._all_lines() if line.is_video]
     assert fresh is not line
     assert fresh.next_index < 65_535
+
+
+@pytest.mark.parametrize("profile", [GCM, CM])
+def test_a_packet_older_than_a_newcomers_start_goes_to_the_others_only(profile: str) -> None:
+    world = World()
+    presenter = world.presenter()
+    early = world.participant("early", profile=profile)
+    audio = AudioSource(presenter, sequence=100)
+    audio.send(1)
+    line = next(line for line in world.relay._rooms["004217"]._all_lines() if not line.is_video)
+    # Number the feed so that the line's next index is the last one before its wrap.
+    distance = 65_535 - line.next_index
+    for part in (distance // 2, distance - distance // 2):
+        audio.sequence += part - 1
+        audio.send(1)
+    assert line.next_index == 65_535
+    late, newest = presenter.seal(audio.packet(b"late")), presenter.seal(audio.packet(b"newest"))
+    line.next_index = 65_536  # as if the late one were only on its way: the line is past its wrap
+    newcomer = world.participant("newcomer", profile=profile)
+    world.deliver([(newest, presenter.address)])
+    world.deliver([(late, presenter.address), (presenter.seal(audio.packet()), presenter.address)])
+    assert [p.payload for p in newcomer.heard] == [b"newest", b"opus frame"]
+    assert [p.payload for p in early.heard[-3:]] == [b"newest", b"late", b"opus frame"]
+    assert early.failed == newcomer.failed == 0
+    assert world.relay.counters.errors == 0
+
+
+def test_a_keyframe_on_its_way_serves_all_who_asked_before_it() -> None:
+    world = World()
+    presenter = world.presenter()
+    video = VideoSource(presenter, VIDEO_SSRC)
+    student = world.participant()
+    video.send(key=True)
+    ask_for_keyframe(student)
+    before = presenter.plis()
+    world.advance(0.2)
+    ask_for_keyframe(student)
+    video.send(key=True)
+    world.advance(2.0)
+    assert presenter.plis() == before
