@@ -137,8 +137,7 @@ class BoundedEngine(engineio.AsyncServer):  # type: ignore[misc]  # engineio shi
             json=ShortJson,
             **options,
         )
-        driver: dict[str, Any] = self._async
-        self._async = {**driver, "websocket": BoundedWebSocket}
+        self._async: dict[str, Any] = {**vars(self)["_async"], "websocket": BoundedWebSocket}
 
     def create_queue(self, *_: Any, **__: Any) -> Outbox:
         """Return the queue of a new session (the library asks for it)."""

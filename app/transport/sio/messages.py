@@ -56,7 +56,7 @@ def _number(value: object) -> float:
 
 
 def _sdp(text: str) -> str:
-    if len(text.encode(errors="replace")) > config.MAX_OFFER_BYTES:
+    if len(text.encode()) > config.MAX_OFFER_BYTES:
         raise _LimitError(f"an offer has at most {config.MAX_OFFER_BYTES} bytes")
     if not text.startswith("v=0"):
         raise ValueError("no session description")

@@ -129,10 +129,11 @@ class Decoder:
         if len(body) > limit:
             error = TooLarge(f"at most {limit} characters of text fit one {request.event}")
         else:
-            parsed = _json(body)
-            if not isinstance(parsed, list):
-                raise PacketError("an event is a list")
-            args = parsed[1:]
+            try:
+                args = orjson.loads(body)[1:]
+            except orjson.JSONDecodeError:
+                # Half an emoji, for example, which JavaScript writes and JSON does not allow.
+                error = BadRequest("this is not well-formed")
         if count == 0:
             return Refusal(request, error) if error else Event(request, args, len(body))
         self._waiting = _Waiting(request, args, len(body), count, [], error)

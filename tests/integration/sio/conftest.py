@@ -1,4 +1,4 @@
-"""A real api process' socket side: real Redis, SQLite and HTTP server; the relay alone is scripted."""
+"""A real api process' socket side on real Redis, SQLite and HTTP; only the relay is scripted."""
 
 import asyncio
 import contextlib
@@ -186,7 +186,7 @@ class Stack:
     clients: list[Client] = field(default_factory=list)
 
     def token(self, email: str, age: float = 0.0) -> str:
-        account = Account(Email(email), email.split("@")[0])
+        account = Account(Email(email), email.split("@", maxsplit=1)[0])
         return self.tokens.issue(account, self.clock.wall() - age)
 
     def client(self, transports: list[str] | None = None) -> Client:

@@ -154,7 +154,7 @@ async def test_events_before_joining_are_refused(stack: Stack) -> None:
 @pytest.mark.parametrize(
     "message",
     [
-        "", "9", "2", "2[", "2{}", '2["x"', "59-[]", '51-["x",{"_placeholder":true,"num":0}]x',
+        "", "9", "2", "2[", "2{}", "59-[]",
         "2/lecture" + "x" * 300 + ",[]", '5999999999-["x"]', "6", "4{}", "0/enter-room,[[[[",
         '2["' + "[" * 5000, b"attachment",
     ],
