@@ -47,6 +47,8 @@ export interface PresenterOptions {
 
 /** The server asks for the slot on our behalf for 15 s after a reconnect. */
 const SLOT_WAIT_MS = 20_000
+const END_WAIT_MS = 8000
+const POLL_MS = 200
 const FIRST_VIEW = { viewport: [1, 0, 0, 1, 0, 0], eventTime: 0, width: 1280, height: 720 }
 
 /** One presenter of one lecture: signalling, media, board, questions. Framework-free. */
@@ -149,6 +151,7 @@ export class Presenter {
 
   /** Ends the lecture for everyone. Rejects when the server could not be told. */
   async end(): Promise<void> {
+    await this.slotHeld()
     await this.publisher.flush()
     try {
       await this.write('end', { type: 'lecture' })
@@ -176,7 +179,8 @@ export class Presenter {
       void this.peer.remoteCandidate(candidate)
     })
     this.room.on<ReconnectPresenter>('reconnectPresenter', (back) => {
-      this.state.set({ startTime: back.startTime ?? null, questions: (back.questions ?? []).map(readQuestion) })
+      const questions = this.named((back.questions ?? []).map(readQuestion))
+      this.state.set({ startTime: back.startTime ?? null, questions })
       if (back.whiteboard) void this.restore(back.whiteboard)
     })
     this.lecture.on<RoomState>('state', (state) => { this.roomState(state) })
@@ -202,6 +206,14 @@ export class Presenter {
     this.tellSources()
     if (this.state.get().restored) this.publisher.resend()
     for (const id of this.state.get().solving) void this.solve(id)
+  }
+
+  /** A connection that is just coming back is worth a short wait. Rejects with `offline`. */
+  private async slotHeld(): Promise<void> {
+    for (let waited = 0; !this.holding; waited += POLL_MS) {
+      if (this.closed || waited >= END_WAIT_MS) throw new LecternError('offline', 'the server is away', true)
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+    }
   }
 
   /** A write to the room, only with the slot: before it comes (back), a refusal would say nothing. */
@@ -260,6 +272,12 @@ export class Presenter {
     }
     if (this.state.get().phase === 'starting') this.state.set({ phase: 'live' })
     await this.peer.answer(answer)
+  }
+
+  /** A list without names takes those that are known already. */
+  private named(questions: Question[]): Question[] {
+    const names = new Map(this.state.get().questions.map(({ id, name }) => [id, name]))
+    return questions.map((question) => ({ ...question, name: question.name || (names.get(question.id) ?? '') }))
   }
 
   private roomState(state: RoomState): void {

@@ -1,0 +1,189 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { Participant } from '../../src/sdk/participant'
+import { ANSWER, FakeConnections, FakeTransport, settle } from './fakes'
+
+const refuse = (code: string, retryable = false) => ({ ok: false, error: { code, message: '', retryable } })
+
+describe('Participant', () => {
+  let transport: FakeTransport
+  let connections: FakeConnections
+  let participant: Participant
+  const entrance = () => transport.at('/enter-room')
+  const lecture = () => transport.at('/lecture')
+
+  const make = (token = '') =>
+    new Participant({ code: '123456', token: () => token, transport, connect: connections.connect })
+
+  const enter = async () => {
+    participant.start()
+    entrance().up('guest-sid')
+    await settle()
+    entrance().hear('serverAnswer', { ...ANSWER, startTime: '2026-01-01T00:00:00Z', presenterPresent: true })
+    entrance().last('studentOffer').ack?.({ ok: true })
+    await settle()
+    lecture().up('lecture-sid')
+    connections.last.become('connected')
+    await settle()
+  }
+
+  beforeEach(() => {
+    vi.useFakeTimers()
+    vi.stubGlobal('MediaStream', class { constructor(readonly tracks: unknown[]) {} })
+    transport = new FakeTransport()
+    connections = new FakeConnections()
+    participant = make()
+  })
+
+  afterEach(() => {
+    participant.close()
+    vi.unstubAllGlobals()
+    vi.useRealTimers()
+  })
+
+  it('offers three sections with their sources, and hears and sees each', async () => {
+    await enter()
+    const { payload } = entrance().last('studentOffer')
+    expect(payload.sources).toEqual({ 0: 'microphone', 1: 'camera', 2: 'screen' })
+    expect(connections.last.transceivers.map(({ direction }) => direction)).toEqual(['recvonly', 'recvonly', 'recvonly'])
+    expect(Object.keys(participant.state.get().streams ?? {})).toEqual(['microphone', 'camera', 'screen'])
+    expect(participant.state.get()).toMatchObject({ phase: 'live', media: 'connected', connection: 'online' })
+  })
+
+  it('as a guest presents its entrance id to the lecture, and the same one after a reconnect', async () => {
+    await enter()
+    expect(entrance().auth()).toMatchObject({ accessToken: '', roomId: '123456' })
+    expect(lecture().auth().accessToken).toBe('guest-sid')
+    entrance().down()
+    lecture().down()
+    entrance().up('another-sid')
+    expect(lecture().auth().accessToken).toBe('guest-sid')
+  })
+
+  it('with an account presents its token everywhere', async () => {
+    participant.close()
+    transport = new FakeTransport()
+    participant = make('jwt')
+    await enter()
+    expect([entrance().auth().accessToken, lecture().auth().accessToken]).toEqual(['jwt', 'jwt'])
+  })
+
+  it('makes no new offer when only the socket was lost', async () => {
+    await enter()
+    entrance().down()
+    lecture().down()
+    expect(participant.state.get().connection).toBe('reconnecting')
+    entrance().up('another-sid')
+    lecture().up('another-lecture')
+    await settle()
+    expect(entrance().all('studentOffer')).toHaveLength(1)
+    expect(participant.state.get().connection).toBe('online')
+  })
+
+  it('restarts ICE of the same peer when the media fail', async () => {
+    await enter()
+    connections.last.become('failed')
+    await settle()
+    expect(entrance().last('studentOffer').payload.peerId).toBe('peer-1')
+    expect(connections.made).toHaveLength(1)
+    expect(connections.last.offers.at(-1)).toEqual({ iceRestart: true })
+    expect(participant.state.get().media).toBe('reconnecting')
+    entrance().hear('serverAnswer', ANSWER)
+    await settle()
+    connections.last.become('connected')
+    expect(participant.state.get().media).toBe('connected')
+  })
+
+  it('gives a short loss of media three seconds before it does anything', async () => {
+    await enter()
+    connections.last.become('disconnected')
+    await vi.advanceTimersByTimeAsync(2900)
+    expect(entrance().all('studentOffer')).toHaveLength(1)
+    await vi.advanceTimersByTimeAsync(200)
+    expect(entrance().all('studentOffer')).toHaveLength(2)
+  })
+
+  it('makes a whole new offer when the restart is refused', async () => {
+    await enter()
+    connections.last.become('failed')
+    await settle()
+    entrance().last('studentOffer').ack?.(refuse('not_found'))
+    await settle()
+    expect(connections.made).toHaveLength(2)
+    expect(entrance().last('studentOffer').payload.peerId).toBeUndefined()
+  })
+
+  it('offers anew, unasked, when its relay was replaced', async () => {
+    await enter()
+    lecture().hear('media_moved', {})
+    await settle()
+    expect(connections.made).toHaveLength(2)
+    expect(entrance().last('studentOffer').payload.peerId).toBeUndefined()
+  })
+
+  it('waits for a lecture that has not started, and joins when it does', async () => {
+    participant.start()
+    entrance().up()
+    await settle()
+    entrance().last('studentOffer').ack?.(refuse('not_started', true))
+    await settle()
+    expect(participant.state.get().phase).toBe('waiting')
+    await vi.advanceTimersByTimeAsync(6000)
+    expect(entrance().all('studentOffer')).toHaveLength(2)
+    entrance().hear('serverAnswer', ANSWER)
+    await settle()
+    expect(participant.state.get().phase).toBe('live')
+  })
+
+  it('does not try again what is refused for good', async () => {
+    participant.start()
+    entrance().up()
+    await settle()
+    entrance().last('studentOffer').ack?.(refuse('not_found'))
+    await vi.advanceTimersByTimeAsync(30_000)
+    expect(participant.state.get()).toMatchObject({ phase: 'refused', error: { code: 'not_found' } })
+    expect(entrance().all('studentOffer')).toHaveLength(1)
+  })
+
+  it('enters anew when the lecture has forgotten it', async () => {
+    await enter()
+    lecture().down()
+    lecture().hear('connect_error', Object.assign(new Error('no'), { data: { code: 'not_joined', message: '' } }))
+    await settle()
+    expect(entrance().all('studentOffer')).toHaveLength(2)
+    entrance().hear('serverAnswer', ANSWER)
+    await settle()
+    expect(lecture().tries).toBe(2)
+  })
+
+  it('connects again after a refusal that may pass', async () => {
+    participant.start()
+    entrance().hear('connect_error', Object.assign(new Error('no'), { data: { code: 'unavailable', message: '', retryable: true } }))
+    await vi.advanceTimersByTimeAsync(600)
+    expect(entrance().tries).toBe(2)
+  })
+
+  it('tells when the presenter goes and returns, and says goodbye at the end', async () => {
+    await enter()
+    lecture().hear('presenter_away', { deadline: '2026-01-01T00:05:00Z' })
+    expect(participant.state.get()).toMatchObject({ presenterPresent: false, deadline: '2026-01-01T00:05:00Z' })
+    lecture().hear('presenter_back', {})
+    expect(participant.state.get()).toMatchObject({ presenterPresent: true, deadline: null })
+    lecture().hear('ended', { reason: 'presenter' })
+    expect(lecture().all('leave')).toHaveLength(1)
+    expect(participant.state.get().phase).toBe('ended')
+    expect(transport.closed).toBe(true)
+  })
+
+  it('sends candidates only after the offer, and keeps early ones of the server', async () => {
+    participant.start()
+    entrance().up()
+    await settle()
+    const names = entrance().sent.map(({ event }) => event)
+    expect(names[0]).toBe('studentOffer')
+    entrance().hear('serverCandidate', { candidate: { candidate: 'candidate:1', sdpMid: '0' } })
+    expect(connections.last.candidates).toHaveLength(0)
+    entrance().hear('serverAnswer', ANSWER)
+    await settle()
+    expect(connections.last.candidates).toHaveLength(1)
+  })
+})
