@@ -9,7 +9,9 @@ class RelayConfig:
     """Settings of one relay process. Raises ValueError, naming the field, where one is wrong."""
 
     bind_host: str = "127.0.0.1"
-    """IP address of the media socket; ``::`` serves IPv6 and IPv4 on one socket."""
+    """IP address of the media socket; ``::`` serves IPv6 and IPv4 on one socket. With a wildcard
+    the kernel picks the source address of what is sent, by route: on a machine with several
+    addresses bind the one that clients are given, or they take no answer for one."""
     bind_port: int = 7882
     """UDP port for every peer of this process; 0 takes a free one."""
     public_hosts: tuple[str, ...] = ("127.0.0.1",)

@@ -6,12 +6,10 @@ from typing import Final
 
 from app.relay.core.media import IceCredentials, MediaPlan, Section, SourceName
 from app.relay.messages import Candidate
-from app.relay.negotiation.plan import Negotiation
+from app.relay.negotiation.plan import Negotiation, codec_feedback
 from app.relay.negotiation.sdp import OfferedCodec, OfferedSection
 
 CNAME: Final = "lectern"
-FEEDBACK: Final = ("nack pli", "ccm fir", "goog-remb")
-"""RTCP feedback answered for video; plain nack joins with the retransmission that uses it."""
 
 _HOST_PREFERENCE: Final = 126
 """RFC 8445 §5.1.2.1: the recommended type preference of a host candidate."""
@@ -131,9 +129,8 @@ def _rtpmap(codec: OfferedCodec) -> str:
 
 def _codec(codec: OfferedCodec, section: Section) -> list[str]:
     lines = [_rtpmap(codec)]
-    if section.kind == "video":
-        wanted = [kind for kind in FEEDBACK if kind in codec.feedback]
-        lines += [f"a=rtcp-fb:{codec.payload_type} {kind}" for kind in wanted]
+    agreed = codec_feedback(section.kind, codec)
+    lines += [f"a=rtcp-fb:{codec.payload_type} {name}" for name in agreed]
     if codec.parameters:
         lines.append(f"a=fmtp:{codec.payload_type} {codec.parameters}")
     return lines

@@ -35,6 +35,9 @@ EXTENSIONS: Final = (
 )
 """Header extensions that are answered. Transport-wide numbers and rid join with what uses them."""
 
+FEEDBACK: Final = ("nack pli", "ccm fir", "goog-remb")
+"""RTCP feedback answered for video; plain nack joins with the retransmission that uses it."""
+
 _SOURCES: Final[Mapping[Kind, tuple[SourceName, ...]]] = {
     "audio": ("microphone",),
     "video": ("camera", "screen"),
@@ -153,6 +156,7 @@ def _plan(
             if offered.mid in chosen and direction == "send"
             else 0,
             remote_ssrcs=offered.ssrcs if direction == "receive" else (),
+            feedback=_feedback(kind, offered, codecs),
         )
         for offered, kind, codecs in usable
         if offered.mid in chosen or offered.direction not in wanted
@@ -168,6 +172,19 @@ def _verb(role: Role) -> str:
 
 def _extensions(offered: OfferedSection) -> tuple[tuple[str, int], ...]:
     return tuple((uri, ident) for uri, ident in offered.extensions if uri in EXTENSIONS)
+
+
+def codec_feedback(kind: Kind, codec: OfferedCodec) -> tuple[str, ...]:
+    """Return the RTCP feedback that is agreed for one payload type."""
+    return tuple(name for name in FEEDBACK if name in codec.feedback) if kind == "video" else ()
+
+
+def _feedback(kind: Kind, offered: OfferedSection, codecs: tuple[Codec, ...]) -> tuple[str, ...]:
+    """Return what is agreed for every codec of a section that may be used."""
+    types = {codec.payload_type for codec in codecs}
+    agreed = [set(codec_feedback(kind, c)) for c in offered.codecs if c.payload_type in types]
+    common = set.intersection(*agreed) if agreed else set()
+    return tuple(name for name in FEEDBACK if name in common)
 
 
 def _choose(

@@ -5,9 +5,11 @@ import asyncio
 import fractions
 import itertools
 import math
+import re
 from collections.abc import Awaitable, Callable
 
 import av
+from aioice import stun
 from aiortc import (
     MediaStreamTrack,
     RTCBundlePolicy,
@@ -234,6 +236,26 @@ class HalvesTrack(MediaStreamTrack):
         frame.time_base = fractions.Fraction(1, 90_000)
         self._count += 1
         return frame
+
+
+def credentials(sdp: str) -> tuple[str, str]:
+    """Return the ICE user-name fragment and password of a description."""
+    ufrag = re.search(r"a=ice-ufrag:(\S+)", sdp)
+    password = re.search(r"a=ice-pwd:(\S+)", sdp)
+    assert ufrag
+    assert password
+    return ufrag[1], password[1]
+
+
+def binding_request(ufrag: str, own_ufrag: str, password: str) -> bytes:
+    """Return a binding request that nominates, as a browser sends it."""
+    request = stun.Message(message_method=stun.Method.BINDING, message_class=stun.Class.REQUEST)
+    request.attributes["USERNAME"] = f"{ufrag}:{own_ufrag}"
+    request.attributes["PRIORITY"] = 1_853_824_767
+    request.attributes["ICE-CONTROLLING"] = 7
+    request.attributes["USE-CANDIDATE"] = None
+    request.add_message_integrity(password.encode())
+    return bytes(request)
 
 
 async def until(condition: Callable[[], bool], within: float = 5.0) -> None:

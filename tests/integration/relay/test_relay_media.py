@@ -6,6 +6,7 @@ import socket
 from pathlib import Path
 
 import pytest
+from aioice.ice import get_host_addresses
 from aiortc.rtcdtlstransport import SRTP_AEAD_AES_128_GCM, SRTP_AES128_CM_SHA1_80
 
 from app.core.ids import RoomId
@@ -69,6 +70,18 @@ async def test_either_srtp_profile_carries_media(rig: Rig, profile: object) -> N
     same = await rig.join(profiles=[profile], videos=0)
     default = await rig.join(videos=0)
     assert await asyncio.gather(same.hears(), default.hears()) == [TONE, TONE]
+
+
+async def test_a_dual_stack_socket_serves_ipv4_clients() -> None:  # M7
+    # the address that the kernel answers from: through a wildcard it is not 127.0.0.1
+    here = get_host_addresses(use_ipv4=True, use_ipv6=False)[0]
+    rig = Rig(bind_host="::", public_hosts=(here,))
+    await rig.service.open()
+    await rig.join(presenter=True, videos=0)
+    participant = await rig.join(videos=0)
+    assert await participant.hears() == TONE
+    assert rig.service.stats()["udp_send_errors"] == 0
+    await rig.close()
 
 
 async def test_no_media_crosses_rooms(rig: Rig) -> None:  # M3

@@ -3,13 +3,22 @@
 import asyncio
 import gc
 import re
+import socket
 
 import pytest
 
 from app.core.errors import BadOffer, NotFound, StalePresenter, TooLarge, Unavailable
 from app.core.ids import PeerId, RoomId
 from app.relay.messages import ANSWERS, OpenPeer, Refused
-from tests.integration.relay.clients import NODE, ROOM, Client, Rig, until
+from tests.integration.relay.clients import (
+    NODE,
+    ROOM,
+    Client,
+    Rig,
+    binding_request,
+    credentials,
+    until,
+)
 from tests.manual_clock import ManualClock
 from tests.unit.relay import offers
 
@@ -110,6 +119,24 @@ async def test_peers_that_never_come_are_freed(clock: ManualClock) -> None:  # M
     await rig.close()
     gc.collect()
     await until(lambda: asyncio.all_tasks() <= tasks)
+
+
+async def test_a_handshake_that_never_comes_frees_the_peer(clock: ManualClock) -> None:  # M5
+    rig = Rig(clock)
+    await rig.service.open()
+    opened = await rig.client.open(NODE, opening("mute"))
+    ufrag, password = credentials(opened.sdp)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        for seconds in range(12):
+            sock.sendto(
+                binding_request(ufrag, f"4ZcD{seconds}"[:4], password),
+                ("127.0.0.1", rig.service.port),
+            )
+            await until(lambda n=seconds: rig.service.stats()["stun_received"] == n + 1)
+            rig.service._timer_fired()
+            assert rig.service.stats()["peers"] == (1 if seconds < 10 else 0)
+            clock.advance(1)
+    await rig.close()
 
 
 async def test_another_certificate_than_the_offers_is_refused_and_freed(rig: Rig) -> None:  # M5

@@ -9,7 +9,7 @@ import pytest
 from aioice import stun
 
 from app.core.errors import BadOffer, BadRequest
-from tests.integration.relay.clients import NODE, Client, Rig
+from tests.integration.relay.clients import NODE, Client, Rig, binding_request, credentials
 
 UFRAG, PASSWORD = "newu", "a-new-password-of-24-chr".replace("-", "+")
 
@@ -26,25 +26,6 @@ async def elsewhere() -> AsyncIterator[socket.socket]:
 def again(client: Client) -> str:
     text = re.sub(r"a=ice-ufrag:\S+", f"a=ice-ufrag:{UFRAG}", client.offered)
     return re.sub(r"a=ice-pwd:\S+", f"a=ice-pwd:{PASSWORD}", text)
-
-
-def credentials(sdp: str) -> tuple[str, str]:
-    ufrag = re.search(r"a=ice-ufrag:(\S+)", sdp)
-    password = re.search(r"a=ice-pwd:(\S+)", sdp)
-    assert ufrag
-    assert password
-    return ufrag[1], password[1]
-
-
-def check(ufrag: str, password: str) -> bytes:
-    """Return a binding request that nominates, as a browser sends it."""
-    request = stun.Message(message_method=stun.Method.BINDING, message_class=stun.Class.REQUEST)
-    request.attributes["USERNAME"] = f"{ufrag}:{UFRAG}"
-    request.attributes["PRIORITY"] = 1_853_824_767
-    request.attributes["ICE-CONTROLLING"] = 7
-    request.attributes["USE-CANDIDATE"] = None
-    request.add_message_integrity(password.encode())
-    return bytes(request)
 
 
 async def receive(sock: socket.socket, wanted: range) -> bytes:
@@ -69,8 +50,8 @@ async def test_media_follows_to_the_new_address(  # M8, P6
     assert await participant.hears() == pytest.approx(440, abs=15)
     ufrag, password = credentials(opened.sdp)
     target = ("127.0.0.1", rig.service.port)
-    elsewhere.sendto(check(ufrag, "not+the+password+at+all++"), target)
-    elsewhere.sendto(check(ufrag, password), target)
+    elsewhere.sendto(binding_request(ufrag, UFRAG, "not+the+password+at+all++"), target)
+    elsewhere.sendto(binding_request(ufrag, UFRAG, password), target)
     answer = stun.parse_message(await receive(elsewhere, range(4)))
     assert answer.check_message_integrity(password.encode())
     assert answer.message_class is stun.Class.RESPONSE

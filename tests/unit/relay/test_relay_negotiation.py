@@ -220,6 +220,7 @@ def test_firefox_states_its_certificate_once_for_all_sections() -> None:
     assert audio.extensions == ((offers.LEVEL, 1), (offers.MID, 3))
     assert [codec.payload_type for codec in video.codecs] == [120]
     assert block(answer, 1)[0] == "m=video 7882 UDP/TLS/RTP/SAVPF 120"
+    assert (audio.feedback, video.feedback) == ((), ("nack pli", "ccm fir"))
     assert "a=bundle-only" not in answer
     assert "goog-remb" not in answer
 
