@@ -10,7 +10,7 @@ from app.auth.attempts import Attempts, TooManyAttempts
 from app.auth.principal import Account
 from app.auth.tokens import UserTokens
 from app.core.clock import Clock
-from app.core.errors import NotFound
+from app.core.errors import NotFound, Unavailable
 from app.core.metrics import SIGN_INS
 from app.transport.http.bodies import Person, Rename, SignedIn, SignIn, SignUp, Token
 from app.transport.http.identity import Callers
@@ -44,7 +44,7 @@ def auth_routes(
         except NotFound:
             SIGN_INS.labels("refused").inc()
             raise
-        except BaseException:
+        except Unavailable:
             attempts.refund(email, address)  # nothing was learned about the password
             raise
         attempts.refund(email, address)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Query
 
 from app.auth.principal import Account
 from app.core.errors import Forbidden, NotFound
-from app.core.ids import Email, RoomId
+from app.core.ids import Email, RoomId, is_room_id
 from app.rooms.catalogue import Catalogue, Lecture
 from app.transport.http.bodies import (
     EndedLecture,
@@ -27,7 +27,10 @@ class LectureEnding(Protocol):
         """End the lecture. Raises NotFound, and Forbidden unless it is the e-mail's own."""
 
     async def end_by_service(self, room: RoomId, audio: str | None) -> None:
-        """End the lecture and keep where its recording is. Raises NotFound."""
+        """End the lecture and keep where its recording is, also soon after the end.
+
+        Raises NotFound.
+        """
 
 
 def lecture_routes(catalogue: Catalogue, lectures: LectureEnding, callers: Callers) -> APIRouter:
@@ -57,13 +60,17 @@ def lecture_routes(catalogue: Catalogue, lectures: LectureEnding, callers: Calle
         return [OpenLecture.of(lecture) for lecture in await catalogue.open_of(caller.email)]
 
     # Before the route with a code in its path, which would take it for one.
-    @router.patch("/lecture/end", responses=refusals(400, 401, 403, 404, 413, 503))
+    @router.patch("/lecture/end", responses=refusals(400, 401, 403, 404, 409, 410, 413, 503))
     async def end(
         body: EndLecture, caller: Annotated[Account | Service, Depends(user_or_service)]
     ) -> LectureCode:
         """End a lecture: its presenter may, and a service of the operator's."""
+        if isinstance(caller, Service):
+            return await _end_by_service(lectures, body)
         lecture = await _open_lecture(catalogue, body.code)
-        await _end(lectures, lecture, caller, body.audio)
+        if caller.email != lecture.owner_email:
+            raise Forbidden("only its presenter may end this lecture")
+        await lectures.end_by_owner(caller.email, lecture.code)
         return LectureCode(code=lecture.code)
 
     @router.patch("/lecture/{code}", responses=refusals(401, 404, 503))
@@ -83,12 +90,10 @@ async def _open_lecture(catalogue: Catalogue, code: str) -> Lecture:
     return lecture
 
 
-async def _end(
-    lectures: LectureEnding, lecture: Lecture, caller: Account | Service, audio: str | None
-) -> None:
-    if isinstance(caller, Service):
-        await lectures.end_by_service(lecture.code, audio)
-    elif caller.email == lecture.owner_email:
-        await lectures.end_by_owner(caller.email, lecture.code)
-    else:
-        raise Forbidden("only its presenter may end this lecture")
+async def _end_by_service(lectures: LectureEnding, body: EndLecture) -> LectureCode:
+    # Not looked up here: a service may come a little after the end, to add the recording.
+    if not is_room_id(body.code):
+        raise NotFound("no lecture has this code")
+    code = RoomId(body.code)
+    await lectures.end_by_service(code, body.audio)
+    return LectureCode(code=code)

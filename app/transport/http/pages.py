@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from app.core.errors import NotFound
+from app.transport.http.compression import Compressed, takes_gzip
 from app.transport.http.problems import refused
 
 API_ROOTS = frozenset(
@@ -38,6 +40,7 @@ class Pages:
     def __init__(self, dist: Path | None) -> None:
         # The folder may be built while we run: its absence is looked at anew each time.
         self._files = None if dist is None else StaticFiles(directory=dist, check_dir=False)
+        self._compressed = Compressed()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":  # a stray websocket
@@ -68,7 +71,21 @@ class Pages:
         answer.headers["Cache-Control"] = (
             "public, max-age=31536000, immutable" if cached else "no-cache"
         )
+        if cached and isinstance(answer, FileResponse):
+            return await self._smaller(answer, scope)
         return answer
+
+    async def _smaller(self, answer: FileResponse, scope: Scope) -> Response:
+        answer.headers.add_vary_header("Accept-Encoding")
+        wanted = takes_gzip(Headers(scope=scope).get("accept-encoding", ""))
+        if scope["method"] != "GET" or "range" in Headers(scope=scope) or not wanted:
+            return answer
+        version, size = answer.headers.get("etag", ""), int(answer.headers["content-length"])
+        data = await self._compressed.get(Path(answer.path), version, size)
+        if data is None:
+            return answer
+        headers = {name: answer.headers[name] for name in ("content-type", "cache-control", "vary")}
+        return Response(data, headers={**headers, "content-encoding": "gzip"})
 
     async def _index(self, scope: Scope) -> Response:
         found = await self._file("index.html", scope)

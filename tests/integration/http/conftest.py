@@ -12,6 +12,7 @@ from app.auth.accounts import Accounts
 from app.auth.attempts import AttemptLimits
 from app.auth.passwords import PasswordConfig, Passwords
 from app.auth.tokens import UserTokens
+from app.core.errors import NotFound
 from app.core.ids import Email, RoomId
 from app.rooms.catalogue import Catalogue
 from app.store.migrate import migrate
@@ -35,16 +36,17 @@ class Endings:
     by_service: list[tuple[RoomId, str | None]] = field(default_factory=list)
 
     async def end_by_owner(self, email: Email, room: RoomId) -> None:
-        self.by_owner.append((email, room))
         await self._end(room, None)
+        self.by_owner.append((email, room))
 
     async def end_by_service(self, room: RoomId, audio: str | None) -> None:
-        self.by_service.append((room, audio))
         await self._end(room, audio)
+        self.by_service.append((room, audio))
 
     async def _end(self, room: RoomId, audio: str | None) -> None:
         lecture = await self.catalogue.open_by_code(room)
-        assert lecture is not None
+        if lecture is None:
+            raise NotFound("no such lecture")
         await self.catalogue.ended(lecture.id, audio)
 
 

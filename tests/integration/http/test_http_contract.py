@@ -153,10 +153,11 @@ async def test_a_service_ends_a_lecture(site: Site) -> None:
         else:
             assert answer.status_code == 401
     assert len(site.endings.by_service) == 1
-    again = await site.client.patch(
-        "/lecture/end", json=body, headers={"Authorization": SERVICE_TOKEN}
-    )
-    assert again.status_code == 404
+    for unknown in (body, {"code": "nonsense"}, {"code": "000000"}):
+        again = await site.client.patch(
+            "/lecture/end", json=unknown, headers={"Authorization": SERVICE_TOKEN}
+        )
+        assert again.status_code == 404
 
 
 async def test_only_its_own_presenter_ends_a_lecture(site: Site) -> None:

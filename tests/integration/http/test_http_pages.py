@@ -1,9 +1,11 @@
 """The web client's pages."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from app.transport.http import compression
 from tests.integration.http.conftest import Site
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -86,3 +88,36 @@ async def test_a_build_that_comes_later_is_served(
     assert "was not built" in (await site.client.get("/", headers=HTML)).text
     request.getfixturevalue("dist")
     assert "the client" in (await site.client.get("/", headers=HTML)).text
+
+
+async def test_scripts_are_compressed_for_who_takes_it(site: Site, dist: Path) -> None:
+    script = "let lecture = 'a lecture';" * 1000
+    (dist / "assets" / "big-1.js").write_text(script)
+    plain = await site.client.get("/assets/big-1.js", headers={"Accept-Encoding": "br, gzip;q=0"})
+    assert (plain.text, "Content-Encoding" in plain.headers) == (script, False)
+    many = await asyncio.gather(
+        *(
+            site.client.get("/assets/big-1.js", headers={"Accept-Encoding": "gzip, br"})
+            for _ in range(10)
+        )
+    )
+    for answer in many:
+        assert answer.text == script
+        assert answer.headers["Content-Encoding"] == "gzip"
+        assert int(answer.headers["Content-Length"]) < 1000
+        assert "javascript" in answer.headers["Content-Type"]
+        assert "immutable" in answer.headers["Cache-Control"]
+        assert "Accept-Encoding" in answer.headers["Vary"]
+    part = await site.client.get("/assets/big-1.js", headers={"Range": "bytes=0-9"})
+    assert (part.status_code, part.text) == (206, script[:10])
+
+
+async def test_compressed_files_are_bounded(
+    site: Site, dist: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compression, "MAX_KEPT_BYTES", 10)
+    for number in range(3):
+        (dist / "assets" / f"big-{number}.js").write_text("x = 1;" * 1000)
+        answer = await site.client.get(f"/assets/big-{number}.js")
+        assert len(answer.text) == 6000
+        assert ("Content-Encoding" in answer.headers) == (number == 0)
