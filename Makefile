@@ -1,7 +1,7 @@
 # Lectern. `make serve` runs it, `make test` tests it; `make` alone lists the rest.
 # The work is in the scripts, which say what they do and do it only when something has changed.
 
-PYTHON := .venv/bin/python
+VENV_PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
 .PHONY: help serve test check bench lock web venv venv-dev components
@@ -11,22 +11,22 @@ help: ## list the targets
 
 serve: venv ## run everything on this machine, at http://127.0.0.1:8000 (settings: docs/settings.md)
 	@deploy/web.sh optional
-	@exec $(PYTHON) -m app serve
+	@exec $(VENV_PYTHON) -m app serve
 
 test: venv-dev components ## run every test: the web client's, unit, integration, end to end
 	@deploy/web.sh required
-	@failed=0; (cd web && npm test) || failed=1; $(PYTHON) -m pytest $(PYTEST_ARGS) || failed=1; exit $$failed
+	@failed=0; (cd web && npm test) || failed=1; $(VENV_PYTHON) -m pytest $(PYTEST_ARGS) || failed=1; exit $$failed
 
 check: venv-dev ## lint, types and layers, of the server and of the web client
-	@$(PYTHON) -m ruff check .
-	@$(PYTHON) -m ruff format --check .
-	@$(PYTHON) -m mypy
+	@$(VENV_PYTHON) -m ruff check .
+	@$(VENV_PYTHON) -m ruff format --check .
+	@$(VENV_PYTHON) -m mypy
 	@.venv/bin/lint-imports
 	@deploy/web.sh packages
 	@cd web && npm run --silent lint && npm run --silent typecheck
 
 bench: venv-dev ## measure the relay: CPU per forwarded packet, CPU per join
-	@$(PYTHON) -m bench.relay $(BENCH_ARGS)
+	@$(VENV_PYTHON) -m bench.relay $(BENCH_ARGS)
 
 web: ## build the web client
 	@deploy/web.sh required

@@ -38,7 +38,7 @@ sources=$(cd web && find . \( -name node_modules -o -name dist -o -name coverage
     LC_ALL=C sort | tr '\n' '\0' | xargs -0 cksum | cksum)
 if [ ! -f web/dist/index.html ] || [ "$(cat .stamps/web-build 2>/dev/null)" != "$sources" ]; then
     echo "Building the web client"
-    (cd web && npm run --silent build) ||
+    (cd web && npm run --silent build -- --logLevel warn) ||
         give_up "The web client was not built: its build failed, as said above."
     echo "$sources" >.stamps/web-build
 fi
