@@ -15,6 +15,7 @@ if redis.call('HEXISTS', ROOM, 'status') == 0 then
   if seen_epoch ~= '0' then return { 'conflict' } end
   -- A code may be given again soon after: its numbers go on, its old log does not.
   local seq = last and string.match(last.id, '^%d+') or '0'
+  redis.call('HSET', ROOM, 'v', '1') -- first, so that a full Redis refuses it all
   redis.call('DEL', ROOM, EVENTS, QUESTIONS, ASKED, LISTENERS)
   redis.call('HSET', ROOM, 'v', '1', 'lectureId', lecture, 'presenterEmail', email,
     'startTime', iso(NOW), 'status', 'LIVE', 'epoch', '1', 'holder', holder, 'lease', ms(lease),
