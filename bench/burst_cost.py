@@ -7,21 +7,24 @@ socket that nobody reads. Microseconds of CPU per forwarded packet, medians of s
 
 import argparse
 import json
+import resource
 import socket
 import statistics
 import struct
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from aioice import stun
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from app.core.ids import PeerId, RoomId
 from app.relay.core.batch import Batch
-from app.relay.core.burst import BurstSender, Sink
+from app.relay.core.burst import BurstSender, Sink, Transmit
 from app.relay.core.counters import Counters
 from app.relay.core.media import Address, Codec, IceCredentials, MediaPlan, Section, SrtpKeys
-from app.relay.core.relay import Relay, Transmit
+from app.relay.core.peer import Role
+from app.relay.core.relay import Relay
 from app.relay.core.srtp import CmSender, GcmSender, derive
 
 PACKET_BYTES = 1_100
@@ -89,17 +92,17 @@ class _Room:
         self.now = 1.0
         self.relay = Relay(transmit)
         video = Section("0", "video", "camera", "receive", (VP8,), (), 0, (7,))
-        self._join("presenter", 50_000, video)
+        self.join("presenter", 50_000, video)
         for number in range(count):
             section = Section("0", "video", None, "send", (VP8,), (), 99)
-            self._join(f"p{number}", 10_000 + number, section)
+            self.join(f"p{number}", 10_000 + number, section)
         self._cipher = AESGCM(derive(KEYS.receive_key, KEYS.receive_salt, 0, 16))
         self._salt = int.from_bytes(derive(KEYS.receive_key, KEYS.receive_salt, 2, 12), "big")
         self._index = 0
 
-    def _join(self, name: str, port: int, section: Section) -> None:
+    def join(self, name: str, port: int, section: Section) -> None:
         local = IceCredentials(name, "password" * 4)
-        role = "presenter" if section.direction == "receive" else "participant"
+        role: Role = "presenter" if section.direction == "receive" else "participant"
         peer = PeerId(name)
         self.relay.add_peer(ROOM, peer, role, MediaPlan((section,)), local, local, self.now)
         check = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
@@ -143,6 +146,23 @@ def core_cost(count: int, transmit: Transmit, packets: int, size: int) -> float:
     return statistics.median(costs)
 
 
+def join_cost(count: int) -> tuple[float, float]:
+    """Return CPU ms and KiB of resident memory per participant, the core's part of a join."""
+    room = _Room(1, discard)
+    memory = _resident_kib()
+    started = time.process_time()
+    for number in range(count):
+        section = Section("0", "video", None, "send", (VP8,), (), 99)
+        room.join(f"late{number}", 20_000 + number, section)
+    spent = time.process_time() - started
+    return spent / count * 1e3, (_resident_kib() - memory) / count
+
+
+def _resident_kib() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 1024
+
+
 def _median(step: Callable[[], int]) -> float:
     costs = []
     for _ in range(RUNS):
@@ -166,6 +186,7 @@ def main() -> None:
     for count in (1, 10, 100):
         figures[f"core_bursts_n{count}"] = core_cost(count, transmit, 10, PACKET_BYTES)
         figures[f"core_browser_n{count}"] = core_cost(count, transmit, 2, 950)
+    figures["core_join_ms"], figures["core_join_kib"] = join_cost(2_000)
     rounded = {k: round(v, 2) if isinstance(v, float) else v for k, v in figures.items()}
     print(json.dumps(rounded))
 

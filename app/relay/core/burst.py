@@ -25,6 +25,8 @@ bytes. Returns how many datagrams the kernel took, from the first on (fewer on E
 raise for an unreachable address (that is 'taken')."""
 
 MAX_SEGMENTS = 64
+CM_MAX_PACKET = 1_356
+"""Plain bytes that pylibsrtp can seal: its buffer of 1,500 less the longest trailer."""
 MAX_BYTES = 65_507
 """The largest UDP payload over IPv4: the kernel's bound on one UDP_SEGMENT send."""
 
@@ -123,9 +125,12 @@ class BurstSender:
             out = out[run.length :]
             plan.append(run)
         oldest = min(batch.indices[: batch.count])
+        is_too_long_for_cm = max(batch.lengths[: batch.count]) > CM_MAX_PACKET
         whole: list[Sink] = []
         for sink in sinks:
             if sink.first_index > oldest or sink.skip_timestamp >= 0:
+                self._send_some(batch, sink)
+            elif sink.cipher is None and is_too_long_for_cm:
                 self._send_some(batch, sink)
             elif sink.cipher is None:
                 self._send_cm(batch, plan, sink)

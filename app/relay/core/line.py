@@ -53,8 +53,8 @@ class LineKey:
             section.kind,
             section.source,
             section.ssrc,
-            tuple((codec.key, codec.payload_type) for codec in section.codecs),
-            section.extensions,
+            tuple(sorted((c.key, c.payload_type) for c in section.codecs if c.key != "rtx")),
+            tuple(item for item in section.extensions if item[0] not in HOP_BY_HOP_URIS),
         )
 
 
@@ -171,9 +171,7 @@ class Line:
     def _map_extensions(self, track: Track) -> None:
         ours = dict(self.key.extensions)
         self._extensions = {
-            ident: ours[uri]
-            for uri, ident in track.section.extensions
-            if uri in ours and uri not in HOP_BY_HOP_URIS
+            ident: ours[uri] for uri, ident in track.section.extensions if uri in ours
         }
         self._send_time_id = ours.get(ABS_SEND_TIME_URI, 0)
 

@@ -66,6 +66,8 @@ class Relay:
         self._slots = [arena[n * STRIDE : (n + 1) * STRIDE] for n in range(ARENA_SLOTS)]
         self._used_slots = 0
         self._touched: dict[RoomId, Room] = {}
+        self._asking: dict[RoomId, Room] = {}
+        """Rooms with a keyframe request that waits for its second."""
         self._next_tick: float | None = None
         self._next_report = 0.0
 
@@ -141,7 +143,14 @@ class Relay:
         replaced = room.connect(peer, now)
         if replaced is not None:
             self._drop(replaced, "replaced")
+        self._request_keyframes(room, now)
+
+    def _request_keyframes(self, room: Room, now: float) -> None:
         room.request_keyframes(now)
+        if room.next_keyframe_request() is None:
+            self._asking.pop(room.id, None)
+        else:
+            self._asking[room.id] = room
 
     def remove_peer(self, peer: PeerId) -> bool:
         """Forget ``peer``; return False if it was not there. Emits no event."""
@@ -157,6 +166,7 @@ class Relay:
         room.disconnect(known)
         if not room.peers:
             del self._rooms[known.room]
+            self._asking.pop(known.room, None)
         return True
 
     def remove_room(self, room: RoomId) -> list[PeerId]:
@@ -200,7 +210,7 @@ class Relay:
         for room in touched.values():
             try:
                 room.flush(now)
-                room.request_keyframes(now)
+                self._request_keyframes(room, now)
             except Exception as error:  # noqa: BLE001 (one room must not cost the others)
                 self._batch.count = 0
                 self._contain(error)
@@ -370,13 +380,13 @@ class Relay:
                 self._look_after(peer, now)
         if is_report:
             self._next_report = now + REPORT_SECONDS
-        for room in list(self._rooms.values()):
+        for room in list((self._rooms if is_tick else self._asking).values()):
             try:
                 if is_tick:
                     room.tick(now)
                 if is_report:
                     room.report(now)
-                room.request_keyframes(now)
+                self._request_keyframes(room, now)
             except Exception as error:  # noqa: BLE001 (one room must not cost the others)
                 self._contain(error)
         if not self._peers:
@@ -394,7 +404,7 @@ class Relay:
         if self._next_tick is None:
             return None
         due = self._next_tick
-        for room in self._rooms.values():
+        for room in self._asking.values():
             wanted = room.next_keyframe_request()
             if wanted is not None and wanted < due:
                 due = wanted

@@ -111,14 +111,13 @@ class Room:
         try:
             for line in self._all_lines():
                 line.target = self._wanted(line, now) or line.target
+                self._move_newcomers(line, now)
+            lines = self._all_lines()
             for track in touched:
-                for line in self._all_lines():
-                    if track is line.target or track is line.feed:
-                        self._move_newcomers(line, now)
-                for line in self._all_lines():
+                for line in lines:
                     if track is line.target or track is line.feed:
                         line.forward(track, now)
-            for line in self._all_lines():
+            for line in lines:
                 self._want_keyframe(line, now)
         finally:
             for track in touched:
@@ -135,9 +134,10 @@ class Room:
         moved, line.waiting = line.waiting, []
         for sink in moved:
             fresh.join(sink)
+        of_moved = set(moved)
         for peer in self.peers.values():
             for ssrc, sink in peer.sinks.items():
-                if sink in moved:
+                if sink in of_moved:
                     peer.lines[ssrc] = fresh
         if line.is_empty:
             self._lines[line.key].remove(line)

@@ -1,12 +1,13 @@
 """Bursts: what is one UDP_SEGMENT send, what is evened, what a full kernel costs."""
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.relay.core.batch import CAPACITY, Batch
 from app.relay.core.burst import MAX_BYTES, even_sizes, split_runs
-from app.relay.core.srtp import GCM_TAG
+from app.relay.core.srtp import GCM_TAG, derive
 from tests.unit.relay.core.world import (
     CM,
     GCM,
@@ -126,6 +127,28 @@ def test_a_full_kernel_drops_video_to_the_end_of_the_frame(profile: str) -> None
     assert [p.sequence - first for p in student.heard_of(OUT_VIDEO)] == [0, 1, 2, 8, 9]
     assert student.failed == 0
     assert world.relay.counters.send_dropped == 5
+
+
+def test_a_packet_too_long_for_libsrtp_costs_only_itself() -> None:
+    world = World()
+    presenter = world.presenter()
+    student, other = world.participant("cm", profile=CM), world.participant("gcm")
+    VideoSource(presenter, VIDEO_SSRC).send(key=True)
+    sizes = (900, 1_400, 1_000)
+    # libsrtp cannot seal it for the presenter model, either: by the core's own cipher, then
+    packets = [rtp_packet(VIDEO_SSRC, 3 + n, 9, bytes(size), 96) for n, size in enumerate(sizes)]
+    keys = presenter.keys
+    cipher = AESGCM(derive(keys.receive_key, keys.receive_salt, 0, 16))
+    salt = int.from_bytes(derive(keys.receive_key, keys.receive_salt, 2, 12), "big")
+    sealed = []
+    for number, packet in enumerate(packets, 3):
+        nonce = (salt ^ (VIDEO_SSRC << 48 | number)).to_bytes(12, "big")
+        sealed.append(packet[:12] + cipher.encrypt(nonce, packet[12:], packet[:12]))
+    world.deliver([(data, presenter.address) for data in sealed])
+    assert [len(p.payload) for p in student.heard_of(OUT_VIDEO)[3:]] == [900, 1_000]
+    assert [len(p.payload) for p in other.heard_of(OUT_VIDEO)[3:]] == [900, 1_400, 1_000]
+    assert world.relay.counters.seal_failed == 1
+    assert world.relay.counters.errors == 0
 
 
 def test_a_full_kernel_for_one_subscriber_costs_the_others_nothing() -> None:
