@@ -44,15 +44,28 @@ _NAMES: Final[dict[bytes, Literal["AEAD_AES_128_GCM", "AES_CM_128_HMAC_SHA1_80"]
 }
 
 
-class HandshakeFailed(Exception):  # noqa: N818 (it reads as what happened)
+class HandshakeFailed(Exception):
     """The association came to nothing; the message says at which step."""
+
+
+class _SharedContext(RTCCertificate):
+    """aiortc's certificate with one OpenSSL context for all associations instead of one each."""
+
+    _context: SSL.Context | None = None
+
+    def _create_ssl_context(self, srtp_profiles: list[SRTPProtectionProfile]) -> SSL.Context:
+        if self._context is None:
+            self._context = super()._create_ssl_context(srtp_profiles)
+            # a shared context would keep every session for a resumption that nobody asks for
+            self._context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+        return self._context
 
 
 class Certificate:
     """The process' certificate, and how an answer names it."""
 
     def __init__(self) -> None:
-        self.rtc = RTCCertificate.generateCertificate()
+        self.rtc = _SharedContext.generateCertificate()
         self.fingerprint = next(
             fingerprint.value
             for fingerprint in self.rtc.getFingerprints()
