@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import aiosqlite
 import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Connection
@@ -72,7 +73,7 @@ class Sql:
 
     def _connect_args(self) -> dict[str, Any]:
         if self.dialect == "sqlite":
-            return {"timeout": self._timeout}
+            return {"timeout": self._timeout, "async_creator_fn": _connect_sqlite}
         return {
             "timeout": CONNECT_TIMEOUT_SECONDS,
             "command_timeout": self._timeout,
@@ -138,6 +139,19 @@ def _is_server_going(fault: DBAPIError) -> bool:
     # PostgreSQL's classes 08 (connection), 53 (out of resources), 57 (operator intervention).
     state = getattr(fault.orig, "sqlstate", None)
     return isinstance(state, str) and state[:2] in {"08", "53", "57"}
+
+
+async def _connect_sqlite(*args: Any, **kwargs: Any) -> aiosqlite.Connection:
+    connection = aiosqlite.connect(*args, **kwargs)
+    thread = connection._thread  # noqa: SLF001 the library offers no other way to it
+    thread.daemon = True
+    try:
+        return await connection
+    except BaseException:
+        # The library tells its thread to stop but does not wait: one that still answers when the
+        # loop is closed dies with a traceback on standard error.
+        await asyncio.to_thread(thread.join, CONNECT_TIMEOUT_SECONDS)
+        raise
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
