@@ -1,6 +1,7 @@
 """``/create-room``: a presenter offers media and the first board."""
 
 from app.core.errors import Forbidden, Unauthorized, WrongOrder
+from app.core.ids import RoomId
 from app.lecture.model import Returned
 from app.lecture.seat import PresenterSeat
 from app.transport.sio import wire
@@ -49,7 +50,7 @@ class CreateRoom:
         )
         connection.place = Seated(started.seat, started.peer, returned=False)
         if started.returned is not None:
-            await self._tell_returned(connection, started.returned)
+            await self._tell_returned(connection, message.room, started.returned)
         answer = {
             "SDP": wire.description(started.answer),
             "peerId": started.peer,
@@ -60,7 +61,9 @@ class CreateRoom:
             connection.emit(self.name, "serverCandidate", wire.candidate(candidate))
         return {"peerId": started.peer, "epoch": started.seat.epoch}
 
-    async def _tell_returned(self, connection: Connection, returned: Returned) -> None:
+    async def _tell_returned(
+        self, connection: Connection, room: RoomId, returned: Returned
+    ) -> None:
         board = wire.board(returned.board)
         board["canvasJSON"] = await canvas_json(returned.board.objects)
         payload = {
@@ -69,6 +72,8 @@ class CreateRoom:
             "questions": [wire.question_entry(question) for question in returned.questions],
         }
         connection.emit(self.name, "reconnectPresenter", payload)
+        for question in returned.questions:
+            self._desk.trail.sent(room, question.id, 0)
 
     async def init_board(self, connection: Connection, message: WhiteboardInit) -> Fields:
         """Store the first board; where there is one it stays (X8)."""

@@ -15,6 +15,7 @@ from app.transport.sio.config import SioConfig
 from app.transport.sio.connection import Connection, Seated
 from app.transport.sio.hub import RoomHub
 from app.transport.sio.ports import BoardsPort, GuestsPort, LecturesPort, QuestionsPort, TokensPort
+from app.transport.sio.trail import QuestionTrail
 
 Fields = dict[str, Any]
 """What an accepted request's acknowledgement says besides ``ok``."""
@@ -62,6 +63,7 @@ class Desk:
     hub: RoomHub
     clock: Clock
     tasks: Tasks
+    trail: QuestionTrail
     probe: Callable[[ConnectionId], Awaitable[bool]]
     """Asks a connection of this process for a sign of life."""
 

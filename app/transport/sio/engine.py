@@ -98,6 +98,8 @@ class BoundedWebSocket(asgi_driver.WebSocket):  # type: ignore[misc]  # engineio
         """Return the next frame, or None to end: a frame the library would trip over ends it."""
         frame: str | bytes = await super().wait()
         self.heard.set()
+        if frame[:1] == "3":
+            self._note_pong()
         if isinstance(frame, bytes):
             return frame
         kind = frame[:1]
@@ -105,6 +107,11 @@ class BoundedWebSocket(asgi_driver.WebSocket):  # type: ignore[misc]  # engineio
             return frame
         self._engine.malformed += 1
         return None
+
+    def _note_pong(self) -> None:
+        outbox = self._engine.outbox(self._sid)
+        if outbox is not None:
+            outbox.pong()
 
     def cut(self) -> None:
         """Drop the TCP connection at once, with what is buffered for it."""

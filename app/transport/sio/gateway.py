@@ -122,6 +122,9 @@ class Gateway(socketio.AsyncServer):  # type: ignore[misc]  # socketio ships no 
         self.environ.pop(eio_sid, None)
         self._binary_packet.pop(eio_sid, None)
         connection.inbox.file_always(lambda: self._gone(connection))
+        # After the library's own last word, if it has one: a polling request may still wait for
+        # news, and a writer too; it would do so until its time-out.
+        asyncio.get_running_loop().call_soon(connection.outbox.put_nowait, None)
 
     async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
         connection = self.connections.get(eio_sid)

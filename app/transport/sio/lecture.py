@@ -5,6 +5,7 @@ import structlog
 from app.auth.principal import Principal, guest
 from app.core.errors import Ended, Forbidden, NotJoined, StalePresenter, Unauthorized
 from app.core.ids import RoomId
+from app.lecture.model import Snapshot
 from app.lecture.seat import AudienceSeat, PresenterSeat, Seat
 from app.transport.sio import wire
 from app.transport.sio.claim import SlotClaims
@@ -73,9 +74,17 @@ class LectureRoom:
         is_behind = isinstance(seat, AudienceSeat) and wire.board_digest(now.board) != place.shown
         if place.returned or is_behind:
             connection.send(wire.update(now.board, now.seq))
+        if place.returned and isinstance(seat, PresenterSeat):
+            self._tell_missed(connection, seat, now)
         member.release(now.seq)
         if isinstance(seat, PresenterSeat) and seat.epoch == 0:
             self._claims.begin(connection, seat)
+
+    def _tell_missed(self, connection: Connection, seat: PresenterSeat, now: Snapshot) -> None:
+        """Send the questions that its lost connection may not have brought, in order."""
+        for question in self._desk.trail.missed(seat.room, now.questions or []):
+            connection.emit(self.name, "asked", wire.asked(question, now.seq))
+            self._desk.trail.sent(seat.room, question.id, now.seq)
 
     def left(self, connection: Connection) -> None:
         seat = connection.seat

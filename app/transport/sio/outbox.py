@@ -19,7 +19,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from engineio.packet import MESSAGE, Packet
+from engineio.packet import MESSAGE, PING, Packet
+
+MAX_PINGS = 8
+"""Unanswered pings that are remembered; one, but for a probe now and then."""
 
 BATCH_BYTES = 128 * 1024
 """What the writer takes from the outbox at once: the rest stays where policy can act on it."""
@@ -68,12 +71,16 @@ class BoardPart(enum.Enum):
 class Parcel:
     """One message of ours as Engine.IO packets (text, then attachments): indivisible in order."""
 
-    __slots__ = ("board", "packets", "size")
+    __slots__ = ("board", "packets", "seq", "size")
 
-    def __init__(self, messages: Sequence[str | bytes], board: BoardPart = BoardPart.NONE) -> None:
+    def __init__(
+        self, messages: Sequence[str | bytes], board: BoardPart = BoardPart.NONE, seq: int = 0
+    ) -> None:
         self.packets = tuple(SharedPacket(message) for message in messages)
         self.size = sum(map(len, messages))
         self.board = board
+        self.seq = seq
+        """Of a room event; 0 for anything else."""
 
 
 class Outbox(asyncio.Queue[Any]):
@@ -84,6 +91,11 @@ class Outbox(asyncio.Queue[Any]):
         self._max_bytes = max_bytes
         self._bytes = 0
         self._taken = 0
+        self._written = 0
+        self._pings: deque[int] = deque(maxlen=MAX_PINGS)
+        self.proved = 0
+        """The last room event that the client has certainly received: it answered a ping that was
+        written after it."""
         self.replaced = 0
         """Board updates that a newer one replaced before they were written."""
         self.is_cut = False
@@ -100,6 +112,11 @@ class Outbox(asyncio.Queue[Any]):
         if parcel.board is not BoardPart.NONE:
             self._make_way(parcel.board)
         return self._accept(parcel.packets, parcel)
+
+    def pong(self) -> None:
+        """Note that the client answered the oldest ping."""
+        if self._pings:
+            self.proved = self._pings.popleft()
 
     async def put(self, item: Any) -> None:
         """Queue a packet of the library's own (it calls this)."""
@@ -150,10 +167,13 @@ class Outbox(asyncio.Queue[Any]):
             self._taken += size
             if entry.parcel is None:
                 self._bytes -= size
+                if packet.packet_type == PING:
+                    self._pings.append(self._written)
         if entry.next == len(entry.packets):
             self._line.popleft()
             if entry.parcel is not None:
                 self._bytes -= entry.size
+                self._written = max(self._written, entry.parcel.seq)
         return packet
 
     def _accept(self, packets: Iterable[Any], parcel: Parcel | None) -> bool:

@@ -8,7 +8,7 @@ import structlog
 
 from app.core.clock import Clock
 from app.core.tasks import OnCrash, Tasks
-from app.lecture.seat import AudienceSeat
+from app.lecture.seat import AudienceSeat, PresenterSeat
 from app.store.events import RoomEvent
 from app.transport.sio.claim import SlotClaims
 from app.transport.sio.config import SioConfig
@@ -27,6 +27,7 @@ from app.transport.sio.ports import (
     QuestionsPort,
     TokensPort,
 )
+from app.transport.sio.trail import QuestionTrail
 
 log = structlog.get_logger(__name__)
 
@@ -55,6 +56,7 @@ class SioServer:
         self._tasks = Tasks("sio")
         self._hub = RoomHub(fanout, self._on_room_event)
         self._gateway = Gateway(config, clock, self._tasks, self._on_gone)
+        self._trail = QuestionTrail()
         self._claims = SlotClaims(config, lectures, self._tasks)
         desk = Desk(
             config,
@@ -66,6 +68,7 @@ class SioServer:
             self._hub,
             clock,
             self._tasks,
+            self._trail,
             self._gateway.eio.probe,
         )
         self._lecture = LectureRoom(desk, self._claims)
@@ -117,13 +120,18 @@ class SioServer:
         if not isinstance(place, Seated):
             return
         connection.place = Outside()
+        if isinstance(place.seat, PresenterSeat):
+            self._trail.received(place.seat.room, connection.outbox.proved)
         self._lecture.forget(connection, place.seat)
         await self._lectures.lost(place.seat)
         if isinstance(place.seat, AudienceSeat) and place.seat.kind == "GUEST":
             await self._guests.lost(place.seat.identity, connection.id)
 
     def _on_room_event(self, event: RoomEvent, members: list[Connection]) -> None:
-        if event.type == "ended":
+        if event.type == "asked":
+            self._trail.sent(event.room, event.data["questionId"], event.seq)
+        elif event.type == "ended":
+            self._trail.forget(event.room)
             for connection in members:
                 if connection.seat is not None:
                     self._lecture.dismiss(connection, connection.seat)

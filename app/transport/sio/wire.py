@@ -93,11 +93,11 @@ def room_event(event: RoomEvent) -> Parcel:
         content = {"objects": event.blob, **data}
         payload = {"type": "whiteBoard", "content": content, "seq": event.seq}
         part = BoardPart.WHOLE if event.blob else BoardPart.VIEW
-        return Parcel(encode_event(LECTURE, "update", payload), part)
+        return Parcel(encode_event(LECTURE, "update", payload), part, event.seq)
     if event.type == "asked":
         name, payload = "asked", {"type": "question", **data, "seq": event.seq}
     elif event.type == "ended":
         name, payload = "ended", ended(str(data.get("reason", "presenter")), event.seq)
     else:
         name, payload = event.type, {**data, "seq": event.seq}
-    return Parcel(encode_event(LECTURE, name, payload))
+    return Parcel(encode_event(LECTURE, name, payload), seq=event.seq)

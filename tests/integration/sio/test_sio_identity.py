@@ -4,7 +4,19 @@ import asyncio
 
 import pytest
 
-from tests.integration.sio.conftest import OFFER, OWNER, STRANGER, STUDENT, Client, Stack, edit
+from app.lecture.model import LectureConfig
+from app.store.sql import Sql
+from app.transport.sio.config import SioConfig
+from tests.integration.sio.conftest import (
+    OFFER,
+    OWNER,
+    STRANGER,
+    STUDENT,
+    Client,
+    Stack,
+    edit,
+    running,
+)
 
 ENTER, CREATE, LECTURE = "/enter-room", "/create-room", "/lecture"
 
@@ -218,3 +230,52 @@ async def test_the_grace_period_ends_the_lecture_once(stack: Stack) -> None:  # 
     ended = await student.event("ended")
     assert ended["reason"] == "grace"
     assert len(student.all("ended")) == 1
+
+
+async def test_a_returning_presenter_hears_what_it_missed_and_only_that(
+    redis_url: str, sql: Sql, lecture_config: LectureConfig
+) -> None:  # B6 B7
+    config = SioConfig(ping_interval_seconds=1, ping_timeout_seconds=2, close_seconds=0.5)
+    async with running(redis_url, sql, "api-trail", config, lecture_config) as stack:
+        room = await stack.room()
+        presenter, student = await stack.presenter(room), await stack.student(room)
+        await student.ask(LECTURE, "ask", {"roomId": room, "content": "Shown"})
+        await presenter.event("asked")
+        outbox = stack.server._gateway.connections[presenter.sio.eio.sid].outbox
+        async with asyncio.timeout(5):
+            while not outbox.proved:
+                await asyncio.sleep(0.05)
+        await presenter.drop()
+        await student.event("presenter_away")
+        await student.ask(LECTURE, "ask", {"roomId": room, "content": "Missed"})
+        back = stack.client()
+        await back.join(CREATE, stack.token(OWNER))
+        await back.join(LECTURE, stack.token(OWNER))
+        await back.event("state")
+        await student.ask(LECTURE, "ask", {"roomId": room, "content": "Live"})
+        await back.event("asked", 2)
+        assert [asked["content"] for asked in back.all("asked")] == ["Missed", "Live"]
+
+
+async def test_a_killed_process_keeps_no_lecture(
+    stack: Stack, redis_url: str, sql: Sql, sio_config: SioConfig, lecture_config: LectureConfig
+) -> None:  # X5
+    """Its slot frees itself when the lease ends, though nobody said that it is gone."""
+    room = await stack.room()
+    presenter = await stack.presenter(room)
+    await presenter.ask(LECTURE, "edit", edit(room, b"kept", at=9))
+
+    async def unsaid(*_: object) -> None:
+        return None
+
+    stack.lectures.lost = unsaid  # type: ignore[method-assign]
+    await stack.keeper.close()
+    await presenter.drop()
+    async with running(redis_url, sql, "api-after", sio_config, lecture_config) as after:
+        back = after.client()
+        await back.join(CREATE, stack.token(OWNER))
+        await back.join(LECTURE, stack.token(OWNER))
+        assert (await back.event("state"))["epoch"] == 0
+        assert (await back.event("update"))["content"]["objects"] == b"kept"
+        await back.event("presenting")
+        assert (await back.ask(LECTURE, "edit", edit(room)))["ok"]

@@ -124,3 +124,16 @@ def test_both_transports_get_their_own_encoding_whoever_comes_first() -> None:
     assert SharedPacket("2[]").encode(b64=True) == SharedPacket("2[]").encode() == "42[]"
     assert SharedPacket(b"").encode() == b""
     assert SharedPacket(b"").encode(b64=True) == "b"
+
+
+async def test_a_pong_proves_what_was_written_before_its_ping() -> None:
+    outbox = Outbox(10, 1000)
+    outbox.offer(Parcel(["asked"], seq=4))
+    await outbox.put(Packet(PING))
+    outbox.offer(Parcel(["asked"], seq=5))
+    drain(outbox)
+    assert outbox.proved == 0
+    outbox.pong()
+    assert outbox.proved == 4
+    outbox.pong()
+    assert outbox.proved == 4
