@@ -14,18 +14,22 @@ import struct
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from aioice import stun
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from app.core.ids import PeerId, RoomId
 from app.relay.core.batch import Batch
-from app.relay.core.burst import BurstSender, Sink, Transmit
+from app.relay.core.burst import BurstSender, Transmit
 from app.relay.core.counters import Counters
 from app.relay.core.media import Address, Codec, IceCredentials, MediaPlan, Section, SrtpKeys
-from app.relay.core.peer import Role
 from app.relay.core.relay import Relay
+from app.relay.core.sink import Sink
 from app.relay.core.srtp import CmSender, GcmSender, derive
+
+if TYPE_CHECKING:
+    from app.relay.core.peer import Role
 
 PACKET_BYTES = 1_100
 BURST_PACKETS = 10

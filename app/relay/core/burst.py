@@ -7,16 +7,13 @@ send can carry: packets of one size, the last of which may be shorter.
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
-from app.relay.core.batch import CAPACITY, MAX_PACKET, STRIDE, Batch
+from app.relay.core.batch import CAPACITY, STRIDE, Batch
 from app.relay.core.counters import Counters
 from app.relay.core.media import Address
-from app.relay.core.srtp import CM_TAG, GCM_TAG, CmSender, GcmSender
-
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-    from pylibsrtp import Session
+from app.relay.core.runs import even_sizes, split_runs
+from app.relay.core.sink import Sink
+from app.relay.core.srtp import CM_TAG, GCM_TAG
 
 Transmit = Callable[[memoryview, int, Address], int]
 """``transmit(data, segment_size, address)``: ``data`` is one or more datagrams of ``segment_size``
@@ -24,44 +21,8 @@ bytes each (the last may be shorter), valid only during the call. At most 64 dat
 bytes. Returns how many datagrams the kernel took, from the first on (fewer on EAGAIN); it must not
 raise for an unreachable address (that is 'taken')."""
 
-MAX_SEGMENTS = 64
 CM_MAX_PACKET = 1_356
 """Plain bytes that pylibsrtp can seal: its buffer of 1,500 less the longest trailer."""
-MAX_BYTES = 65_507
-"""The largest UDP payload over IPv4: the kernel's bound on one UDP_SEGMENT send."""
-
-
-class Sink:
-    """One subscriber of one line: where it is, how to seal for it, where its rollover began."""
-
-    __slots__ = ("address", "bytes", "cipher", "first_index", "packets", "rollover_base", "salt",
-                 "sender", "session", "skip_timestamp", "video")  # fmt: skip
-
-    def __init__(self, address: Address, sender: GcmSender | CmSender, video: bool) -> None:
-        self.address = address
-        self.sender = sender
-        self.cipher: AESGCM | None = sender.cipher if isinstance(sender, GcmSender) else None
-        self.salt = sender.salt if isinstance(sender, GcmSender) else 0
-        self.session: Session | None = sender.session if isinstance(sender, CmSender) else None
-        """libsrtp's, where ``cipher`` is None; it counts rollovers by itself."""
-        self.video = video
-        self.first_index = -1
-        self.rollover_base = 0
-        """Taken off a line index: a subscriber's rollover counter is 0 at its first packet."""
-        self.skip_timestamp = -1
-        """Of the frame whose rest is dropped after a partial send, or -1."""
-        self.packets = 0
-        self.bytes = 0
-
-    def begin(self, index: int) -> None:
-        """Make ``index`` the first packet of the line that this subscriber gets.
-
-        Once only: to count rollovers anew under the same key would use nonces twice.
-        """
-        if self.first_index >= 0:
-            raise RuntimeError("a sink begins once")
-        self.first_index = index
-        self.rollover_base = index & ~0xFFFF
 
 
 class _Run:
@@ -128,9 +89,8 @@ class BurstSender:
         is_too_long_for_cm = max(batch.lengths[: batch.count]) > CM_MAX_PACKET
         whole: list[Sink] = []
         for sink in sinks:
-            if sink.first_index > oldest or sink.skip_timestamp >= 0:
-                self._send_some(batch, sink)
-            elif sink.cipher is None and is_too_long_for_cm:
+            is_special = sink.first_index > oldest or sink.skip_timestamp >= 0
+            if is_special or (is_too_long_for_cm and sink.cipher is None):
                 self._send_some(batch, sink)
             elif sink.cipher is None:
                 self._send_cm(batch, plan, sink)
@@ -265,53 +225,3 @@ class BurstSender:
         sink.bytes += length
         self._counters.packets_forwarded += packets
         self._counters.bytes_forwarded += length
-
-
-def even_sizes(batch: Batch) -> None:
-    """Pad packets that are one byte shorter than a neighbour, where that joins two runs.
-
-    Encoders cut a frame into packets whose sizes differ by one byte at most. A shorter packet
-    that ends the batch, or comes before a much shorter one, needs no padding.
-    """
-    lengths = batch.lengths
-    first = 0
-    while first < batch.count:
-        low = high = lengths[first]
-        last = first + 1
-        while last < batch.count:
-            size = lengths[last]
-            if max(high, size) - min(low, size) > 1:
-                break
-            low, high = min(low, size), max(high, size)
-            last += 1
-        if low != high and high < MAX_PACKET - GCM_TAG:
-            _pad_group(batch, first, last, high)
-        first = last
-
-
-def _pad_group(batch: Batch, first: int, last: int, high: int) -> None:
-    # A short last packet ends its run anyway: padding it would gain nothing unless more follow.
-    stop = last - 1 if last == batch.count and batch.lengths[last - 1] < high else last
-    if all(size == batch.lengths[first] for size in batch.lengths[first:stop]):
-        return
-    for slot in range(first, stop):
-        if batch.lengths[slot] < high:
-            batch.pad(slot)
-
-
-def split_runs(batch: Batch) -> list[tuple[int, int]]:
-    """Return (first, past last) slots of each run that one UDP_SEGMENT send can carry."""
-    lengths = batch.lengths
-    runs = []
-    first = 0
-    while first < batch.count:
-        size = lengths[first]
-        most = min(MAX_SEGMENTS, MAX_BYTES // (size + GCM_TAG))
-        last = first + 1
-        while last < batch.count and last - first < most and lengths[last] == size:
-            last += 1
-        if last < batch.count and last - first < most and lengths[last] < size:
-            last += 1
-        runs.append((first, last))
-        first = last
-    return runs

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.relay.core.batch import CAPACITY, Batch
-from app.relay.core.burst import BurstSender, Sink
+from app.relay.core.burst import BurstSender
 from app.relay.core.counters import Counters
 from app.relay.core.media import Kind, Section, SourceName
 from app.relay.core.red import primary, renamed
@@ -23,6 +23,7 @@ from app.relay.core.rtp import (
     elements,
     pack_elements,
 )
+from app.relay.core.sink import Sink
 from app.relay.core.track import Track
 
 WRAP_MARGIN = 1024

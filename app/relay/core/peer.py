@@ -10,8 +10,8 @@ from app.relay.core.publisher import Publisher
 from app.relay.core.srtp import CmSender, GcmSender, Receiver, make_receiver, make_sender
 
 if TYPE_CHECKING:
-    from app.relay.core.burst import Sink
     from app.relay.core.line import Line
+    from app.relay.core.sink import Sink
 
 Role = Literal["presenter", "participant"]
 

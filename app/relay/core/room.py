@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from app.core.ids import PeerId, RoomId
 from app.relay.core.batch import Batch
-from app.relay.core.burst import BurstSender, Sink
+from app.relay.core.burst import BurstSender
 from app.relay.core.counters import Counters, RoomStats, TrackStats
 from app.relay.core.line import CNAME, Line, LineKey
 from app.relay.core.peer import Peer
@@ -18,6 +18,7 @@ from app.relay.core.rtcp import (
     receiver_report,
     source_description,
 )
+from app.relay.core.sink import Sink
 from app.relay.core.track import ClockReport, Track
 
 if TYPE_CHECKING:

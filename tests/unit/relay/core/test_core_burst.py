@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.relay.core.batch import CAPACITY, Batch
-from app.relay.core.burst import MAX_BYTES, even_sizes, split_runs
+from app.relay.core.runs import MAX_BYTES, even_sizes, split_runs
 from app.relay.core.srtp import GCM_TAG, derive
 from tests.unit.relay.core.world import (
     CM,

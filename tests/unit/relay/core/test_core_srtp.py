@@ -9,10 +9,11 @@ from pylibsrtp import Policy, Session
 
 from app.relay.core import rtp
 from app.relay.core.batch import Batch
-from app.relay.core.burst import BurstSender, Sink
+from app.relay.core.burst import BurstSender
 from app.relay.core.counters import Counters
 from app.relay.core.media import SrtpKeys
 from app.relay.core.replay import WINDOW, ReplayWindow
+from app.relay.core.sink import Sink
 from app.relay.core.srtp import (
     MAX_STREAMS,
     GcmReceiver,
