@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from app.core.ids import PeerId, RoomId
 from app.relay.core.media import IceCredentials, MediaPlan
+from app.relay.messages import PeerOpened
+from app.relay.negotiation.answer import LocalTransport, signalled_candidates, write_answer
 from app.relay.negotiation.plan import Negotiation, Role
 
 if TYPE_CHECKING:
@@ -51,6 +53,23 @@ class Peer:
         self.local = local
         self.remote = negotiation.remote
         self.version += 1
+
+    def answer(
+        self, negotiation: Negotiation, fingerprint: str, hosts: tuple[str, ...], port: int
+    ) -> PeerOpened:
+        """Return the answer to an offer of this peer, whether its first or a later one."""
+        local = LocalTransport(
+            ice=self.local,
+            fingerprint=fingerprint,
+            hosts=hosts,
+            port=port,
+            session=self.session,
+            version=self.version,
+        )
+        return PeerOpened(
+            sdp=write_answer(negotiation, self.plan, local),
+            candidates=signalled_candidates(negotiation, local),
+        )
 
     def close(self) -> asyncio.Future[None] | None:
         """Say goodbye by DTLS and end this peer's tasks; returns one that is still ending."""

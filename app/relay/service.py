@@ -30,7 +30,6 @@ from app.relay.messages import (
     Refused,
     RoomDescribed,
 )
-from app.relay.negotiation.answer import LocalTransport, signalled_candidates, write_answer
 from app.relay.negotiation.plan import Negotiation, keep_lines, negotiate
 from app.relay.peer import Peer, new_credentials
 from app.relay.room import Room, describe_room
@@ -194,17 +193,8 @@ class RelayService:
         return self._opened(peer, negotiation)
 
     def _opened(self, peer: Peer, negotiation: Negotiation) -> PeerOpened:
-        local = LocalTransport(
-            ice=peer.local,
-            fingerprint=self._certificate.fingerprint,
-            hosts=self._config.public_hosts,
-            port=self.port,
-            session=peer.session,
-            version=peer.version,
-        )
-        return PeerOpened(
-            sdp=write_answer(negotiation, peer.plan, local),
-            candidates=signalled_candidates(negotiation, local),
+        return peer.answer(
+            negotiation, self._certificate.fingerprint, self._config.public_hosts, self.port
         )
 
     def _describe(self, ident: RoomId) -> RoomDescribed:

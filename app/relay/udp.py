@@ -17,6 +17,9 @@ log = structlog.get_logger(__name__)
 DATAGRAM_BYTES: Final = 2_048
 """Size of a receive buffer, over every MTU that media uses; what fills it is dropped."""
 
+MIN_BATCH: Final = 8
+"""Datagrams read per wake-up however much they cost: about a frame, which goes out as one burst."""
+
 UDP_SEGMENT: Final = 103
 """Linux' socket option and control message (since 4.18) for one send of many datagrams."""
 
@@ -216,7 +219,7 @@ class UdpEndpoint:
         """How many datagrams the next wake-up may read, by what they cost lately."""
         if self._cost <= 0:
             return self._batch
-        return max(4, min(self._batch, int(self._wake_seconds / self._cost)))
+        return min(self._batch, max(MIN_BATCH, int(self._wake_seconds / self._cost)))
 
     def _hand_over(self, batch: list[tuple[memoryview, Address]]) -> None:
         try:

@@ -118,10 +118,10 @@ async def test_a_flood_is_read_in_bounded_batches(far: socket.socket) -> None:
 async def test_expensive_datagrams_shrink_the_batch() -> None:
     rig = Rig(batch=16)
     assert rig.endpoint._bound() == 16
-    rig.endpoint._cost = 0.2
-    assert rig.endpoint._bound() == 5
+    rig.endpoint._cost = 0.1
+    assert rig.endpoint._bound() == 10
     rig.endpoint._cost = 10.0
-    assert rig.endpoint._bound() == 4
+    assert rig.endpoint._bound() == 8
     rig.endpoint.close()
 
 
