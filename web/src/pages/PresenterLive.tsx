@@ -102,6 +102,7 @@ export function PresenterLive({ code, card, media, hadScreen, onOver, onTakeOver
   const [presenter] = useState(() => new Presenter({ code, token: session.token }))
   const [part, setPart] = useState<'board' | 'questions'>('board')
   const state = useStore(presenter.state)
+  const desk = useStore(presenter.questions.state)
   const over = state.phase !== 'starting' && state.phase !== 'live'
   useSending(presenter, media)
   useStatsHook(presenter.peer)
@@ -120,7 +121,7 @@ export function PresenterLive({ code, card, media, hadScreen, onOver, onTakeOver
   if (over) return <Over state={state} onTakeOver={onTakeOver} />
   const tabs = [
     { id: 'board' as const, label: t('board.title') },
-    { id: 'questions' as const, label: `${t('questions.title')} (${String(state.questions.length)})` },
+    { id: 'questions' as const, label: `${t('questions.title')} (${String(desk.questions.length)})` },
   ]
   return (
     <div className="live" data-testid="presenter-live" data-phase={state.phase}>
@@ -137,10 +138,10 @@ export function PresenterLive({ code, card, media, hadScreen, onOver, onTakeOver
         </section>
         <section id="part-questions" className="side" data-shown={part === 'questions'} aria-label={t('questions.title')}>
           <QuestionList
-            questions={state.questions}
-            solving={state.solving}
-            solvedCount={state.solvedCount}
-            onSolve={(id) => void presenter.solve(id)}
+            questions={desk.questions}
+            solving={desk.solving}
+            solvedCount={desk.solvedCount}
+            onSolve={(id) => void presenter.questions.solve(id)}
           />
         </section>
       </main>

@@ -1,13 +1,14 @@
 import { BoardPublisher } from './board/publisher'
 import { decodeBoard, fromWireViewport, gzipList } from './board/codec'
 import type { BoardElement, Decoded, Viewport } from './board/codec'
+import { QuestionDesk } from './desk'
 import { LecternError, toError } from './errors'
 import type { Code } from './errors'
 import { MediaPeer } from './media/peer'
 import type { Connect, PeerOffer, PeerState } from './media/peer'
-import { NO_SOURCES, readQuestion } from './messages'
+import { NO_SOURCES } from './messages'
 import type {
-  Asked, BoardContent, Question, ReconnectPresenter, RoomState, ServerAnswer, Source, Sources, Update, WireBoard,
+  Asked, BoardContent, ReconnectPresenter, RoomState, ServerAnswer, Source, Sources, Update, WireBoard,
 } from './messages'
 import { Channel, socketIoTransport } from './signalling'
 import type { Transport } from './signalling'
@@ -29,10 +30,6 @@ export interface PresenterState {
   error: LecternError | null
   startTime: string | null
   listeners: number
-  questions: Question[]
-  /** Ticked off, not yet confirmed by the server. */
-  solving: ReadonlySet<string>
-  solvedCount: number
   /** What the room had when this page came; the editor takes it over, once, and may then draw. */
   restored: Restored | null
   boardProblem: Code | null
@@ -60,12 +57,10 @@ export class Presenter {
     error: null,
     startTime: null,
     listeners: 0,
-    questions: [],
-    solving: new Set(),
-    solvedCount: 0,
     restored: null,
     boardProblem: null,
   })
+  readonly questions: QuestionDesk
   readonly peer: MediaPeer
   private readonly room: Channel
   private readonly lecture: Channel
@@ -113,6 +108,10 @@ export class Presenter {
       () => this.elapsed(),
       (error) => { this.boardProblem(error) },
     )
+    this.questions = new QuestionDesk(
+      (questionId) => this.write('solved', { type: 'question', questionId }),
+      (error) => { this.displacedBy(error) },
+    )
     this.listen()
   }
 
@@ -133,20 +132,6 @@ export class Presenter {
 
   draw(elements: readonly BoardElement[], view: Viewport): void {
     if (this.state.get().restored) this.publisher.changed(elements, view)
-  }
-
-  async solve(questionId: string): Promise<void> {
-    this.state.set({ solving: new Set([...this.state.get().solving, questionId]) })
-    try {
-      await this.write('solved', { type: 'question', questionId })
-      this.solved(questionId)
-    } catch (raw) {
-      const error = toError(raw)
-      if (error.code === 'not_found') this.solved(questionId)
-      // A tick that could not be told stays; it is told again with the next `state`.
-      else if (!error.retryable) this.unsolve(questionId)
-      this.displacedBy(error)
-    }
   }
 
   /** Ends the lecture for everyone. Rejects when the server could not be told. */
@@ -179,14 +164,14 @@ export class Presenter {
       void this.peer.remoteCandidate(candidate)
     })
     this.room.on<ReconnectPresenter>('reconnectPresenter', (back) => {
-      const questions = this.named((back.questions ?? []).map(readQuestion))
-      this.state.set({ startTime: back.startTime ?? null, questions })
+      this.state.set({ startTime: back.startTime ?? null })
+      this.questions.load(back.questions ?? [])
       if (back.whiteboard) void this.restore(back.whiteboard)
     })
     this.lecture.on<RoomState>('state', (state) => { this.roomState(state) })
     this.lecture.on<Update>('update', (update) => void this.restore(update.content))
-    this.lecture.on<Asked>('asked', (asked) => { this.asked(asked) })
-    this.lecture.on<{ questionId: string }>('solved', ({ questionId }) => { this.solved(questionId) })
+    this.lecture.on<Asked>('asked', (asked) => { this.questions.asked(asked) })
+    this.lecture.on<{ questionId: string }>('solved', ({ questionId }) => { this.questions.solved(questionId) })
     this.lecture.on<{ count: number }>('listeners', ({ count }) => { this.state.set({ listeners: count }) })
     this.lecture.on('presenting', () => { this.hold() })
     this.lecture.on('media_moved', () => void this.peer.start())
@@ -205,7 +190,7 @@ export class Presenter {
     clearTimeout(this.slotTimer)
     this.tellSources()
     if (this.state.get().restored) this.publisher.resend()
-    for (const id of this.state.get().solving) void this.solve(id)
+    this.questions.retry()
   }
 
   /** A connection that is just coming back is worth a short wait. Rejects with `offline`. */
@@ -274,43 +259,18 @@ export class Presenter {
     await this.peer.answer(answer)
   }
 
-  /** A list without names takes those that are known already. */
-  private named(questions: Question[]): Question[] {
-    const names = new Map(this.state.get().questions.map(({ id, name }) => [id, name]))
-    return questions.map((question) => ({ ...question, name: question.name || (names.get(question.id) ?? '') }))
-  }
-
   private roomState(state: RoomState): void {
-    const questions = state.questions?.map(readQuestion)
     this.state.set({
       startTime: state.startTime ?? this.state.get().startTime,
       listeners: state.listeners ?? this.state.get().listeners,
-      ...(questions ? { questions } : {}),
     })
+    if (state.questions) this.questions.load(state.questions)
     // What the room has is restored by now, or on its way; a fresh room says nothing about its board.
     if (!this.restoring) this.state.set({ restored: { decoded: { kind: 'unchanged' }, view: null } })
     this.restoring = true
     if (state.epoch !== 0) return this.hold()
     clearTimeout(this.slotTimer)
     this.slotTimer = setTimeout(() => { this.finish('displaced') }, SLOT_WAIT_MS)
-  }
-
-  private asked({ questionId, content, name }: Asked): void {
-    const { questions } = this.state.get()
-    if (questions.some((question) => question.id === questionId)) return
-    this.state.set({ questions: [...questions, { id: questionId, content, name: name ?? '' }] })
-  }
-
-  private solved(questionId: string): void {
-    const { questions, solvedCount } = this.state.get()
-    const left = questions.filter((question) => question.id !== questionId)
-    if (left.length < questions.length) this.state.set({ questions: left, solvedCount: solvedCount + 1 })
-    this.unsolve(questionId)
-  }
-
-  private unsolve(questionId: string): void {
-    const solving = new Set(this.state.get().solving)
-    if (solving.delete(questionId)) this.state.set({ solving })
   }
 
   private async restore(board: WireBoard): Promise<void> {

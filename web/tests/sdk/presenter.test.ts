@@ -71,18 +71,18 @@ describe('Presenter', () => {
     await begin(undefined, { questions: [{ questionId: '1-0', content: 'Why?', name: 'Ada' }] })
     lecture().hear('asked', { questionId: '2-0', content: 'How?', name: 'Bo' })
     lecture().hear('asked', { questionId: '2-0', content: 'How?', name: 'Bo' })
-    expect(presenter.state.get().questions.map(({ id, name }) => [id, name])).toEqual([['1-0', 'Ada'], ['2-0', 'Bo']])
-    void presenter.solve('1-0')
-    expect(presenter.state.get().solving.has('1-0')).toBe(true)
+    expect(presenter.questions.state.get().questions.map(({ id, name }) => [id, name])).toEqual([['1-0', 'Ada'], ['2-0', 'Bo']])
+    void presenter.questions.solve('1-0')
+    expect(presenter.questions.state.get().solving.has('1-0')).toBe(true)
     lecture().last('solved').ack?.({ ok: true })
     await turns()
-    expect(presenter.state.get()).toMatchObject({ questions: [{ id: '2-0' }], solvedCount: 1 })
+    expect(presenter.questions.state.get()).toMatchObject({ questions: [{ id: '2-0' }], solvedCount: 1 })
   })
 
   it('tells a tick again that was lost with the connection', async () => {
     const questions = [{ questionId: '1-0', content: 'Why?' }]
     await begin(undefined, { questions })
-    void presenter.solve('1-0')
+    void presenter.questions.solve('1-0')
     lecture().down()
     await turns()
     lecture().up()
