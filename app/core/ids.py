@@ -7,7 +7,7 @@ RoomId = NewType("RoomId", str)
 """A lecture's six-digit code, zero-padded (``"004217"``); also the id of its live room."""
 
 LectureId = NewType("LectureId", str)
-"""A lecture's id in SQL: 32 lower-case hexadecimal digits. Unlike a code it is never given twice."""
+"""A lecture's id in SQL: 32 lower-case hexadecimal digits. Never given twice, as codes are."""
 
 Email = NewType("Email", str)
 """An account's e-mail address, trimmed and lower-cased."""

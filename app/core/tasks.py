@@ -1,4 +1,4 @@
-"""The only place where a background task is created: each has an owner, a name and a crash policy."""
+"""The only place that creates background tasks: each has an owner, a name and a crash policy."""
 
 import asyncio
 import enum
