@@ -2,7 +2,7 @@
 
 import structlog
 
-from app.core.errors import Forbidden, NotFound, NotStarted, Unavailable
+from app.core.errors import Ended, Forbidden, LecternError, NotFound, NotStarted, Unavailable
 from app.core.ids import Email, LectureId, RoomId
 from app.lecture.media import Media
 from app.lecture.ports import CataloguePort
@@ -75,3 +75,18 @@ class Endings:
             await self._rooms.forget_due(room)
         except Unavailable as error:
             log.warning("an end will be noted later", room=room, reason=error.message)
+
+    async def why_unknown(self, room: RoomId) -> LecternError:
+        """Return why no open lecture has the code: Ended (lately) or NotFound."""
+        if await self._rooms.ended_lecture(room) is not None:
+            return Ended("the lecture is over")
+        return NotFound("there is no such lecture")
+
+    async def why_closed(self, room: RoomId) -> LecternError:
+        """Return why a code has no live room: NotFound, Ended or NotStarted."""
+        lecture = await self._catalogue.open_by_code(room)
+        if lecture is None:
+            return await self.why_unknown(room)
+        if await self._rooms.ended_lecture(room) == lecture.id:
+            return Ended("the lecture is over")
+        return NotStarted("the lecture has not started")

@@ -46,12 +46,16 @@ class Media:
         """Free one peer, if the relay can be reached; it drops a silent peer by itself."""
         await _tolerate(lambda: self._relay.close_peer(relay, room, peer), room)
 
+    async def close_room(self, relay: NodeId, room: RoomId) -> None:
+        """Free a room with all its peers, if the relay can be reached."""
+        await _tolerate(lambda: self._relay.close_room(relay, room), room)
+
     def close_peer_soon(self, relay: NodeId, room: RoomId, peer: PeerId) -> None:
         """As ``close_peer``, without waiting."""
         self._soon("close peer", lambda: self._relay.close_peer(relay, room, peer), room)
 
     def close_room_soon(self, relay: NodeId, room: RoomId) -> None:
-        """Free a room with all its peers, if the relay can be reached, without waiting."""
+        """As ``close_room``, without waiting."""
         self._soon("close room", lambda: self._relay.close_room(relay, room), room)
 
     def _soon(self, name: str, tidy: Callable[[], Awaitable[None]], room: RoomId) -> None:

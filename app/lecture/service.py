@@ -8,43 +8,35 @@ from app.auth.principal import Account, Guest, Principal
 from app.core.errors import (
     Ended,
     Forbidden,
-    LecternError,
-    NotFound,
     NotJoined,
     NotStarted,
     Unauthorized,
     Unavailable,
 )
-from app.core.ids import ConnectionId, Email, LectureId, NodeId, PeerId, RoomId, new_peer_id
+from app.core.ids import ConnectionId, Email, NodeId, PeerId, RoomId
 from app.lecture.ending import Endings
+from app.lecture.entry import Entries
 from app.lecture.media import Media
-from app.lecture.model import Entered, LectureConfig, Offer, Returned, Snapshot, Started
+from app.lecture.model import Entered, LectureConfig, Offer, Snapshot, Started
 from app.lecture.ports import CataloguePort
 from app.lecture.seat import AudienceSeat, PresenterSeat, Seat
+from app.lecture.start import Starts, seat_slot
 from app.questions.store import read_questions
-from app.relay.messages import OpenPeer, PeerOpened, Source
-from app.rooms.model import LiveRoom, holder, iso
-from app.rooms.presence import HeldSlot, Presence
-from app.rooms.store import Claim, RoomStore
+from app.relay.messages import Source
+from app.rooms.model import holder, iso
+from app.rooms.presence import Presence
+from app.rooms.store import RoomStore
 from app.whiteboard.model import Board
 from app.whiteboard.service import Boards
 from app.whiteboard.store import read_board
 
 log = structlog.get_logger(__name__)
 
-START_TRIES = 4
-"""Times that a start is tried when another one of the same presenter came between."""
-
 SOURCES: tuple[Source, ...] = ("microphone", "camera", "screen")
 
 
 class Lectures:
-    """The life of live lectures, for the connections of one process.
-
-    The presenter's slot is taken last: media is opened under the next epoch first, and the slot
-    is given by a compare-and-set on what was seen before. So a start that fails leaves the slot,
-    and a working presenter's tab, alone (docs/decisions/0022).
-    """
+    """The life of live lectures, for the connections of one process: what transport calls."""
 
     def __init__(
         self,
@@ -62,101 +54,18 @@ class Lectures:
         self._presence = presence
         self._media = media
         self._endings = endings
-        self._catalogue = catalogue
         self._node = node
         self._config = config or LectureConfig()
+        self._starts = Starts(rooms, presence, media, endings, catalogue, node, self._config)
+        self._entries = Entries(rooms, media, endings, catalogue)
 
     # --- presenter -------------------------------------------------------------------------
 
     async def start(
         self, who: Account, connection: ConnectionId, room: RoomId, offer: Offer
     ) -> Started:
-        """Begin the owner's lecture, or return to it, and answer the offer.
-
-        A newer start takes the slot from an older connection of the same owner. When this raises,
-        the slot is where it was, but for Unavailable after the relay answered: then it may be
-        ours, and frees itself when its lease ends.
-
-        Raises:
-            NotFound: no open lecture has the code.
-            Forbidden: it is another's lecture.
-            Unauthorized: the token is expired and there is no live room to return to.
-            Ended: the lecture is over.
-            BadOffer: the relay cannot answer the offer.
-            Unavailable: Redis, SQL or every relay is away.
-        """
-        for _ in range(START_TRIES):
-            live = await self._rooms.read(room)
-            lecture = await self._owned(who, room, live)
-            started = await self._try_start(who, connection, room, offer, lecture, live)
-            if started is not None:
-                return started
-        raise Unavailable("the lecture is being started elsewhere at this moment")
-
-    async def _owned(self, who: Account, room: RoomId, live: LiveRoom | None) -> LectureId:
-        if live is not None:  # its presenter came from SQL when the room was made (X3)
-            if live.presenter != who.email:
-                raise Forbidden("only the lecture's owner presents")
-            return live.lecture
-        if who.expired:
-            raise Unauthorized("the token has expired")
-        lecture = await self._catalogue.open_by_code(room)
-        if lecture is None:
-            raise await self._why_unknown(room)
-        if lecture.owner_email != who.email:
-            raise Forbidden("only the lecture's owner presents")
-        return lecture.id
-
-    async def _try_start(
-        self,
-        who: Account,
-        connection: ConnectionId,
-        room: RoomId,
-        offer: Offer,
-        lecture: LectureId,
-        live: LiveRoom | None,
-    ) -> Started | None:
-        """Open media, then claim; None when another claim came between."""
-        seen = (live.epoch, live.relay) if live else (0, None)
-        relay = await self._media.relay_for(seen[1])
-        peer = offer.peer or new_peer_id()
-        command = OpenPeer(
-            room=room,
-            peer=peer,
-            role="presenter",
-            sdp=offer.sdp,
-            sources=offer.sources,
-            epoch=seen[0] + 1,
-        )
-        answer = await self._media.open(relay, command)
-        try:
-            await self._rooms.remember(who.email, "PRESENTER", room)
-            claim = await self._rooms.claim(
-                room,
-                lecture,
-                who.email,
-                holder(self._node, connection),
-                self._config.lease_seconds,
-                seen=seen,
-                relay=relay,
-            )
-        except BaseException:
-            self._media.close_peer_soon(relay, room, peer)
-            raise
-        if claim is None:
-            await self._media.close_peer(relay, room, peer)
-            return None
-        seat = PresenterSeat(room, connection, who.email, who.username, claim.epoch)
-        self._presence.hold(_slot(seat))
-        await self._note_start(lecture)
-        return Started(seat, answer, peer, None if claim.first else _returned(claim))
-
-    async def _note_start(self, lecture: LectureId) -> None:
-        """Tell SQL, on every start, for the first may have found it away; it keeps the first."""
-        try:
-            await self._catalogue.started(lecture)
-        except LecternError as error:
-            log.warning("a start was not noted", lecture=lecture, reason=error.message)
+        """Begin the owner's lecture, or return to it: ``Starts.start``."""
+        return await self._starts.start(who, connection, room, offer)
 
     async def init_board(self, seat: PresenterSeat, board: Board) -> bool:
         """Make ``board`` the first board; False, and nothing, when there is one (X8).
@@ -188,7 +97,7 @@ class Lectures:
         if epoch is None:
             return None
         claimed = PresenterSeat(seat.room, seat.connection, seat.email, seat.name, epoch)
-        self._presence.hold(_slot(claimed))
+        self._presence.hold(seat_slot(claimed))
         return claimed
 
     # --- audience --------------------------------------------------------------------------
@@ -196,61 +105,18 @@ class Lectures:
     async def enter(
         self, who: Principal, connection: ConnectionId, room: RoomId, offer: Offer
     ) -> Entered:
-        """Let somebody in as a participant, answer the offer, and give the newest board.
-
-        Raises:
-            NotFound: no open lecture has the code.
-            NotStarted: the lecture has no live room yet.
-            Ended: the lecture is over.
-            Unauthorized: the token is expired and its owner was not in this room.
-            BadOffer: the relay cannot answer the offer.
-            Unavailable: Redis, SQL or every relay is away.
-        """
-        live = await self._rooms.read(room)
-        if live is None:
-            raise await self._why_closed(room)
-        seat = await self._audience_seat(who, connection, room)
-        relay = await self._media.relay_for(live.relay)
-        if relay != live.relay:
-            relay = await self._rooms.place(room, live.relay, relay)
-        peer = offer.peer or new_peer_id()
-        command = OpenPeer(
-            room=room, peer=peer, role="participant", sdp=offer.sdp, sources=offer.sources
-        )
-        answer = await self._media.open(relay, command)
-        try:
-            return await self._entered(seat, answer, peer)
-        except BaseException:
-            self._media.close_peer_soon(relay, room, peer)
-            raise
-
-    async def _audience_seat(
-        self, who: Principal, connection: ConnectionId, room: RoomId
-    ) -> AudienceSeat:
-        if isinstance(who, Guest):
-            return AudienceSeat(room, connection, "GUEST", who.id, who.name)
-        if who.expired and room not in (await self._rooms.membership(who.email)).kinds:
-            raise Unauthorized("the token has expired")
-        return AudienceSeat(room, connection, "STUDENT", who.email, who.username)
-
-    async def _entered(self, seat: AudienceSeat, answer: PeerOpened, peer: PeerId) -> Entered:
-        await self._rooms.remember(seat.identity, seat.kind, seat.room)
-        live = await self._rooms.read(seat.room)  # again: the board may have changed meanwhile
-        if live is None:
-            raise await self._rooms.why_missing(seat.room)
-        if seat.kind == "STUDENT":
-            await self._catalogue.attend(live.lecture, Email(seat.identity))
-        return Entered(seat, answer, peer, _board(live), live.start_time, live.status == "LIVE")
+        """Let somebody in as a participant: ``Entries.enter``."""
+        return await self._entries.enter(who, connection, room, offer)
 
     async def leave(self, seat: AudienceSeat, peer: PeerId | None) -> None:
         """Free the participant's media. Idempotent; its record stays while the room lives, for
         another tab of the same account may be in. Raises Unavailable."""
         self._presence.absent(seat.room, seat.connection)
-        live_relay = await self._rooms.relay_of(seat.room)
-        if live_relay is None:
+        is_live, relay = await self._rooms.placement(seat.room)
+        if not is_live:
             await self._rooms.forget(seat.identity, seat.room)
-        elif peer is not None:
-            await self._media.close_peer(live_relay, seat.room, peer)
+        elif relay is not None and peer is not None:
+            await self._media.close_peer(relay, seat.room, peer)
 
     # --- both ------------------------------------------------------------------------------
 
@@ -302,7 +168,7 @@ class Lectures:
         live = await self._rooms.read(room)
         if live is None:
             raise await self._rooms.why_missing(room)
-        return _board(live)
+        return read_board(live.board_view, live.board_objects)
 
     async def snapshot(self, seat: Seat) -> Snapshot:
         """Return the room at one instant, with the unanswered questions for a presenter.
@@ -312,7 +178,7 @@ class Lectures:
         presenter = isinstance(seat, PresenterSeat)
         live, entries = await self._rooms.snapshot(seat.room, questions=presenter)
         return Snapshot(
-            board=_board(live),
+            board=read_board(live.board_view, live.board_objects),
             start_time=live.start_time,
             seq=live.seq,
             status=live.status,
@@ -331,7 +197,7 @@ class Lectures:
         if isinstance(seat, AudienceSeat):
             self._presence.absent(seat.room, seat.connection)
             return
-        self._presence.drop(_slot(seat))
+        self._presence.drop(seat_slot(seat))
         try:
             _ = await self._rooms.release(
                 seat.room,
@@ -358,7 +224,7 @@ class Lectures:
         Raises StalePresenter, NotStarted, Unavailable.
         """
         ended = await self._rooms.end(seat.room, seat.epoch, "presenter")
-        self._presence.drop(_slot(seat))
+        self._presence.drop(seat_slot(seat))
         if ended is not None:
             await self._endings.finish(seat.room, ended)
 
@@ -369,34 +235,3 @@ class Lectures:
     async def end_by_service(self, room: RoomId, audio: str | None) -> None:
         """As ``Endings.by_service``."""
         await self._endings.by_service(room, audio)
-
-    # --- refusals --------------------------------------------------------------------------
-
-    async def _why_unknown(self, room: RoomId) -> LecternError:
-        if await self._rooms.ended_lecture(room) is not None:
-            return Ended("the lecture is over")
-        return NotFound("there is no such lecture")
-
-    async def _why_closed(self, room: RoomId) -> LecternError:
-        lecture = await self._catalogue.open_by_code(room)
-        if lecture is None:
-            return await self._why_unknown(room)
-        if await self._rooms.ended_lecture(room) == lecture.id:
-            return Ended("the lecture is over")
-        return NotStarted("the lecture has not started")
-
-
-def _slot(seat: PresenterSeat) -> HeldSlot:
-    return HeldSlot(seat.room, seat.connection, seat.epoch)
-
-
-def _board(live: LiveRoom) -> Board:
-    return read_board(live.board_view, live.board_objects)
-
-
-def _returned(claim: Claim) -> Returned:
-    return Returned(
-        read_board(claim.board_view, claim.board_objects),
-        claim.start_time,
-        read_questions(claim.questions),
-    )

@@ -58,14 +58,19 @@ class RoomStore:
         """Return the room, or None when it is not live."""
         return read_room(await self._redis.hash(keys.room(room)))
 
+    async def placement(self, room: RoomId) -> tuple[bool, NodeId | None]:
+        """Return whether the room is live, and the relay it is on, without reading its board."""
+        status, relay = await self._redis.fields(keys.room(room), "status", "relay")
+        return status is not None, NodeId(relay.decode()) if relay else None
+
     async def is_live(self, room: RoomId) -> bool:
         """Tell whether there is a live room, its presenter present or away."""
         return await self._redis.exists(keys.room(room))
 
     async def relay_of(self, room: RoomId) -> NodeId | None:
-        """Return the relay that a live room is on, without reading its board."""
-        (relay,) = await self._redis.fields(keys.room(room), "relay")
-        return NodeId(relay.decode()) if relay else None
+        """Return the relay that a live room is on."""
+        _, relay = await self.placement(room)
+        return relay
 
     async def ended_lecture(self, room: RoomId) -> LectureId | None:
         """Return the lecture that ended under this code in the last minutes."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -13,7 +13,8 @@ from app.core.errors import LecternError, Unavailable
 from app.core.ids import RoomId
 from app.core.tasks import OnCrash, Tasks
 from app.store import keys
-from app.store.events import RoomEvent, read_logged, read_published
+from app.store.event_log import EventLog
+from app.store.events import RoomEvent, read_published
 from app.store.redis import Redis, cancellation_kept
 
 log = structlog.get_logger(__name__)
@@ -28,9 +29,6 @@ RETRY_SECONDS = 0.25
 
 CONFIRM_SECONDS = 2.0
 """How long Redis may take to confirm a subscription."""
-
-BATCH = 200
-"""Events read from the log at once; the next batch is read after these were delivered."""
 
 
 @dataclass(slots=True)
@@ -90,6 +88,7 @@ class FanOut:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._log = EventLog(redis)
         self._tasks = Tasks("fanout")
         self._rooms: dict[RoomId, _Room] = {}
         self._channels: dict[bytes, RoomId] = {}
@@ -118,8 +117,7 @@ class FanOut:
         state = self._rooms.setdefault(room, _Room(room))
         state.wanted += 1
         try:
-            async with state.opening:
-                seq = await self._ensure_open(state)
+            seq = await self._ensure_open(state)
             follower = _Follower(sink, seq, live=after is None or after >= seq)
             state.followers.append(follower)
             if follower.live:
@@ -151,29 +149,28 @@ class FanOut:
             await self._say(self._link.unsubscribe(channel))
 
     async def _ensure_open(self, state: _Room) -> int:
-        """Subscribe to the room's channel, then read where its log is."""
+        """Subscribe to the room's channel, then read where its log ends (all at once)."""
         if state.seq is not None:
             return state.seq
-        self._channels[keys.wake(state.id).encode()] = state.id
-        if not state.confirmed.is_set():
-            if self._link is not None:
-                await self._say(self._link.subscribe(keys.wake(state.id)))
-            try:
-                async with asyncio.timeout(CONFIRM_SECONDS):
-                    await state.confirmed.wait()
-            except TimeoutError:
-                raise Unavailable("events cannot be subscribed to") from None
-        state.seq = await self._log_end(state.id)
+        try:
+            async with asyncio.timeout(CONFIRM_SECONDS):
+                await self._confirm(state)
+                async with state.opening:
+                    if state.seq is None:
+                        state.seq = await self._log.end(state.id)
+        except TimeoutError:
+            raise Unavailable("events cannot be subscribed to") from None
         if state.newest > state.seq:  # published between the subscription and this reading
             self._heal_soon(state)
         return state.seq
 
-    async def _log_end(self, room: RoomId) -> int:
-        last = await self._redis.last_entry(keys.events(room))
-        if last is not None:
-            return int(last[0].partition(b"-")[0])
-        (seq,) = await self._redis.fields(keys.room(room), "seq")
-        return int(seq or 0)
+    async def _confirm(self, state: _Room) -> None:
+        channel = keys.wake(state.id)
+        if channel.encode() not in self._channels:
+            self._channels[channel.encode()] = state.id
+            if self._link is not None:
+                await self._say(self._link.subscribe(channel))
+        await state.confirmed.wait()
 
     async def _replay(self, state: _Room, follower: _Follower, after: int) -> int:
         """Send one sink what is in the log after ``after``; live events wait in the log."""
@@ -181,7 +178,7 @@ class FanOut:
         begins: int | None = None
         try:
             while follower in state.followers and follower.seq < (state.seq or 0):
-                batch = await self._read_log(state.id, follower.seq)
+                batch = await self._log.after(state.id, follower.seq)
                 if begins is None:
                     begins = batch[0].seq - 1 if batch else state.seq or 0
                     follower.seq = begins
@@ -196,15 +193,6 @@ class FanOut:
         follower.seq = max(follower.seq, state.seq or 0)
         follower.live = True
         return after if begins is None else begins
-
-    async def _read_log(self, room: RoomId, after: int) -> list[RoomEvent]:
-        entries = await self._redis.stream_after(keys.events(room), after, BATCH)
-        events = [read_logged(room, entry, fields) for entry, fields in entries]
-        boards = [i for i, event in enumerate(events) if event.type == "board"]
-        if boards:
-            (objects,) = await self._redis.fields(keys.room(room), "whiteboardObjects")
-            events[boards[-1]] = replace(events[boards[-1]], blob=objects or b"")
-        return events
 
     def _receive(self, room: RoomId, event: RoomEvent) -> None:
         state = self._rooms.get(room)
@@ -261,7 +249,7 @@ class FanOut:
     async def _catch_up(self, state: _Room) -> None:
         """Deliver what the log holds after the last delivered event, all of it."""
         while self._rooms.get(state.id) is state and state.seq is not None:
-            events = await self._read_log(state.id, state.seq)
+            events = await self._log.after(state.id, state.seq)
             if not events:
                 await self._check_for_new_log(state)
                 return
@@ -273,7 +261,7 @@ class FanOut:
 
     async def _check_for_new_log(self, state: _Room) -> None:
         """A log that ends before what was delivered is another lecture's: begin where it ends."""
-        end = await self._log_end(state.id)
+        end = await self._log.end(state.id)
         if state.seq is not None and 0 < end < state.seq:
             state.seq = state.newest = end
             for follower in state.followers:

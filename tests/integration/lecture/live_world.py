@@ -8,7 +8,7 @@ import redis.asyncio as driver
 from app.auth.principal import Account
 from app.cluster.node import NodeInfo
 from app.cluster.registry import Registry
-from app.core.errors import BadOffer, LecternError
+from app.core.errors import BadOffer, LecternError, StalePresenter
 from app.core.ids import Email, LectureId, NodeId, PeerId, RoomId
 from app.lecture.ending import Endings
 from app.lecture.keeper import Keeper
@@ -74,6 +74,7 @@ class FakeRelay:
     """Answers every offer but the word ``bad``; keeps a room's peers as a relay does."""
 
     opened: list[tuple[NodeId, OpenPeer]] = field(default_factory=list)
+    epochs: dict[RoomId, int] = field(default_factory=dict)
     closed: list[PeerId] = field(default_factory=list)
     closed_rooms: list[RoomId] = field(default_factory=list)
     failing: LecternError | None = None
@@ -86,6 +87,9 @@ class FakeRelay:
             raise BadOffer("it cannot be answered")
         if self.gate is not None:
             await self.gate.wait()
+        if command.epoch and command.epoch < self.epochs.get(command.room, 0):
+            raise StalePresenter("an older epoch")
+        self.epochs[command.room] = max(command.epoch, self.epochs.get(command.room, 0))
         self.opened.append((node, command))
         return PeerOpened(sdp=f"answer {len(self.opened)}", candidates=[])
 
@@ -94,6 +98,7 @@ class FakeRelay:
 
     async def close_room(self, node: NodeId, room: RoomId) -> None:
         self.closed_rooms.append(room)
+        self.epochs.pop(room, None)
 
 
 class Process:

@@ -226,3 +226,26 @@ async def test_sources_and_listeners_are_told_once_per_change(world: World) -> N
     snapshot = await world.two.lectures.snapshot(seat)
     assert snapshot.listeners == 2
     assert snapshot.sources == {"microphone": True, "camera": False, "screen": False}
+
+
+async def test_a_room_that_its_relay_kept_from_before_is_no_obstacle(world: World) -> None:
+    world.relay.epochs[ROOM] = 5  # the end of an earlier lecture under this code did not reach it
+    started = await world.one.lectures.start(OWNER, TAB1, ROOM, OFFER)
+    assert started.seat.epoch == 1
+    assert world.relay.closed_rooms == [ROOM]
+
+
+async def test_a_failed_ice_restart_leaves_the_peer_alone(world: World) -> None:
+    started = await world.one.lectures.start(OWNER, TAB1, ROOM, OFFER)
+    await world.two.lectures.start(OWNER, TAB2, ROOM, OFFER)
+    closed = list(world.relay.closed)
+
+    async def away(*_: object, **__: object) -> None:
+        raise Unavailable("Redis is away")
+
+    world.one.rooms.claim = away
+    with pytest.raises(Unavailable):
+        await world.one.lectures.start(OWNER, TAB1, ROOM, Offer("v=0", peer=started.peer))
+    await asyncio.sleep(0)
+    assert world.relay.closed == closed
+    assert world.relay.opened[-1][1].peer == started.peer

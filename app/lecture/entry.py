@@ -1,0 +1,82 @@
+"""A participant's entry: placed, answered, remembered, and given the newest board."""
+
+from app.auth.principal import Guest, Principal
+from app.core.errors import Unauthorized
+from app.core.ids import ConnectionId, Email, PeerId, RoomId, new_peer_id
+from app.lecture.ending import Endings
+from app.lecture.media import Media
+from app.lecture.model import Entered, Offer
+from app.lecture.ports import CataloguePort
+from app.lecture.seat import AudienceSeat
+from app.relay.messages import OpenPeer, PeerOpened
+from app.rooms.store import RoomStore
+from app.whiteboard.store import read_board
+
+
+class Entries:
+    """Entries of the connections of one process."""
+
+    def __init__(
+        self, rooms: RoomStore, media: Media, endings: Endings, catalogue: CataloguePort
+    ) -> None:
+        self._rooms = rooms
+        self._media = media
+        self._endings = endings
+        self._catalogue = catalogue
+
+    async def enter(
+        self, who: Principal, connection: ConnectionId, room: RoomId, offer: Offer
+    ) -> Entered:
+        """Let somebody in as a participant, answer the offer, and give the newest board.
+
+        Raises:
+            NotFound: no open lecture has the code.
+            NotStarted: the lecture has no live room yet.
+            Ended: the lecture is over.
+            Unauthorized: the token is expired and its owner was not in this room.
+            BadOffer: the relay cannot answer the offer.
+            Unavailable: Redis, SQL or every relay is away.
+        """
+        is_live, seen = await self._rooms.placement(room)
+        if not is_live:
+            raise await self._endings.why_closed(room)
+        seat = await self._audience_seat(who, connection, room)
+        relay = await self._media.relay_for(seen)
+        if relay != seen:
+            relay = await self._rooms.place(room, seen, relay)
+        peer = offer.peer or new_peer_id()
+        command = OpenPeer(
+            room=room, peer=peer, role="participant", sdp=offer.sdp, sources=offer.sources
+        )
+        answer = await self._media.open(relay, command)
+        try:
+            return await self._entered(seat, answer, peer)
+        except BaseException:
+            if offer.peer is None:  # a working peer whose ICE was restarted is left alone
+                self._media.close_peer_soon(relay, room, peer)
+            raise
+
+    async def _audience_seat(
+        self, who: Principal, connection: ConnectionId, room: RoomId
+    ) -> AudienceSeat:
+        if isinstance(who, Guest):
+            return AudienceSeat(room, connection, "GUEST", who.id, who.name)
+        if who.expired and room not in (await self._rooms.membership(who.email)).kinds:
+            raise Unauthorized("the token has expired")
+        return AudienceSeat(room, connection, "STUDENT", who.email, who.username)
+
+    async def _entered(self, seat: AudienceSeat, answer: PeerOpened, peer: PeerId) -> Entered:
+        await self._rooms.remember(seat.identity, seat.kind, seat.room)
+        live = await self._rooms.read(seat.room)  # again: the board may have changed meanwhile
+        if live is None:
+            raise await self._rooms.why_missing(seat.room)
+        if seat.kind == "STUDENT":
+            await self._catalogue.attend(live.lecture, Email(seat.identity))
+        return Entered(
+            seat,
+            answer,
+            peer,
+            read_board(live.board_view, live.board_objects),
+            live.start_time,
+            live.status == "LIVE",
+        )
