@@ -7,41 +7,27 @@ call that takes ``now`` it must drain ``take_dtls`` and ``take_events`` and re-a
 
 from collections.abc import Sequence
 
-import structlog
-
 from app.core.ids import PeerId, RoomId
-from app.relay.core import rtcp, rtp
-from app.relay.core.batch import MAX_PACKET, STRIDE, Batch
+from app.relay.core.batch import Batch
 from app.relay.core.burst import BurstSender, Transmit
 from app.relay.core.counters import Counters, RoomStats
-from app.relay.core.demux import DatagramKind, classify, is_sound_dtls
 from app.relay.core.events import (
     Event,
     GoneReason,
     PeerConnected,
     PeerGone,
-    PeerMoved,
-    PeerReachable,
-    TrackStarted,
 )
-from app.relay.core.ice import Outcome
+from app.relay.core.intake import Intake, Tables
 from app.relay.core.media import Address, IceCredentials, MediaPlan, SrtpKeys
 from app.relay.core.peer import Peer, Role
 from app.relay.core.room import Room
-from app.relay.core.srtp import ReplayedError, UnauthenticError, check_keys
-from app.relay.core.stun import read_check
-
-log = structlog.get_logger(__name__)
+from app.relay.core.srtp import check_keys
 
 TICK_SECONDS = 0.5
 """How often silence is looked at: consent, stopped tracks, newcomers without a keyframe."""
 REPORT_SECONDS = 1.0
 HANDSHAKE_SECONDS = 10.0
 """From the first validated address to SRTP keys."""
-ARENA_SLOTS = 256
-"""Opened packets held at once; a larger wake-up is forwarded in several parts."""
-MAX_DTLS_PENDING = 256
-"""DTLS datagrams between two ``take_dtls``; further ones are dropped, their sender repeats them."""
 
 
 class Relay:
@@ -56,16 +42,13 @@ class Relay:
         self.counters = Counters()
         self._sender = BurstSender(transmit, self.counters)
         self._batch = Batch()
-        self._rooms: dict[RoomId, Room] = {}
-        self._peers: dict[PeerId, Peer] = {}
-        self._by_ufrag: dict[str, Peer] = {}
-        self._by_address: dict[Address, Peer] = {}
-        self._dtls: list[tuple[PeerId, bytes]] = []
+        tables = Tables()
+        self._rooms = tables.rooms
+        self._peers = tables.peers
+        self._by_ufrag = tables.by_ufrag
+        self._by_address = tables.by_address
         self._events: list[Event] = []
-        arena = memoryview(bytearray(ARENA_SLOTS * STRIDE))
-        self._slots = [arena[n * STRIDE : (n + 1) * STRIDE] for n in range(ARENA_SLOTS)]
-        self._used_slots = 0
-        self._touched: dict[RoomId, Room] = {}
+        self._intake = Intake(tables, self._sender, self.counters, self)
         self._asking: dict[RoomId, Room] = {}
         """Rooms with a keyframe request that waits for its second."""
         self._next_tick: float | None = None
@@ -134,18 +117,20 @@ class Relay:
             raise ValueError("this peer has its keys")
         known.take_keys(keys, self.counters)
         if known.ice.selected is not None:
-            self._connect(known, now)
+            self.connect(known, now)
 
-    def _connect(self, peer: Peer, now: float) -> None:
+    def connect(self, peer: Peer, now: float) -> None:
+        """Let the media of a peer with an address and keys flow (for ``Intake``)."""
         peer.is_connected = True
-        self._events.append(PeerConnected(peer.room, peer.id))
+        self.happened(PeerConnected(peer.room, peer.id))
         room = self._rooms[peer.room]
         replaced = room.connect(peer, now)
         if replaced is not None:
             self._drop(replaced, "replaced")
-        self._request_keyframes(room, now)
+        self.request_keyframes(room, now)
 
-    def _request_keyframes(self, room: Room, now: float) -> None:
+    def request_keyframes(self, room: Room, now: float) -> None:
+        """Send the keyframe requests that are due (for ``Intake``), and note what is left."""
         room.request_keyframes(now)
         if room.next_keyframe_request() is None:
             self._asking.pop(room.id, None)
@@ -179,7 +164,7 @@ class Relay:
 
     def _drop(self, peer: Peer, reason: GoneReason) -> None:
         self.remove_peer(peer.id)
-        self._events.append(PeerGone(peer.room, peer.id, reason))
+        self.happened(PeerGone(peer.room, peer.id, reason))
 
     # Input -----------------------------------------------------------------------------------
 
@@ -190,183 +175,7 @@ class Relay:
 
         The buffers are only read, and may be reused when the call returns.
         """
-        for data, source in datagrams:
-            try:
-                self._take(memoryview(data), source, now)
-            except Exception as error:  # noqa: BLE001 (one datagram must not cost the others)
-                self._contain(error)
-            if self._used_slots == ARENA_SLOTS:
-                self._flush(now)
-        self._flush(now)
-
-    def _contain(self, error: Exception) -> None:
-        self.counters.errors += 1
-        # Every datagram may fail: one line for the first, the second, the fourth, the eighth …
-        if self.counters.errors & (self.counters.errors - 1) == 0:
-            log.error("contained a failure", failures=self.counters.errors, exc_info=error)
-
-    def _flush(self, now: float) -> None:
-        touched, self._touched = self._touched, {}
-        for room in touched.values():
-            try:
-                room.flush(now)
-                self._request_keyframes(room, now)
-            except Exception as error:  # noqa: BLE001 (one room must not cost the others)
-                self._batch.count = 0
-                self._contain(error)
-        self._used_slots = 0
-
-    def _take(self, data: memoryview, source: Address, now: float) -> None:
-        counters = self.counters
-        counters.datagrams_received += 1
-        counters.bytes_received += len(data)
-        kind = classify(data)
-        if kind is DatagramKind.RTP:
-            counters.rtp_received += 1
-            self._take_rtp(data, source, now)
-        elif kind is DatagramKind.STUN:
-            counters.stun_received += 1
-            self._take_stun(data, source, now)
-        elif kind is DatagramKind.RTCP:
-            counters.rtcp_received += 1
-            self._take_rtcp(data, source, now)
-        elif kind is DatagramKind.DTLS:
-            counters.dtls_received += 1
-            self._take_dtls(data, source)
-        elif kind is DatagramKind.EMPTY:
-            counters.dropped_empty += 1
-        else:
-            counters.dropped_unclassified += 1
-
-    def _take_stun(self, data: memoryview, source: Address, now: float) -> None:
-        check = read_check(bytes(data))
-        peer = self._by_ufrag.get(check.ufrag) if check is not None else None
-        outcome = peer.ice.check(check, source, now) if peer is not None and check else None
-        if peer is None or outcome is None:
-            # No answer: it would tell a stranger which ufrags exist, and reflect his packets.
-            self.counters.stun_refused += 1
-            return
-        self._sender.send_control(outcome.response, source)
-        if outcome.admitted:
-            self._admit(peer, source, outcome, now)
-        else:
-            self.counters.stun_role_conflicts += 1
-
-    def _admit(self, peer: Peer, source: Address, outcome: Outcome, now: float) -> None:
-        if outcome.retired_ufrag is not None:
-            self._by_ufrag.pop(outcome.retired_ufrag, None)
-        if outcome.evicted is not None and self._by_address.get(outcome.evicted) is peer:
-            del self._by_address[outcome.evicted]
-        former = self._by_address.get(source)
-        if former is not None and former is not peer:
-            former.ice.forget(source)
-        self._by_address[source] = peer
-        if peer.reachable_since is None:
-            peer.reachable_since = now
-            self._events.append(PeerReachable(peer.room, peer.id, source))
-            if peer.sender is not None:
-                self._connect(peer, now)
-        elif outcome.moved:
-            self._moved(peer, source)
-
-    def _moved(self, peer: Peer, address: Address) -> None:
-        self.counters.peers_moved += 1
-        peer.follow_address()
-        self._events.append(PeerMoved(peer.room, peer.id, address))
-
-    def _sealed_from(self, data: memoryview, source: Address) -> Peer | None:
-        """Return the peer whose media may come from ``source``, or count why there is none."""
-        if len(data) > MAX_PACKET:
-            self.counters.dropped_oversize += 1
-            return None
-        peer = self._by_address.get(source)
-        if peer is None:
-            self.counters.dropped_unknown_address += 1
-            return None
-        if peer.receiver is None:
-            self.counters.dropped_no_keys += 1
-            return None
-        return peer
-
-    def _take_rtp(self, data: memoryview, source: Address, now: float) -> None:
-        peer = self._sealed_from(data, source)
-        if peer is None or peer.receiver is None:
-            return
-        if peer.publisher is None:
-            self.counters.dropped_not_presenter += 1
-            return
-        packet = rtp.parse(data)
-        if packet is None:
-            self.counters.dropped_malformed += 1
-            return
-        slot = self._slots[self._used_slots]
-        try:
-            length, packet.index = peer.receiver.open_rtp(
-                data, packet.payload, packet.ssrc, packet.sequence, slot
-            )
-        except (UnauthenticError, ReplayedError) as error:
-            self._refuse(error)
-            return
-        packet.data = slot[:length]
-        self._heard(peer, source, now)
-        if not rtp.strip_padding(packet):
-            self.counters.dropped_malformed += 1
-            return
-        self._used_slots += 1
-        self._route(peer, packet, now)
-
-    def _route(self, peer: Peer, packet: rtp.Packet, now: float) -> None:
-        room = self._rooms[peer.room]
-        if peer.publisher is None or room.presenter is not peer:
-            self.counters.dropped_not_presenter += 1
-            return
-        track = peer.publisher.find(packet, now)
-        if track is None:
-            return
-        track.take(packet, now)
-        self._touched[room.id] = room
-        if len(track.pending) == 1 and room.touch(track) and track.reception.packets == 1:
-            codec = track.codec.key if track.codec else ""
-            self._events.append(TrackStarted(peer.room, peer.id, track.source, codec))
-
-    def _refuse(self, error: Exception) -> None:
-        if isinstance(error, ReplayedError):
-            self.counters.dropped_replayed += 1
-        else:
-            self.counters.dropped_unauthentic += 1
-
-    def _heard(self, peer: Peer, source: Address, now: float) -> None:
-        if peer.ice.heard(source, now):
-            self._moved(peer, source)
-
-    def _take_rtcp(self, data: memoryview, source: Address, now: float) -> None:
-        peer = self._sealed_from(data, source)
-        if peer is None or peer.receiver is None:
-            return
-        try:
-            plain = peer.receiver.open_rtcp(data)
-        except (UnauthenticError, ReplayedError) as error:
-            self._refuse(error)
-            return
-        self._heard(peer, source, now)
-        compound = rtcp.parse(plain)
-        if compound is None:
-            self.counters.dropped_malformed += 1
-            return
-        room = self._rooms[peer.room]
-        room.take_feedback(peer, compound, now)
-        self._touched[room.id] = room
-
-    def _take_dtls(self, data: memoryview, source: Address) -> None:
-        peer = self._by_address.get(source)
-        if peer is None:
-            self.counters.dropped_unknown_address += 1
-        elif not is_sound_dtls(data):
-            self.counters.dropped_malformed += 1
-        elif len(self._dtls) >= MAX_DTLS_PENDING:
-            self.counters.dropped_dtls_overflow += 1
-        else:
-            self._dtls.append((peer.id, bytes(data)))
+        self._intake.receive(datagrams, now)
 
     # Time ------------------------------------------------------------------------------------
 
@@ -386,9 +195,9 @@ class Relay:
                     room.tick(now)
                 if is_report:
                     room.report(now)
-                self._request_keyframes(room, now)
+                self.request_keyframes(room, now)
             except Exception as error:  # noqa: BLE001 (one room must not cost the others)
-                self._contain(error)
+                self._intake.contain(error)
         if not self._peers:
             self._next_tick = None
 
@@ -414,8 +223,7 @@ class Relay:
 
     def take_dtls(self) -> list[tuple[PeerId, bytes]]:
         """Return the DTLS datagrams that came from validated addresses since the last call."""
-        taken, self._dtls = self._dtls, []
-        return taken
+        return self._intake.take_dtls()
 
     def send_dtls(self, peer: PeerId, data: bytes) -> bool:
         """Send one DTLS datagram to the peer's selected address; False if that was not possible."""
@@ -425,6 +233,10 @@ class Relay:
         return self._sender.send_control(data, known.ice.selected)
 
     # Output ----------------------------------------------------------------------------------
+
+    def happened(self, event: Event) -> None:
+        """Keep ``event`` for ``take_events`` (for ``Intake``)."""
+        self._events.append(event)
 
     def take_events(self) -> list[Event]:
         """Return what happened since the last call, in order."""

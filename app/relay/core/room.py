@@ -121,6 +121,8 @@ class Room:
             for line in lines:
                 self._want_keyframe(line, now)
         finally:
+            # After a failure, too: nothing half-done may leak into the next wake-up.
+            self._batch.count = 0
             for track in touched:
                 track.pending.clear()
 

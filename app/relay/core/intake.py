@@ -1,0 +1,252 @@
+"""What comes in: each datagram to its peer and protocol, or dropped and counted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import structlog
+
+from app.core.ids import PeerId, RoomId
+from app.relay.core import rtcp, rtp
+from app.relay.core.batch import MAX_PACKET, STRIDE
+from app.relay.core.burst import BurstSender
+from app.relay.core.counters import Counters
+from app.relay.core.demux import DatagramKind, classify, is_sound_dtls
+from app.relay.core.events import Event, PeerMoved, PeerReachable, TrackStarted
+from app.relay.core.ice import Outcome
+from app.relay.core.media import Address
+from app.relay.core.peer import Peer
+from app.relay.core.room import Room
+from app.relay.core.srtp import ReplayedError, UnauthenticError
+from app.relay.core.stun import read_check
+
+log = structlog.get_logger(__name__)
+
+ARENA_SLOTS = 256
+"""Opened packets held at once; a larger wake-up is forwarded in several parts."""
+MAX_DTLS_PENDING = 256
+"""DTLS datagrams between two ``take_dtls``; further ones are dropped, their sender repeats them."""
+
+
+@dataclass(slots=True)
+class Tables:
+    """Who is where; ``Relay`` fills them, ``Intake`` looks peers up and notes their addresses."""
+
+    rooms: dict[RoomId, Room] = field(default_factory=dict)
+    peers: dict[PeerId, Peer] = field(default_factory=dict)
+    by_ufrag: dict[str, Peer] = field(default_factory=dict)
+    by_address: dict[Address, Peer] = field(default_factory=dict)
+
+
+class Owner(Protocol):
+    """What the intake asks of the relay."""
+
+    def connect(self, peer: Peer, now: float) -> None: ...
+    def request_keyframes(self, room: Room, now: float) -> None: ...
+    def happened(self, event: Event) -> None: ...
+
+
+class Intake:
+    """Opens one wake-up's datagrams, then lets each room that got media forward it."""
+
+    def __init__(
+        self, tables: Tables, sender: BurstSender, counters: Counters, owner: Owner
+    ) -> None:
+        self._tables = tables
+        self._sender = sender
+        self._counters = counters
+        self._owner = owner
+        self._dtls: list[tuple[PeerId, bytes]] = []
+        arena = memoryview(bytearray(ARENA_SLOTS * STRIDE))
+        self._slots = [arena[n * STRIDE : (n + 1) * STRIDE] for n in range(ARENA_SLOTS)]
+        self._used_slots = 0
+        self._touched: dict[RoomId, Room] = {}
+
+    def receive(
+        self, datagrams: Sequence[tuple[memoryview | bytearray, Address]], now: float
+    ) -> None:
+        """Take one wake-up's datagrams, in the order of arrival. Never raises for their content.
+
+        The buffers are only read, and may be reused when the call returns.
+        """
+        for data, source in datagrams:
+            try:
+                self._take(memoryview(data), source, now)
+            except Exception as error:  # noqa: BLE001 (one datagram must not cost the others)
+                self.contain(error)
+            if self._used_slots == ARENA_SLOTS:
+                self._flush(now)
+        self._flush(now)
+
+    def contain(self, error: Exception) -> None:
+        """Count an exception that was kept from the rest: each is a defect."""
+        self._counters.errors += 1
+        # Every datagram may fail: one line for the first, the second, the fourth, the eighth …
+        if self._counters.errors & (self._counters.errors - 1) == 0:
+            log.error("contained a failure", failures=self._counters.errors, exc_info=error)
+
+    def _flush(self, now: float) -> None:
+        touched, self._touched = self._touched, {}
+        for room in touched.values():
+            try:
+                room.flush(now)
+                self._owner.request_keyframes(room, now)
+            except Exception as error:  # noqa: BLE001 (one room must not cost the others)
+                self.contain(error)
+        self._used_slots = 0
+
+    def _take(self, data: memoryview, source: Address, now: float) -> None:
+        counters = self._counters
+        counters.datagrams_received += 1
+        counters.bytes_received += len(data)
+        kind = classify(data)
+        if kind is DatagramKind.RTP:
+            counters.rtp_received += 1
+            self._take_rtp(data, source, now)
+        elif kind is DatagramKind.STUN:
+            counters.stun_received += 1
+            self._take_stun(data, source, now)
+        elif kind is DatagramKind.RTCP:
+            counters.rtcp_received += 1
+            self._take_rtcp(data, source, now)
+        elif kind is DatagramKind.DTLS:
+            counters.dtls_received += 1
+            self._take_dtls(data, source)
+        elif kind is DatagramKind.EMPTY:
+            counters.dropped_empty += 1
+        else:
+            counters.dropped_unclassified += 1
+
+    def _take_stun(self, data: memoryview, source: Address, now: float) -> None:
+        check = read_check(bytes(data))
+        peer = self._tables.by_ufrag.get(check.ufrag) if check is not None else None
+        outcome = peer.ice.check(check, source, now) if peer is not None and check else None
+        if peer is None or outcome is None:
+            # No answer: it would tell a stranger which ufrags exist, and reflect his packets.
+            self._counters.stun_refused += 1
+            return
+        self._sender.send_control(outcome.response, source)
+        if outcome.admitted:
+            self._admit(peer, source, outcome, now)
+        else:
+            self._counters.stun_role_conflicts += 1
+
+    def _admit(self, peer: Peer, source: Address, outcome: Outcome, now: float) -> None:
+        if outcome.retired_ufrag is not None:
+            self._tables.by_ufrag.pop(outcome.retired_ufrag, None)
+        if outcome.evicted is not None and self._tables.by_address.get(outcome.evicted) is peer:
+            del self._tables.by_address[outcome.evicted]
+        former = self._tables.by_address.get(source)
+        if former is not None and former is not peer:
+            former.ice.forget(source)
+        self._tables.by_address[source] = peer
+        if peer.reachable_since is None:
+            peer.reachable_since = now
+            self._owner.happened(PeerReachable(peer.room, peer.id, source))
+            if peer.sender is not None:
+                self._owner.connect(peer, now)
+        elif outcome.moved:
+            self._moved(peer, source)
+
+    def _moved(self, peer: Peer, address: Address) -> None:
+        self._counters.peers_moved += 1
+        peer.follow_address()
+        self._owner.happened(PeerMoved(peer.room, peer.id, address))
+
+    def _sealed_from(self, data: memoryview, source: Address) -> Peer | None:
+        """Return the peer whose media may come from ``source``, or count why there is none."""
+        if len(data) > MAX_PACKET:
+            self._counters.dropped_oversize += 1
+            return None
+        peer = self._tables.by_address.get(source)
+        if peer is None:
+            self._counters.dropped_unknown_address += 1
+            return None
+        if peer.receiver is None:
+            self._counters.dropped_no_keys += 1
+            return None
+        return peer
+
+    def _take_rtp(self, data: memoryview, source: Address, now: float) -> None:
+        peer = self._sealed_from(data, source)
+        if peer is None or peer.receiver is None:
+            return
+        if peer.publisher is None:
+            self._counters.dropped_not_presenter += 1
+            return
+        packet = rtp.parse(data)
+        if packet is None:
+            self._counters.dropped_malformed += 1
+            return
+        slot = self._slots[self._used_slots]
+        try:
+            length, packet.index = peer.receiver.open_rtp(
+                data, packet.payload, packet.ssrc, packet.sequence, slot
+            )
+        except (UnauthenticError, ReplayedError) as error:
+            self._refuse(error)
+            return
+        packet.data = slot[:length]
+        self._heard(peer, source, now)
+        if not rtp.strip_padding(packet):
+            self._counters.dropped_malformed += 1
+            return
+        self._used_slots += 1
+        self._route(peer, packet, now)
+
+    def _route(self, peer: Peer, packet: rtp.Packet, now: float) -> None:
+        room = self._tables.rooms[peer.room]
+        if peer.publisher is None or room.presenter is not peer:
+            self._counters.dropped_not_presenter += 1
+            return
+        track = peer.publisher.find(packet, now)
+        if track is None:
+            return
+        track.take(packet, now)
+        self._touched[room.id] = room
+        if len(track.pending) == 1 and room.touch(track) and track.reception.packets == 1:
+            codec = track.codec.key if track.codec else ""
+            self._owner.happened(TrackStarted(peer.room, peer.id, track.source, codec))
+
+    def _refuse(self, error: Exception) -> None:
+        if isinstance(error, ReplayedError):
+            self._counters.dropped_replayed += 1
+        else:
+            self._counters.dropped_unauthentic += 1
+
+    def _heard(self, peer: Peer, source: Address, now: float) -> None:
+        if peer.ice.heard(source, now):
+            self._moved(peer, source)
+
+    def _take_rtcp(self, data: memoryview, source: Address, now: float) -> None:
+        peer = self._sealed_from(data, source)
+        if peer is None or peer.receiver is None:
+            return
+        try:
+            plain = peer.receiver.open_rtcp(data)
+        except (UnauthenticError, ReplayedError) as error:
+            self._refuse(error)
+            return
+        self._heard(peer, source, now)
+        compound = rtcp.parse(plain)
+        if compound is None:
+            self._counters.dropped_malformed += 1
+            return
+        room = self._tables.rooms[peer.room]
+        room.take_feedback(peer, compound, now)
+        self._touched[room.id] = room
+
+    def _take_dtls(self, data: memoryview, source: Address) -> None:
+        peer = self._tables.by_address.get(source)
+        if peer is None:
+            self._counters.dropped_unknown_address += 1
+        elif not is_sound_dtls(data):
+            self._counters.dropped_malformed += 1
+        elif len(self._dtls) >= MAX_DTLS_PENDING:
+            self._counters.dropped_dtls_overflow += 1
+        else:
+            self._dtls.append((peer.id, bytes(data)))
+
+    def take_dtls(self) -> list[tuple[PeerId, bytes]]:
+        taken, self._dtls = self._dtls, []
+        return taken
