@@ -12,6 +12,7 @@ from engineio.async_drivers import asgi as asgi_driver
 from engineio.packet import PING, Packet
 from engineio.payload import Payload
 
+from app.core import metrics
 from app.core.clock import Clock
 from app.transport.sio.config import SioConfig
 from app.transport.sio.outbox import Outbox
@@ -82,7 +83,7 @@ class BoundedWebSocket(asgi_driver.WebSocket):  # type: ignore[misc]  # engineio
             async with asyncio.timeout(self._engine.stall_seconds):
                 await super().send(message)
         except TimeoutError:
-            self._engine.stalled += 1
+            metrics.QUEUE_DROPS.labels("stalled_writer").inc()
             self.cut()
             raise
 
@@ -105,7 +106,7 @@ class BoundedWebSocket(asgi_driver.WebSocket):  # type: ignore[misc]  # engineio
         kind = frame[:1]
         if kind == "4" or (kind in ("2", "3", "5", "1", "6") and len(frame) <= MAX_CONTROL_CHARS):
             return frame
-        self._engine.malformed += 1
+        metrics.INPUT_DROPS.labels("socket", "frame").inc()
         return None
 
     def _note_pong(self) -> None:
@@ -129,8 +130,6 @@ class BoundedEngine(engineio.AsyncServer):  # type: ignore[misc]  # engineio shi
         self._clock = clock
         self.stall_seconds = config.stall_seconds
         self.websockets: dict[str, BoundedWebSocket] = {}
-        self.stalled = 0
-        self.malformed = 0
         super().__init__(
             async_mode="asgi",
             ping_interval=config.ping_interval_seconds,
@@ -201,18 +200,22 @@ class BoundedEngine(engineio.AsyncServer):  # type: ignore[misc]  # engineio shi
 
     async def patrol(self) -> None:
         """Close the sessions whose peer is silent, and forget the closed ones. Runs for ever."""
+        pinged: dict[str, tuple[float, float]] = {}
         while True:
             await asyncio.sleep(PATROL_SECONDS)
+            now = self._clock.now()
+            # The library stamps its pings with a date, which may jump: what counts here is since
+            # when the same ping has been unanswered.
+            pinged = {
+                sid: pinged[sid] if pinged.get(sid, (0.0, 0.0))[0] == at else (at, now)
+                for sid, socket in self.sockets.items()
+                if (at := socket.last_ping)
+            }
             for sid, socket in list(self.sockets.items()):
                 if socket.closed:
                     self.sockets.pop(sid, None)
-                elif not socket.closing and self._is_silent(socket):
+                elif now - pinged.get(sid, (0.0, now))[1] > self.ping_timeout:
                     await self.cut(sid)
-
-    def _is_silent(self, socket: Any) -> bool:
-        # The library stamps its pings with the machine's own date.
-        last_ping: float | None = socket.last_ping
-        return bool(last_ping) and self._clock.wall() - float(last_ping or 0) > self.ping_timeout
 
 
 def _origins(allowed: tuple[str, ...]) -> str | Callable[[str | None, dict[str, Any]], bool]:

@@ -130,6 +130,8 @@ class RoomHub:
             members = _effective(members)
         for member in members:
             member.offer(event.seq, parcel)
+            if event.audience == "presenter":
+                member.connection.outbox.ask_for_proof()
         self._on_event(event, [member.connection for member in members])
 
 

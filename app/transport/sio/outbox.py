@@ -113,6 +113,10 @@ class Outbox(asyncio.Queue[Any]):
             self._make_way(parcel.board)
         return self._accept(parcel.packets, parcel)
 
+    def ask_for_proof(self) -> None:
+        """Ping after what was queued so far: the answer sets ``proved`` within a round trip."""
+        self.put_nowait(Packet(PING))
+
     def pong(self) -> None:
         """Note that the client answered the oldest ping."""
         if self._pings:
