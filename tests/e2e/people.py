@@ -147,6 +147,14 @@ class Participant(Person):
 
         await eventually("the board shows ink", painted)
 
+    async def ink_reaches(self, x: float) -> None:
+        """Hold until ink is painted at this share of the board's width (the presenter's board is
+        as wide as this one, so a stroke ends where the presenter ended it)."""
+        await eventually(f"ink at {x:.0%} of the width", lambda: self._has_ink_at(x))
+
+    async def _has_ink_at(self, x: float) -> bool:
+        return bool(await self.page.evaluate(_INK_AT, x))
+
     async def ask(self, text: str) -> None:
         await self.part("ask-input").fill(text)
         await self.part("ask-send").click()
@@ -166,6 +174,16 @@ _INK = """() => {
         if (data[at + 3] > 0 && data[at] < 128 && data[at + 1] < 128 && data[at + 2] < 128) ink++;
     }
     return ink;
+}"""
+
+_INK_AT = """share => {
+    const canvas = document.querySelector("[data-testid=board-view] canvas.static");
+    const left = Math.floor(canvas.width * share);
+    const {data} = canvas.getContext("2d").getImageData(left - 3, 0, 6, canvas.height);
+    for (let at = 0; at < data.length; at += 4) {
+        if (data[at + 3] > 0 && data[at] < 128) return true;
+    }
+    return false;
 }"""
 
 

@@ -55,6 +55,7 @@ async def test_a_lecture_in_the_web_client(browser: Browser, stack: Stack) -> No
     await teacher.draw(LINE)
     for person in everybody.values():
         await person.sees_strokes(2)
+        await person.ink_reaches(LINE[-1][0])
 
     # A participant reloads.
     await guest.page.reload()

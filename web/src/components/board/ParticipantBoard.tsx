@@ -10,9 +10,16 @@ import { OPTIONS, editorLang } from './editor'
 
 type Given = Parameters<typeof restoreElements>[0]
 
+/** `restoreElements` forgets that a stroke is finished, and an unfinished one is painted short of its end. */
+function finished(elements: ReturnType<typeof restoreElements>): ReturnType<typeof restoreElements> {
+  return elements.map((element) =>
+    element.type === 'freedraw' ? { ...element, lastCommittedPoint: element.points.at(-1) ?? null } : element,
+  )
+}
+
 function show(api: ExcalidrawImperativeAPI, elements: BoardElement[]): void {
   api.updateScene({
-    elements: restoreElements(elements as unknown as Given, null),
+    elements: finished(restoreElements(elements as unknown as Given, null)),
     captureUpdate: CaptureUpdateAction.NEVER,
   })
 }
