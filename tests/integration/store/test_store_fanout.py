@@ -182,14 +182,14 @@ async def test_a_frozen_redis_is_noticed_and_healed(
     await edit(breakable, 1)
     redis_server.pause()
     try:
-        await until(lambda: fanout.counters.reconnects > 0, 5.5)
+        await until(lambda: fanout.counters.reconnects > 0, 6)
         began = time.perf_counter()
         outcomes = await asyncio.gather(
             *(fanout.subscribe(RoomId("111111"), got.append) for _ in range(50)),
             return_exceptions=True,
         )
         assert {type(outcome) for outcome in outcomes} == {Unavailable}
-        assert time.perf_counter() - began < 3
+        assert time.perf_counter() - began < 4
         assert set(fanout._rooms) == {ROOM}
     finally:
         redis_server.resume()

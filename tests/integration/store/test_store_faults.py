@@ -40,7 +40,7 @@ async def test_a_frozen_redis_is_unavailable_soon_and_stores_once(
     finally:
         redis_server.resume()
     assert {type(outcome) for outcome in outcomes} == {Unavailable}
-    assert 0.9 < took < 2.5
+    assert 0.9 < took < 4
     await until_ready(breakable.redis)
     again = [await ask(breakable, f"c{n}") for n in range(100)]
     assert len(set(again)) == 100
