@@ -243,3 +243,49 @@ async def test_listeners_are_counted(stack: Stack) -> None:
     await presenter.until(lambda: [e["count"] for e in presenter.all("listeners")][-1:] == [1])
     await student.close()
     await presenter.until(lambda: [e["count"] for e in presenter.all("listeners")][-1:] == [0])
+
+
+async def test_panning_keeps_the_objects_for_who_comes_later(stack: Stack) -> None:  # X2
+    room = await stack.room()
+    presenter = await stack.presenter(room)
+    assert (await presenter.ask("/lecture", "edit", edit(room, b"drawn", at=1)))["ok"]
+    assert (await presenter.ask("/lecture", "edit", edit(room, b"", at=2)))["ok"]
+    student = await stack.student(room)
+    board = student.all("serverAnswer")[0]["whiteboard"]
+    assert (board["objects"], board["eventTime"]) == (b"drawn", 2)
+
+
+async def test_a_board_that_changed_before_lecture_was_joined_is_sent(stack: Stack) -> None:  # X10
+    room = await stack.room()
+    presenter = await stack.presenter(room)
+    client = stack.client()
+    await client.join("/enter-room", stack.token(STUDENT))
+    await client.ask("/enter-room", "studentOffer", {"roomId": room, "SDP": OFFER})
+    await presenter.ask("/lecture", "edit", edit(room, b"meanwhile", at=3))
+    await client.join("/lecture", stack.token(STUDENT))
+    assert (await client.event("update"))["content"]["objects"] == b"meanwhile"
+
+
+async def test_after_the_end_everything_is_refused_as_ended(stack: Stack) -> None:  # B8
+    room = await stack.room()
+    presenter, student = await stack.presenter(room), await stack.student(room)
+    await presenter.ask("/lecture", "end", {"roomId": room})
+    await student.event("ended")
+    late = await student.ask("/lecture", "ask", {"roomId": room, "content": "Too late?"})
+    assert late["error"]["code"] == "ended"
+    newcomer = stack.client()
+    await newcomer.join("/enter-room", stack.token(STRANGER))
+    offer = {"roomId": room, "SDP": OFFER}
+    answer = await newcomer.ask("/enter-room", "studentOffer", offer)
+    assert answer["error"]["code"] == "ended"
+
+
+async def test_a_client_that_loses_its_relay_offers_again(stack: Stack) -> None:
+    room = await stack.room()
+    await stack.presenter(room)
+    student = await stack.student(room)
+    answer = await student.ask("/enter-room", "studentOffer", {"roomId": room, "SDP": OFFER})
+    assert answer["ok"]
+    elsewhere = {"roomId": "111111", "SDP": OFFER}
+    refused = await student.ask("/enter-room", "studentOffer", elsewhere)
+    assert refused["error"]["code"] == "wrong_order"
