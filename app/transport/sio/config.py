@@ -69,6 +69,10 @@ class SioConfig:
 
     edits_per_second: float = 120.0
     events_per_second: float = 20.0
+    offers_per_second: float = 0.2
+    offers_burst: float = 6.0
+    """Offers and ICE restarts of one connection; each may take a peer on a relay."""
+
     burst: float = 80.0
     """Events a client may send at once beyond its rate: 32 candidates come in one burst. Edits
     have a budget of their own (clients send up to 60 a second)."""

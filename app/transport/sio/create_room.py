@@ -8,7 +8,7 @@ from app.transport.sio import wire
 from app.transport.sio.canvas import canvas_json
 from app.transport.sio.config import MAX_CANDIDATES
 from app.transport.sio.connection import Connection, Seated
-from app.transport.sio.desk import Desk, Fields, Route, check_free, note_candidate
+from app.transport.sio.desk import Desk, Fields, Route, check_offer, note_candidate
 from app.transport.sio.messages import ClientCandidate, Credentials, OfferMessage, WhiteboardInit
 
 
@@ -43,8 +43,7 @@ class CreateRoom:
         """Take the slot and answer; a returning presenter first hears what it missed."""
         if connection.host is None:
             raise Forbidden("only a presenter may offer here")
-        check_free(connection, message.room, presents=True)
-        connection.candidates = 0
+        check_offer(connection, message.room, True, self._desk.clock.now())
         started = await self._desk.lectures.start(
             connection.host, connection.id, message.room, message.offer()
         )

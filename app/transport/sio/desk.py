@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from app.auth.principal import Account, Guest, Principal
 from app.core.clock import Clock
-from app.core.errors import NotFound, NotJoined, TooLarge, Unauthorized, WrongOrder
+from app.core.errors import NotFound, NotJoined, RateLimited, TooLarge, Unauthorized, WrongOrder
 from app.core.ids import ConnectionId, RoomId
 from app.core.tasks import Tasks
 from app.lecture.seat import PresenterSeat, Seat
@@ -99,8 +99,14 @@ def is_of(seat: Seat, who: Principal) -> bool:
     return identity == seat.identity and isinstance(who, Guest) == (seat.kind == "GUEST")
 
 
-def check_free(connection: Connection, room: RoomId, presents: bool) -> None:
-    """Let a connection make another offer only where it sits already. Raises WrongOrder."""
+def check_offer(connection: Connection, room: RoomId, presents: bool, now: float) -> None:
+    """Let a connection make another offer only where it sits already, and not too often.
+
+    Raises WrongOrder, RateLimited.
+    """
+    if not connection.budgets.offers.take(now):
+        raise RateLimited("too many offers: slow down")
+    connection.candidates = 0
     seat = connection.seat
     if seat is None:
         return

@@ -6,7 +6,7 @@ from app.lecture.seat import AudienceSeat
 from app.transport.sio import wire
 from app.transport.sio.config import MAX_CANDIDATES
 from app.transport.sio.connection import Connection, Seated
-from app.transport.sio.desk import Desk, Fields, Route, check_free, note_candidate
+from app.transport.sio.desk import Desk, Fields, Route, check_offer, note_candidate
 from app.transport.sio.messages import ClientCandidate, Credentials, OfferMessage
 
 
@@ -45,8 +45,7 @@ class EnterRoom:
         who = connection.visitor
         if who is None:
             raise Unauthorized("enter first")
-        check_free(connection, message.room, presents=False)
-        connection.candidates = 0
+        check_offer(connection, message.room, False, self._desk.clock.now())
         entered = await self._desk.lectures.enter(who, connection.id, message.room, message.offer())
         if isinstance(who, Guest):
             await self._desk.guests.hold(who.id, connection.id)

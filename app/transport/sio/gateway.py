@@ -102,6 +102,7 @@ class Gateway(socketio.AsyncServer):  # type: ignore[misc]  # socketio ships no 
         budgets = Budgets(
             events=Budget.full(config.events_per_second, config.burst, now),
             edits=Budget.full(config.edits_per_second, 2 * config.edits_per_second, now),
+            offers=Budget.full(config.offers_per_second, config.offers_burst, now),
             offences=Budget.full(1.0, OFFENCES, now),
         )
         outbox.on_overflow = lambda: self._overflow(eio_sid)

@@ -33,5 +33,7 @@ class Budgets:
     events: Budget
     edits: Budget
     """Apart, so that drawing takes nothing from asking."""
+    offers: Budget
+    """Each takes a peer on a relay, which is freed only when it falls silent."""
     offences: Budget
     """How often it may be told that it sends too fast."""

@@ -204,3 +204,15 @@ async def test_sixty_edits_a_second_pass(stack: Stack) -> None:
         )
     )
     assert presenter.all("failed") == []
+
+
+async def test_offers_without_end_take_no_relay_with_them(stack: Stack) -> None:
+    room = await stack.room()
+    await stack.presenter(room)
+    client = stack.client()
+    await client.join(ENTER, "")
+    offer = {"roomId": room, "SDP": OFFER}
+    answers = [await client.ask(ENTER, "studentOffer", offer) for _ in range(10)]
+    assert [answer["ok"] for answer in answers] == [True] * 6 + [False] * 4
+    assert answers[-1]["error"] == {**answers[-1]["error"], "code": "rate_limited"}
+    assert len(stack.relay.opened) == 7

@@ -22,7 +22,7 @@ def connection(clock: ManualClock) -> Connection:
         ConnectionId("c"),
         Outbox(100, 10_000),
         Inbox(Tasks("test"), clock, 3, 100, 5.0),
-        Budgets(budget, budget, budget),
+        Budgets(budget, budget, budget, budget),
         lambda: None,
     )
 

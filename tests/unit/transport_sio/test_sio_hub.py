@@ -49,7 +49,7 @@ def member(name: str, seat: Seat | None = None) -> Connection:
         ConnectionId(name),
         Outbox(100, 10_000),
         Inbox(Tasks("test"), clock, 3, 100, 5.0),
-        Budgets(budget, budget, budget),
+        Budgets(budget, budget, budget, budget),
         lambda: None,
     )
     connection.namespaces["/lecture"] = name
