@@ -89,6 +89,12 @@ async def eventually(
         await asyncio.sleep(0.1)
 
 
+ENERGY = 1e-4
+"""One beep of the fake microphone has a hundred times as much; a muted one has none."""
+
+FRAMES = 5
+
+
 async def hears_and_sees(page: Page, who: str, seconds: float = 20.0) -> None:
     """Hold until sound with energy and decoded frames have both grown, from now on."""
     first = await inbound(page)
@@ -97,9 +103,21 @@ async def hears_and_sees(page: Page, who: str, seconds: float = 20.0) -> None:
     async def grown() -> bool:
         nonlocal latest
         latest = await inbound(page)
-        return latest["energy"] > first["energy"] + 1e-4 and latest["frames"] > first["frames"] + 5
+        heard = latest["energy"] - first["energy"]
+        return heard > ENERGY and latest["frames"] - first["frames"] > FRAMES
 
     try:
         await eventually(f"{who} hears and sees", grown, seconds)
     except AssertionError as error:
         raise AssertionError(f"{error}; at first {first}, then {latest}") from None
+
+
+async def gets(page: Page, seconds: float = 2.5) -> tuple[bool, bool]:
+    """Return whether the page hears something, and whether it sees something, in that time."""
+    first = await inbound(page)
+    await asyncio.sleep(seconds)
+    latest = await inbound(page)
+    return (
+        latest["energy"] - first["energy"] > ENERGY,
+        latest["frames"] - first["frames"] > FRAMES,
+    )

@@ -69,6 +69,17 @@ class Stack:
         """Return the end of what the server wrote."""
         return self._log.read_text(errors="replace")[-8000:] if self._log.exists() else ""
 
+    def kill(self, role: str) -> None:
+        """Kill the child that runs ``role`` without warning, as a crash would."""
+        server = self._process.pid
+        children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+        for child in children:
+            words = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
+            if words[1:4] == [b"-m", b"app", role.encode()]:
+                os.kill(int(child), signal.SIGKILL)
+                return
+        raise AssertionError(f"no child runs {role}")
+
     def __enter__(self) -> Self:
         with self._log.open("wb") as output:
             self._process = subprocess.Popen(
