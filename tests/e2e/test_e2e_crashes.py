@@ -14,43 +14,44 @@ async def _lecture(browser: Browser, stack: Stack, name: str) -> tuple[Presenter
     code, _ = await teacher.create_lecture(name)
     await teacher.open_lobby(code)
     await teacher.start()
-    guest = await participant(browser, stack.url)
-    await guest.enter(code)
-    await guest.is_in()
-    await hears_and_sees(guest.page, "the guest")
-    return teacher, guest
+    student = await participant(browser, stack.url)
+    await student.sign_up(f"Student of {name}")
+    await student.goto(f"/join/{code}")
+    await student.is_in()
+    await hears_and_sees(student.page, "the student")
+    return teacher, student
 
 
 @pytest.mark.timeout(120)
 async def test_media_comes_back_after_the_relay_was_killed(browser: Browser, stack: Stack) -> None:
-    teacher, guest = await _lecture(browser, stack, "Relay Teacher")
+    teacher, student = await _lecture(browser, stack, "Relay Teacher")
     stack.kill("relay")
 
     async def connects_again() -> bool:
-        return bool(await guest.page.evaluate("connections.length > 1"))
+        return bool(await student.page.evaluate("connections.length > 1"))
 
-    await eventually("the guest connects to the new relay", connects_again)
-    await hears_and_sees(guest.page, "the guest, on a new relay")
-    assert teacher.errors == guest.errors == []
+    await eventually("the student connects to the new relay", connects_again)
+    await hears_and_sees(student.page, "the student, on a new relay")
+    assert teacher.errors == student.errors == []
 
 
 @pytest.mark.timeout(120)
 async def test_everybody_is_back_after_the_api_was_killed(browser: Browser, stack: Stack) -> None:
-    teacher, guest = await _lecture(browser, stack, "Api Teacher")
+    teacher, student = await _lecture(browser, stack, "Api Teacher")
     await teacher.draw([(0.3, 0.4), (0.6, 0.4)])
-    await guest.sees_strokes(1)
-    await guest.ask("Asked before the crash?")
+    await student.sees_strokes(1)
+    await student.ask("Asked before the crash?")
     stack.kill("api")
-    await expect(guest.part("reconnecting-banner")).to_be_visible(timeout=TIMEOUT)
-    await hears_and_sees(guest.page, "the guest, while there is no api process")
-    for person, page_name in ((teacher, "presenter-live"), (guest, "participant-live")):
+    await expect(student.part("reconnecting-banner")).to_be_visible(timeout=TIMEOUT)
+    await hears_and_sees(student.page, "the student, while there is no api process")
+    for person, page_name in ((teacher, "presenter-live"), (student, "participant-live")):
         await expect(person.part("reconnecting-banner")).to_have_count(0, timeout=TIMEOUT)
         await person.is_live(page_name)
     await expect(teacher.question("Asked before the crash?")).to_be_visible(timeout=TIMEOUT)
-    await guest.ask("And after it?")
+    await student.ask("And after it?")
     await expect(teacher.part("question-item")).to_have_count(2, timeout=TIMEOUT)
     await teacher.draw([(0.3, 0.6), (0.6, 0.6)])
-    await guest.sees_strokes(2)
-    await hears_and_sees(guest.page, "the guest, at the end")
-    assert await guest.page.evaluate("connections.length") == 1
-    assert teacher.errors == guest.errors == []
+    await student.sees_strokes(2)
+    await hears_and_sees(student.page, "the student, at the end")
+    assert await student.page.evaluate("connections.length") == 1
+    assert teacher.errors == student.errors == []
