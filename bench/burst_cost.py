@@ -29,7 +29,7 @@ from app.relay.core.sink import Sink
 from app.relay.core.srtp import CmSender, GcmSender, derive
 
 if TYPE_CHECKING:
-    from app.relay.core.peer import Role
+    from app.relay.core.media import Role
 
 PACKET_BYTES = 1_100
 BURST_PACKETS = 10

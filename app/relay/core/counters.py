@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from app.relay.core.media import SourceName
-
 
 @dataclass(slots=True)
 class Counters:
@@ -33,7 +31,7 @@ class Counters:
     dropped_unknown_track: int = 0
     """An SSRC or payload type that fits no section, or one SSRC too many."""
     dropped_retransmission: int = 0
-    """RTX packets, which nothing asks for yet."""
+    """RTX packets that nothing asked for: empty probes, and repeats of what had come."""
     dropped_dtls_overflow: int = 0
     dropped_late: int = 0
     """Of a source that a line has already left, or older than a line's start."""
@@ -55,32 +53,21 @@ class Counters:
     keyframe_requests_received: int = 0
     keyframe_requests_sent: int = 0
     nacks_received: int = 0
-    """NACKed packets that subscribers asked for (no repeats are sent yet)."""
+    """Packets that subscribers asked for again."""
+    nacks_unanswered: int = 0
+    """Of these: no longer in the ring, asked for too often, or over the rate limit."""
+    packets_repeated: int = 0
+    bytes_repeated: int = 0
+    nacks_sent: int = 0
+    """Packets that the relay asked publishers for again."""
+    packets_recovered: int = 0
+    """Of these: came."""
+    probes_sent: int = 0
+    probe_bytes: int = 0
+    temporal_dropped: int = 0
+    """Packets left out of a line because of their temporal layer."""
+    layer_switches: int = 0
+    transport_feedback_sent: int = 0
+    transport_feedback_received: int = 0
     lines_spliced: int = 0
     peers_moved: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class TrackStats:
-    """One track of a room's presenter."""
-
-    source: SourceName
-    codec: str
-    ssrc: int
-    packets: int
-    bytes: int
-    lost: int
-    active: bool
-    """A packet came in the last two seconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class RoomStats:
-    """One room at one moment."""
-
-    participants: int
-    connected: int
-    """Participants with an address and SRTP keys."""
-    presenter_connected: bool
-    tracks: tuple[TrackStats, ...]
-    packets_forwarded: int

@@ -9,6 +9,7 @@ from app.relay.core.media import Address, SourceName
 GoneReason = Literal["silent", "handshake", "replaced"]
 """``silent``: nothing authentic for 30 s (or never). ``handshake``: reachable, but no SRTP keys
 after 10 s. ``replaced``: a newer presenter's media flows."""
+MutedBy = Literal["owner", "presenter"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,8 @@ class PeerGone:
 
 @dataclass(frozen=True, slots=True)
 class TrackStarted:
-    """The first packet of a presenter's track came."""
+    """The first packet of a source came from somebody who may publish it (or came again, after
+    ``TrackStopped``)."""
 
     room: RoomId
     peer: PeerId
@@ -59,4 +61,99 @@ class TrackStarted:
     codec: str
 
 
-Event = PeerReachable | PeerConnected | PeerMoved | PeerGone | TrackStarted
+@dataclass(frozen=True, slots=True)
+class TrackStopped:
+    """A source that had started sends no more.
+
+    ``silent``: nothing for two seconds. ``left``: its peer is gone or was replaced. ``withdrawn``:
+    its right to publish was taken.
+    """
+
+    room: RoomId
+    peer: PeerId
+    source: SourceName
+    reason: Literal["silent", "left", "withdrawn"]
+
+
+@dataclass(frozen=True, slots=True)
+class TrackMuted:
+    """``Relay.mute`` changed whether a source reaches anybody. ``by``: who holds it muted now."""
+
+    room: RoomId
+    peer: PeerId
+    source: SourceName
+    by: frozenset[MutedBy]
+
+
+@dataclass(frozen=True, slots=True)
+class SectionBound:
+    """A subscriber's spare section carries this track from now on (None: nobody's)."""
+
+    room: RoomId
+    peer: PeerId
+    mid: str
+    owner: PeerId | None
+    source: SourceName | None
+
+
+@dataclass(frozen=True, slots=True)
+class LayerChanged:
+    """What a subscriber's video section gets changed by its link, its window or a wish.
+
+    ``layer`` is 0 for the smallest simulcast stream; ``temporal`` the highest temporal layer sent.
+    """
+
+    room: RoomId
+    peer: PeerId
+    mid: str
+    layer: int
+    temporal: int
+    is_paused: bool
+    """By congestion: audio goes on. It comes back by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayersWanted:
+    """Which simulcast streams of a source anybody watches: its client may stop the others.
+
+    At most once a second per source. Empty ``rids``: nobody watches this source at all.
+    """
+
+    room: RoomId
+    peer: PeerId
+    source: SourceName
+    rids: tuple[str, ...]
+    """Names of the watched streams; without simulcast ``("",)`` or nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakerChanged:
+    """Who speaks (RFC 6464 levels); None: nobody for a second. At most 3/s per room."""
+
+    room: RoomId
+    peer: PeerId | None
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """How loud the microphones are, the loudest first; at most 3/s per room, only on change."""
+
+    room: RoomId
+    levels: tuple[tuple[PeerId, int], ...]
+    """(peer, dBov): 0 is the loudest, -127 is silence."""
+
+
+Event = (
+    PeerReachable
+    | PeerConnected
+    | PeerMoved
+    | PeerGone
+    | TrackStarted
+    | TrackStopped
+    | TrackMuted
+    | SectionBound
+    | LayerChanged
+    | LayersWanted
+    | SpeakerChanged
+    | Levels
+)

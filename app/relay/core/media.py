@@ -6,6 +6,10 @@ from typing import Literal
 Kind = Literal["audio", "video"]
 Direction = Literal["receive", "send", "inactive"]
 SourceName = Literal["microphone", "camera", "screen"]
+Role = Literal["presenter", "speaker", "participant"]
+"""``presenter``: one at a time, a newer one replaces it. ``speaker``: sends and receives in one
+peer, beside the presenter. ``participant``: receives; its ``receive`` sections are not heard until
+``Relay.set_publishing`` lets them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +21,8 @@ class Codec:
     """Lower-case name and whatever must agree to be decodable, e.g. ``opus``, ``vp8``,
     ``h264/42e01f/1`` (profile and packetization mode), ``vp9/0``, ``av1/0``, ``rtx``, ``red``."""
     clock_rate: int
+    apt: int = 0
+    """Of an ``rtx`` codec: the payload type that it repeats (RFC 4588 §8.6); else 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +32,8 @@ class Section:
     mid: str
     kind: Kind
     source: SourceName | None
-    """None: whatever the room has that fits (a client with one video section gets the screen while
-    it is shared, else the camera)."""
+    """None: whatever the presenter has that fits (a client with one video section gets the screen
+    while it is shared, else the camera)."""
     direction: Direction
     codecs: tuple[Codec, ...]
     """In order of preference; rtx and red stand among them with keys of those names."""
@@ -38,8 +44,22 @@ class Section:
     remote_ssrcs: tuple[int, ...] = ()
     """SSRCs that the offer announced for this section (may be empty: mid and rid tell then)."""
     feedback: tuple[str, ...] = ()
-    """RTCP feedback agreed for this section, e.g. ``goog-remb``, ``nack pli``, ``ccm fir``. No
-    ``transport-cc`` yet: a sender that waits for it would never raise its bitrate."""
+    """RTCP feedback agreed for this section: ``nack``, ``nack pli``, ``ccm fir``, ``goog-remb``,
+    ``transport-cc``. The last needs the transport-wide header extension, too; with it the core
+    sends (or reads) transport-wide feedback, and no REMB."""
+    rtx_ssrc: int = 0
+    """Our SSRC for repeats (RFC 4588) where we send; 0: repeats are the identical packet. Like
+    ``ssrc``, it should be the same for every peer of a room."""
+    remote_rtx: tuple[tuple[int, int], ...] = ()
+    """(media SSRC, RTX SSRC) pairs that the offer announced (``ssrc-group:FID``)."""
+    rids: tuple[str, ...] = ()
+    """Simulcast streams agreed to be received (RFC 8853), in any order: the core learns from the
+    streams which is the larger. Several ``remote_ssrcs`` without rids (``ssrc-group:SIM``, RTX
+    left out) are simulcast, too, if ``is_simulcast``."""
+    is_simulcast: bool = False
+    is_spare: bool = False
+    """A ``send`` section that carries nothing of the presenter's: the core gives it to a speaker's
+    track of its kind (``SectionBound`` tells), or the shell does (``Relay.bind``)."""
 
     def extension_id(self, uri: str) -> int:
         """Return the id negotiated for ``uri``, or 0."""

@@ -1,19 +1,17 @@
 """One peer connection: its ICE agent, and from the DTLS handshake on its keys and media."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from app.core.ids import PeerId, RoomId
 from app.relay.core.counters import Counters
 from app.relay.core.ice import IceAgent
-from app.relay.core.media import IceCredentials, MediaPlan, SrtpKeys
+from app.relay.core.media import IceCredentials, MediaPlan, Role, SrtpKeys
 from app.relay.core.publisher import Publisher
 from app.relay.core.srtp import CmSender, GcmSender, Receiver, make_receiver, make_sender
 
 if TYPE_CHECKING:
     from app.relay.core.line import Line
     from app.relay.core.sink import Sink
-
-Role = Literal["presenter", "participant"]
 
 
 class Peer:

@@ -10,24 +10,37 @@ from collections.abc import Sequence
 from app.core.ids import PeerId, RoomId
 from app.relay.core.batch import Batch
 from app.relay.core.burst import BurstSender, Transmit
-from app.relay.core.counters import Counters, RoomStats
+from app.relay.core.counters import Counters
 from app.relay.core.events import (
     Event,
     GoneReason,
+    MutedBy,
     PeerConnected,
     PeerGone,
 )
 from app.relay.core.intake import Intake, Tables
-from app.relay.core.media import Address, IceCredentials, MediaPlan, SrtpKeys
-from app.relay.core.peer import Peer, Role
+from app.relay.core.media import (
+    Address,
+    IceCredentials,
+    MediaPlan,
+    Role,
+    SourceName,
+    SrtpKeys,
+)
+from app.relay.core.peer import Peer
 from app.relay.core.room import Room
 from app.relay.core.srtp import check_keys
+from app.relay.core.stats import PeerStats, RoomStats
 
 TICK_SECONDS = 0.5
 """How often silence is looked at: consent, stopped tracks, newcomers without a keyframe."""
 REPORT_SECONDS = 1.0
 HANDSHAKE_SECONDS = 10.0
 """From the first validated address to SRTP keys."""
+
+
+MAX_PUBLISHERS = 8
+"""Peers of one room that may publish at a time."""
 
 
 class Relay:
@@ -162,6 +175,52 @@ class Relay:
             self.remove_peer(peer)
         return peers
 
+    # Commands --------------------------------------------------------------------------------
+
+    def change_plan(self, peer: PeerId, plan: MediaPlan, now: float) -> None:
+        """Let sections come to a peer that is here (a new offer of the same peer connection).
+
+        Sections that the peer has stay as they are; new ones begin at once. Raises KeyError for
+        an unknown peer, ValueError for send SSRCs that are not distinct.
+        """
+
+    def set_publishing(self, peer: PeerId, sources: frozenset[SourceName], now: float) -> None:
+        """Say which sources of ``peer`` may reach others; at once, both ways.
+
+        A presenter and a speaker start with all of their sections, a participant with none. At
+        most ``MAX_PUBLISHERS`` peers of a room may publish: raises ValueError for one more,
+        KeyError for an unknown peer.
+        """
+
+    def mute(self, peer: PeerId, source: SourceName, by: MutedBy, on: bool, now: float) -> None:
+        """Stop or resume a source of ``peer`` for everybody: it flows while nobody holds it muted.
+
+        Emits ``TrackMuted`` on change. Raises KeyError for an unknown peer.
+        """
+
+    def bind(
+        self, peer: PeerId, mid: str, owner: PeerId | None, source: SourceName | None, now: float
+    ) -> None:
+        """Let ``peer``'s send section carry ``owner``'s ``source``; None frees a spare section
+        (the core may give it to somebody else). Raises KeyError for an unknown peer or section.
+        """
+
+    def pause(self, peer: PeerId, mid: str, on: bool, now: float) -> None:
+        """Stop or resume one send section for this subscriber only. Raises KeyError."""
+
+    def prefer(
+        self,
+        peer: PeerId,
+        mid: str,
+        now: float,
+        height: int | None = None,
+        layer: int | None = None,
+        temporal: int | None = None,
+    ) -> None:
+        """Bound what a subscriber's video section gets: by the height of its window in pixels, by
+        simulcast layer (0 the smallest) and by temporal layer. None: no bound. Raises KeyError.
+        """
+
     def _drop(self, peer: Peer, reason: GoneReason) -> None:
         self.remove_peer(peer.id)
         self.happened(PeerGone(peer.room, peer.id, reason))
@@ -247,3 +306,7 @@ class Relay:
         """Describe a room, or return None if there is no such room."""
         known = self._rooms.get(room)
         return known.stats(now) if known is not None else None
+
+    def peer_stats(self, peer: PeerId, now: float) -> PeerStats | None:
+        """Describe a peer, or return None if there is no such peer."""
+        return None

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from app.core.ids import PeerId, RoomId
 from app.relay.core.batch import Batch
 from app.relay.core.burst import BurstSender
-from app.relay.core.counters import Counters, RoomStats, TrackStats
+from app.relay.core.counters import Counters
 from app.relay.core.line import CNAME, Line, LineKey
 from app.relay.core.peer import Peer
 from app.relay.core.publisher import Publisher
@@ -19,6 +19,7 @@ from app.relay.core.rtcp import (
     source_description,
 )
 from app.relay.core.sink import Sink
+from app.relay.core.stats import RoomStats, TrackStats
 from app.relay.core.track import ClockReport, Track
 
 if TYPE_CHECKING:
@@ -252,6 +253,7 @@ class Room:
                 track.reception.bytes,
                 track.reception.lost,
                 track.is_active(now),
+                track.peer,
             )
             for track in self._tracks.values()
         )

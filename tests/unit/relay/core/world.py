@@ -15,8 +15,8 @@ from pylibsrtp import Error, Policy, Session
 
 from app.core.ids import PeerId, RoomId
 from app.relay.core.events import Event
-from app.relay.core.media import Address, Codec, IceCredentials, MediaPlan, Section, SrtpKeys
-from app.relay.core.relay import Relay, Role
+from app.relay.core.media import Address, Codec, IceCredentials, MediaPlan, Role, Section, SrtpKeys
+from app.relay.core.relay import Relay
 
 ROOM = RoomId("004217")
 GCM = "AEAD_AES_128_GCM"
