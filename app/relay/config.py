@@ -13,7 +13,11 @@ class RelayConfig:
     the kernel picks the source address of what is sent, by route: on a machine with several
     addresses bind the one that clients are given, or they take no answer for one."""
     bind_port: int = 7882
-    """UDP port for every peer of this process; 0 takes a free one."""
+    """UDP port for every peer of this process; 0 takes a free one. TCP has the same number."""
+    has_tcp: bool = True
+    """Offer ICE-TCP, for clients whose network blocks UDP."""
+    max_streams: int = 2_000
+    """TCP connections at once; each may hold 136 KB, and the kernel as much again."""
     public_hosts: tuple[str, ...] = ("127.0.0.1",)
     """IP addresses at which clients reach this relay, the most wanted first. A name must be
     resolved by whoever makes this value: ICE candidates of names are not understood everywhere."""
@@ -32,6 +36,8 @@ class RelayConfig:
         if not self.public_hosts:
             raise ValueError("public_hosts: at least one address is needed")
         for host in (self.bind_host, *self.public_hosts):
+            if "%" in host:
+                raise ValueError(f"bind_host, public_hosts: {host!r} names an interface")
             try:
                 ipaddress.ip_address(host)
             except ValueError:
@@ -40,5 +46,8 @@ class RelayConfig:
                 ) from None
         if not 0 <= self.bind_port <= 65535:
             raise ValueError(f"bind_port: {self.bind_port} is not a port")
-        if self.max_peers < 1 or self.batch_datagrams < 1 or self.packets_per_second < 1:
-            raise ValueError("max_peers, batch_datagrams, packets_per_second: must be positive")
+        counts = (self.max_peers, self.max_streams, self.batch_datagrams, self.packets_per_second)
+        if min(counts) < 1:
+            raise ValueError(
+                "max_peers, max_streams, batch_datagrams, packets_per_second: must be positive"
+            )

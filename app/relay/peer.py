@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import string
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from app.core.ids import PeerId, RoomId
@@ -26,6 +27,15 @@ def new_credentials() -> IceCredentials:
     ufrag = "".join(secrets.choice(_ALPHABET) for _ in range(UFRAG_CHARACTERS))
     password = "".join(secrets.choice(_ALPHABET) for _ in range(PASSWORD_CHARACTERS))
     return IceCredentials(ufrag, password)
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Where this relay is reached."""
+
+    hosts: tuple[str, ...]
+    port: int
+    has_tcp: bool
 
 
 class Peer:
@@ -54,15 +64,14 @@ class Peer:
         self.remote = negotiation.remote
         self.version += 1
 
-    def answer(
-        self, negotiation: Negotiation, fingerprint: str, hosts: tuple[str, ...], port: int
-    ) -> PeerOpened:
+    def answer(self, negotiation: Negotiation, fingerprint: str, reach: Reach) -> PeerOpened:
         """Return the answer to an offer of this peer, whether its first or a later one."""
         local = LocalTransport(
             ice=self.local,
             fingerprint=fingerprint,
-            hosts=hosts,
-            port=port,
+            hosts=reach.hosts,
+            port=reach.port,
+            has_tcp=reach.has_tcp,
             session=self.session,
             version=self.version,
         )

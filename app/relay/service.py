@@ -31,8 +31,9 @@ from app.relay.messages import (
     RoomDescribed,
 )
 from app.relay.negotiation.plan import Negotiation, keep_lines, negotiate
-from app.relay.peer import Peer, new_credentials
+from app.relay.peer import Peer, Reach, new_credentials
 from app.relay.room import Room, describe_room
+from app.relay.tcp import StreamEndpoint
 from app.relay.udp import RateMeter, UdpEndpoint, WakeTimer
 
 log = structlog.get_logger(__name__)
@@ -64,12 +65,14 @@ class RelayService:
         self._clock = clock
         self._tasks = Tasks("relay")
         self._certificate = Certificate()
+        self._streams = StreamEndpoint(clock, self._received, config.max_streams)
         self._endpoint = UdpEndpoint(
             clock,
             self._received,
             config.batch_datagrams,
             config.wake_seconds,
             config.socket_buffer_bytes,
+            self._streams.transmit,
         )
         self._core = Relay(self._endpoint.transmit)
         self._timer = WakeTimer(clock, self._timer_fired)
@@ -84,15 +87,24 @@ class RelayService:
 
     @property
     def port(self) -> int:
-        """The UDP port that was bound."""
+        """The port that was bound."""
         return self._endpoint.port
 
     async def open(self) -> None:
-        """Bind the media socket and serve commands. Raises OSError where it cannot be bound."""
+        """Bind the media sockets and serve commands. Raises OSError where UDP cannot be bound."""
         self._endpoint.open(self._config.bind_host, self._config.bind_port)
+        if self._config.has_tcp:
+            await self._open_streams()
         self._is_open = True
         self._bus.serve(self.handle)
         log.info("relay open", host=self._config.bind_host, port=self.port)
+
+    async def _open_streams(self) -> None:
+        """Listen on TCP, too. Where another program has the port, most clients need it not."""
+        try:
+            await self._streams.open(self._config.bind_host, self.port)
+        except OSError as error:
+            log.error("no media over TCP", port=self.port, reason=error.strerror)  # noqa: TRY400
 
     async def close(self) -> None:
         """Say goodbye to every peer and free everything. Idempotent, done in about a second."""
@@ -103,6 +115,7 @@ class RelayService:
             await asyncio.wait(pumps, timeout=CLOSE_SECONDS)
         self._timer.cancel()
         await self._tasks.close()
+        self._streams.close()
         self._endpoint.close()
 
     # Commands --------------------------------------------------------------------------------
@@ -193,9 +206,8 @@ class RelayService:
         return self._opened(peer, negotiation)
 
     def _opened(self, peer: Peer, negotiation: Negotiation) -> PeerOpened:
-        return peer.answer(
-            negotiation, self._certificate.fingerprint, self._config.public_hosts, self.port
-        )
+        reach = Reach(self._config.public_hosts, self.port, self._streams.is_open)
+        return peer.answer(negotiation, self._certificate.fingerprint, reach)
 
     def _describe(self, ident: RoomId) -> RoomDescribed:
         stats = self._core.stats(ident, self._clock.now())
@@ -313,5 +325,6 @@ class RelayService:
             "handshakes_failed": self._handshakes_failed,
             "dtls_dropped": self._dtls_dropped,
             **self._endpoint.counters(),
+            **self._streams.counters(),
             **dataclasses.asdict(self._core.counters),
         }

@@ -46,7 +46,11 @@ _REFUSED: Final = frozenset(
 )
 _MAPPED: Final = "::ffff:"
 
+LAST_PORT: Final = 65_535
+
 Receive = Callable[[list[tuple[memoryview, Address]]], None]
+Transmit = Callable[[memoryview, int, Address], int]
+Target = Address | tuple[str, int, int, int]
 
 
 class UdpEndpoint:
@@ -58,9 +62,17 @@ class UdpEndpoint:
     """
 
     def __init__(
-        self, clock: Clock, receive: Receive, batch: int, wake_seconds: float, buffer_bytes: int
+        self,
+        clock: Clock,
+        receive: Receive,
+        batch: int,
+        wake_seconds: float,
+        buffer_bytes: int,
+        streams: Transmit | None = None,
     ) -> None:
+        """Make a closed endpoint. ``streams`` sends to the addresses that are no UDP ports."""
         self._clock = clock
+        self._streams = streams or _nowhere
         self._receive = receive
         self._batch = batch
         self._wake_seconds = wake_seconds
@@ -115,19 +127,20 @@ class UdpEndpoint:
         as taken, so that nobody tries it again, and as an error.
         """
         sock = self._socket
-        if self._is_ipv6 and ":" not in address[0]:
-            address = (_MAPPED + address[0], address[1])
+        if address[1] > LAST_PORT:
+            return self._streams(data, segment_size, address)
+        target = _kernel_address(address) if self._is_ipv6 else address
         if len(data) <= segment_size:
-            return self._transmit_one(data, address)
+            return self._transmit_one(data, target)
         if sock is None or not self._is_segmenting:
-            return self._transmit_plain(data, segment_size, address)
+            return self._transmit_plain(data, segment_size, target)
         control = self._segment_messages.get(segment_size)
         if control is None:
             control = [(socket.SOL_UDP, UDP_SEGMENT, struct.pack("=H", segment_size))]
             self._segment_messages[segment_size] = control
         count = -(-len(data) // segment_size)
         try:
-            sock.sendmsg((data,), control, 0, address)
+            sock.sendmsg((data,), control, 0, target)
         except BlockingIOError:
             self.would_block += 1
             return 0
@@ -136,12 +149,12 @@ class UdpEndpoint:
                 self._send_failed(error)
                 return count
             self._segment_refused(error)
-            return self._transmit_plain(data, segment_size, address)
+            return self._transmit_plain(data, segment_size, target)
         self.bursts_sent += 1
         self.datagrams_sent += count
         return count
 
-    def _transmit_plain(self, data: memoryview, segment_size: int, target: Address) -> int:
+    def _transmit_plain(self, data: memoryview, segment_size: int, target: Target) -> int:
         taken = 0
         for start in range(0, len(data), segment_size):
             if not self._transmit_one(data[start : start + segment_size], target):
@@ -149,7 +162,7 @@ class UdpEndpoint:
             taken += 1
         return taken
 
-    def _transmit_one(self, data: memoryview, target: Address) -> int:
+    def _transmit_one(self, data: memoryview, target: Target) -> int:
         """Send one datagram; return 0 only where the kernel's buffer is full."""
         try:
             if self._socket is not None:
@@ -202,7 +215,7 @@ class UdpEndpoint:
                 if size == DATAGRAM_BYTES:
                     self.oversize += 1
                     continue
-                batch.append((buffer[:size], _address(source)))
+                batch.append((buffer[:size], plain_address(source)))
         except BlockingIOError:
             pass
         except OSError as error:
@@ -248,12 +261,36 @@ class UdpEndpoint:
                 )
 
 
-def _address(source: tuple[str, int] | tuple[str, int, int, int]) -> Address:
-    """Write an IPv4-mapped IPv6 address as IPv4."""
-    host = source[0]
+def plain_address(source: tuple[str, int] | tuple[str, int, int, int]) -> Address:
+    """Return a kernel's address as the core knows it.
+
+    An IPv4-mapped IPv6 address is written as IPv4. A link-local one keeps the number of its
+    interface after a ``%`` (RFC 4007 §11), without which nothing can be sent back to it.
+    """
+    if len(source) == 2:
+        return source
+    host, scope = source[0], source[3]
     if host.startswith(_MAPPED) and "." in host:
         host = host[len(_MAPPED) :]
+    elif scope:
+        host = f"{host.partition('%')[0]}%{scope}"
     return (host, source[1])
+
+
+def _kernel_address(address: Address) -> Target:
+    """Return the address that an IPv6 socket sends to; the opposite of ``plain_address``."""
+    host, port = address
+    if ":" not in host:
+        return (_MAPPED + host, port)
+    if "%" in host:
+        host, _, scope = host.partition("%")
+        return (host, port, 0, int(scope))
+    return address
+
+
+def _nowhere(data: memoryview, segment_size: int, _: Address) -> int:
+    """Take everything, as a connection that is gone does."""
+    return -(-len(data) // segment_size)
 
 
 class WakeTimer:

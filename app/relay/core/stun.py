@@ -49,7 +49,7 @@ class Check:
         """Return the success response that tells the peer its address as we see it."""
         answer = stun.Message(
             stun.Method.BINDING, stun.Class.RESPONSE, self.transaction,
-            {"XOR-MAPPED-ADDRESS": (source[0], source[1])},
+            {"XOR-MAPPED-ADDRESS": (source[0], source[1] & 0xFFFF)},
         )  # fmt: skip
         answer.add_message_integrity(password.encode())
         return bytes(answer)

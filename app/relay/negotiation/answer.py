@@ -14,6 +14,10 @@ CNAME: Final = "lectern"
 _HOST_PREFERENCE: Final = 126
 """RFC 8445 §5.1.2.1: the recommended type preference of a host candidate."""
 
+_TCP_HOST_PREFERENCE: Final = 90
+_PASSIVE: Final = 4 << 13
+"""RFC 6544 §4.2: less than any UDP candidate, and the direction preference of a passive one."""
+
 _DIRECTION: Final = {"receive": "recvonly", "send": "sendonly", "inactive": "inactive"}
 
 
@@ -27,6 +31,8 @@ class LocalTransport:
     hosts: tuple[str, ...]
     """IP addresses at which the relay is reached, the most wanted first."""
     port: int
+    """Of UDP, and of TCP where that is served."""
+    has_tcp: bool
     session: int
     """The ``o=`` line's session id: constant for a peer."""
     version: int
@@ -34,11 +40,18 @@ class LocalTransport:
 
 
 def candidates(local: LocalTransport) -> list[str]:
-    """Return the relay's candidates, without ``a=``. Passive TCP ones join this list later."""
+    """Return the relay's candidates, without ``a=``: UDP first, then passive TCP (RFC 6544)."""
     lines = []
     for index, host in enumerate(local.hosts):
         priority = (_HOST_PREFERENCE << 24) | ((65535 - index) << 8) | 255
         lines.append(f"candidate:{index + 1} 1 udp {priority} {host} {local.port} typ host")
+    for index, host in enumerate(local.hosts if local.has_tcp else ()):
+        preference = _PASSIVE | (8191 - index)
+        priority = (_TCP_HOST_PREFERENCE << 24) | (preference << 8) | 255
+        lines.append(
+            f"candidate:{len(local.hosts) + index + 1} 1 tcp {priority} {host} {local.port}"
+            " typ host tcptype passive"
+        )
     return lines
 
 

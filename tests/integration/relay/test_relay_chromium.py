@@ -70,6 +70,8 @@ window.report = async (name) => {
     if (row.type === "inbound-rtp" && row.kind === "video")
       Object.assign(out, {frames: row.framesDecoded, freezes: row.freezeCount});
     if (row.type === "transport") out.cipher = row.srtpCipher;
+    if (row.type === "candidate-pair" && row.nominated) out.pair = row.remoteCandidateId;
+    if (row.type === "remote-candidate") out[row.id] = row.protocol;
   });
   return out;
 };
@@ -77,15 +79,17 @@ window.report = async (name) => {
 
 
 @pytest.fixture
-async def page(rig: Rig) -> AsyncIterator[Page]:
+async def page(rig: Rig, request: pytest.FixtureRequest) -> AsyncIterator[Page]:
     if CHROMIUM is None:
         pytest.skip("no chromium on PATH")
     peers: dict[str, Any] = {}
+    hidden: str = getattr(request, "param", "no candidate")
 
     async def open_peer(name: str, role: str, sdp: str) -> str:
         peer = peers.setdefault(name, new_peer_id())
         command = OpenPeer(room=ROOM, peer=peer, role=role, sdp=sdp)
-        return (await rig.client.open(NODE, command)).sdp
+        answer = (await rig.client.open(NODE, command)).sdp
+        return "".join(line for line in answer.splitlines(True) if hidden not in line)
 
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
@@ -132,3 +136,22 @@ async def test_chromium_hears_sees_and_restarts(rig: Rig, page: Page) -> None:  
     await page.evaluate("Object.values(pcs).forEach((pc) => pc.close())")
     await until(lambda: rig.service.stats()["peers"] == 0)
     assert rig.service.stats()["errors"] == 0
+
+
+@pytest.mark.parametrize("page", [" 1 udp "], indirect=True)
+async def test_chromium_without_udp_comes_by_tcp(rig: Rig, page: Page) -> None:  # M8
+    await page.evaluate("listen('participant')")
+    await page.evaluate("present('presenter', 440)")
+    report = await reaches(page, "participant", energy=0.05, frames=20)
+    assert report[report["pair"]] == "tcp"
+    assert rig.service.stats()["tcp_connections"] >= 2
+    assert rig.service.stats()["udp_datagrams_read"] == 0
+
+
+async def test_chromium_with_both_stays_on_udp(rig: Rig, page: Page) -> None:
+    await page.evaluate("listen('participant')")
+    await page.evaluate("present('presenter', 440)")
+    report = await reaches(page, "participant", energy=0.05, frames=60)
+    assert report[report["pair"]] == "udp"
+    await until(lambda: rig.service.stats()["tcp_connections"] == 0, 10)
+    assert rig.service.stats()["peers_moved"] == 0

@@ -14,6 +14,7 @@ LOCAL = LocalTransport(
     fingerprint=offers.FINGERPRINT,
     hosts=("192.0.2.7", "2001:db8::7"),
     port=7882,
+    has_tcp=True,
     session=77,
     version=1,
 )
@@ -162,9 +163,13 @@ def test_the_transport_is_lite_passive_bundled_and_complete() -> None:
         assert "a=end-of-candidates" in lines
     assert negotiation.remote == IceCredentials("4ZcD", "2/1muCWoOi3uLifh0NuRHlZZ")
     assert negotiation.fingerprints == (("sha-256", offers.FINGERPRINT),)
-    first, second = signalled_candidates(negotiation, LOCAL)
+    first, second, third, fourth = signalled_candidates(negotiation, LOCAL)
     assert first.candidate == "candidate:1 1 udp 2130706431 192.0.2.7 7882 typ host"
     assert (second.sdpMid, second.sdpMLineIndex) == ("0", 0)
+    # RFC 6544 §4.2: behind every UDP candidate, and the first address before the second
+    tail = "typ host tcptype passive"
+    assert third.candidate == f"candidate:3 1 tcp 1520435199 192.0.2.7 7882 {tail}"
+    assert fourth.candidate == f"candidate:4 1 tcp 1520434943 2001:db8::7 7882 {tail}"
 
 
 FIREFOX = f"""v=0
