@@ -18,6 +18,7 @@ from app.cluster.node import NodeInfo
 from app.cluster.registry import Heartbeat, Registry
 from app.core.clock import Clock, SystemClock
 from app.core.ids import NodeId, new_node_id
+from app.core.loop_watch import LoopWatch
 from app.lecture.ending import Endings
 from app.lecture.keeper import Keeper
 from app.lecture.media import Media
@@ -122,6 +123,7 @@ async def _api(
     lecture_config = LectureConfig(grace_seconds=settings.presenter_grace_seconds)
     tokens = UserTokens(_jwt_secret(settings))
 
+    await _entered(stack, LoopWatch(clock))
     redis = await _entered(stack, Redis(_redis_url(settings)))
     sql = await _entered(stack, Sql(settings.database))
     passwords = Passwords()

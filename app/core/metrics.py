@@ -11,6 +11,8 @@ from prometheus_client.process_collector import ProcessCollector
 REGISTRY = CollectorRegistry()
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
+LOOP_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+
 ProcessCollector(registry=REGISTRY)
 PlatformCollector(registry=REGISTRY)
 GCCollector(registry=REGISTRY)
@@ -82,9 +84,19 @@ PACKETS_IN = Counter(
 PACKETS_OUT = Counter(
     "lectern_relay_packets_sent_total", "Datagrams sent by this relay.", registry=REGISTRY
 )
-LOOP_LAG_SECONDS = Gauge(
-    "lectern_loop_lag_seconds", "How late the event loop's last timer was.", registry=REGISTRY
+LOOP_LAG_SECONDS = Histogram(
+    "lectern_loop_lag_seconds",
+    "How late the event loop's timers were, whatever the reason.",
+    buckets=LOOP_BUCKETS,
+    registry=REGISTRY,
 )
+LOOP_STALL_SECONDS = Histogram(
+    "lectern_loop_stall_seconds",
+    "How long the event loop computed in one piece when a timer was late.",
+    buckets=LOOP_BUCKETS,
+    registry=REGISTRY,
+)
+TASKS = Gauge("lectern_tasks", "Tasks of this process' event loop.", registry=REGISTRY)
 
 
 def exposition() -> bytes:
