@@ -1,0 +1,27 @@
+"""``make bench`` works: a real relay process, real clients, media that was opened and compared."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def test_a_quick_bench_prints_a_table_and_one_line_of_json() -> None:
+    command = [sys.executable, "-m", "bench.relay", "--quick"]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=90, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    *table, line = done.stdout.strip().splitlines()
+    assert len(table) == 2 + 4
+    rows = json.loads(line)["rows"]
+    assert [(row["workload"], row["participants"]) for row in rows] == [
+        ("bursts", 1), ("browser", 1), ("bursts", 10), ("browser", 10),
+    ]  # fmt: skip
+    for row in rows:
+        assert row["loss"] < 0.05
+        assert 0 < row["us_per_packet"] < 5000
+        assert 0 < row["join_ms"] < 500
+        assert row["packets_per_send"] >= 1
