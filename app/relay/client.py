@@ -1,5 +1,6 @@
 """The api side of a relay: its commands as calls, its refusals as errors."""
 
+from collections.abc import Sequence
 from typing import Final, Protocol, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -12,16 +13,26 @@ from app.relay.messages import (
     CloseRoom,
     DescribeRoom,
     Done,
+    IceRestarted,
+    MeasureRoom,
+    MuteTrack,
     OpenPeer,
+    PauseSection,
     PeerOpened,
+    PeersSeen,
+    PreferSection,
+    Publish,
     Refused,
+    RestartIce,
     RoomDescribed,
+    RoomMeasured,
+    SeePeers,
 )
 
 COMMAND_SECONDS: Final = 3.0
 """How long a relay may take to answer; it needs 2 ms, so this is about a relay that is gone."""
 
-_Wanted = TypeVar("_Wanted", PeerOpened, Done, RoomDescribed)
+_Wanted = TypeVar("_Wanted", PeerOpened, Done, RoomDescribed, IceRestarted, PeersSeen, RoomMeasured)
 
 
 class Caller(Protocol):
@@ -56,6 +67,25 @@ class RelayClient:
     async def describe(self, node: NodeId, room: RoomId) -> RoomDescribed:
         """Return what a room's media does. Raises NotFound where the relay has no such room."""
         return await self._call(node, DescribeRoom(room=room), RoomDescribed)
+
+    async def restart_ice(self, node: NodeId, command: RestartIce) -> IceRestarted:
+        """Give a peer new credentials. Raises NotFound where it is gone, BadRequest."""
+        return await self._call(node, command, IceRestarted)
+
+    async def see(self, node: NodeId, room: RoomId, peers: Sequence[PeerId]) -> set[PeerId]:
+        """Return those of ``peers`` that are on the relay."""
+        seen = await self._call(node, SeePeers(room=room, peers=list(peers)), PeersSeen)
+        return set(seen.peers)
+
+    async def control(
+        self, node: NodeId, command: Publish | MuteTrack | PauseSection | PreferSection
+    ) -> None:
+        """Change what flows. Raises NotFound for a peer or section that is gone, Conflict."""
+        await self._call(node, command, Done)
+
+    async def measure(self, node: NodeId, room: RoomId) -> RoomMeasured:
+        """Return the figures of a room's peers. Raises NotFound without such a room."""
+        return await self._call(node, MeasureRoom(room=room), RoomMeasured)
 
     async def _call(self, node: NodeId, command: BaseModel, wanted: type[_Wanted]) -> _Wanted:
         payload = command.model_dump_json().encode()

@@ -23,12 +23,85 @@ class OpenPeer(_Message):
     op: Literal["open"] = "open"
     room: RoomId
     peer: PeerId
-    role: Literal["presenter", "participant"]
+    role: Literal["presenter", "speaker", "participant"]
+    """``speaker``: an invited participant's own peer connection that only sends, beside the one
+    that it listens by; its offer is read as a presenter's."""
     sdp: str
     sources: dict[str, Source] = Field(default_factory=dict)
     """mid → source, where the client says so; otherwise by kind and order of the sections."""
     epoch: int = 0
     """Of a presenter: an older epoch than the room's current one is refused as stale."""
+    idle: bool = False
+    """Of a presenter: answer every section as inactive, and leave the room's media to whoever
+    presents it now (a WHIP session: docs/decisions/0050)."""
+
+
+class RestartIce(_Message):
+    """New credentials for a peer without an offer (RFC 9725 §4.3.3). Answered by
+    ``IceRestarted``; refused as ``not_found`` where the peer is gone."""
+
+    op: Literal["restart_ice"] = "restart_ice"
+    room: RoomId
+    peer: PeerId
+    ufrag: str
+    password: str
+
+
+class SeePeers(_Message):
+    """Ask which of these peers are here, connected or still connecting: ``PeersSeen``."""
+
+    op: Literal["see"] = "see"
+    room: RoomId
+    peers: list[PeerId]
+
+
+class Publish(_Message):
+    """Say which sources of a peer may reach others, from now on; none takes everything back."""
+
+    op: Literal["publish"] = "publish"
+    room: RoomId
+    peer: PeerId
+    sources: list[Source]
+
+
+class MuteTrack(_Message):
+    """Stop or resume one source for everybody. ``peer`` None: whoever presents."""
+
+    op: Literal["mute"] = "mute"
+    room: RoomId
+    peer: PeerId | None
+    source: Source
+    by: Literal["owner", "presenter"]
+    on: bool
+
+
+class PauseSection(_Message):
+    """Stop or resume one section for its subscriber alone."""
+
+    op: Literal["pause"] = "pause"
+    room: RoomId
+    peer: PeerId
+    mid: str
+    on: bool
+
+
+class PreferSection(_Message):
+    """Bound what one subscriber's video section gets; None is no bound (``Relay.prefer``)."""
+
+    op: Literal["prefer"] = "prefer"
+    room: RoomId
+    peer: PeerId
+    mid: str
+    height: int | None = None
+    layer: int | None = None
+    temporal: int | None = None
+
+
+class MeasureRoom(_Message):
+    """Ask for the figures of every track and participant: ``RoomMeasured``."""
+
+    op: Literal["measure"] = "measure"
+    room: RoomId
 
 
 class ClosePeer(_Message):
@@ -53,7 +126,20 @@ class DescribeRoom(_Message):
     room: RoomId
 
 
-Command = Annotated[OpenPeer | ClosePeer | CloseRoom | DescribeRoom, Field(discriminator="op")]
+Command = Annotated[
+    OpenPeer
+    | RestartIce
+    | SeePeers
+    | Publish
+    | MuteTrack
+    | PauseSection
+    | PreferSection
+    | MeasureRoom
+    | ClosePeer
+    | CloseRoom
+    | DescribeRoom,
+    Field(discriminator="op"),
+]
 
 
 class Candidate(_Message):
@@ -70,6 +156,18 @@ class PeerOpened(_Message):
     """The answer, with the relay's candidates inside."""
     candidates: list[Candidate]
     """The same candidates, for clients that wait for them as events."""
+
+
+class IceRestarted(_Message):
+    op: Literal["ice_restarted"] = "ice_restarted"
+    ufrag: str
+    password: str
+    candidates: list[Candidate]
+
+
+class PeersSeen(_Message):
+    op: Literal["seen"] = "seen"
+    peers: list[PeerId]
 
 
 class Done(_Message):
@@ -93,6 +191,69 @@ class RoomDescribed(_Message):
     packets_forwarded: int
 
 
+class TrackFigures(_Message):
+    """One stream that somebody publishes (``core.stats.TrackStats``)."""
+
+    source: Source
+    rid: str
+    codec: str
+    ssrc: int
+    packets: int
+    bytes: int
+    lost: int
+    recovered: int
+    nacks_sent: int
+    jitter_seconds: float
+    bitrate_bps: int
+    keyframes: int
+    width: int
+    height: int
+    active: bool
+    muted: bool
+
+
+class SectionFigures(_Message):
+    """One section that a subscriber receives by (``core.stats.SectionStats``)."""
+
+    mid: str
+    kind: Literal["audio", "video"]
+    owner: PeerId | None
+    source: Source | None
+    layer: int
+    temporal: int
+    paused: bool
+    packets: int
+    bytes: int
+    repeated: int
+    repeated_bytes: int
+    nacked: int
+    lost: int
+    fraction_lost: float
+    jitter_seconds: float
+    keyframe_requests: int
+    freezes: int
+
+
+class PeerFigures(_Message):
+    """One peer (``core.stats.PeerStats``)."""
+
+    peer: PeerId
+    role: Literal["presenter", "speaker", "participant"]
+    connected: bool
+    rtt_seconds: float | None
+    estimate_bps: int | None
+    received: list[TrackFigures]
+    sent: list[SectionFigures]
+    padding_bytes: int
+
+
+class RoomMeasured(_Message):
+    op: Literal["measured"] = "measured"
+    peers: list[PeerFigures]
+    """Of the first hundreds of peers; see ``left_out``."""
+    left_out: int
+
+
 class Refused(_Message):
     """``code`` is one of core.errors; the caller raises that error again."""
 
@@ -101,7 +262,10 @@ class Refused(_Message):
     message: str
 
 
-Answer = Annotated[PeerOpened | Done | RoomDescribed | Refused, Field(discriminator="op")]
+Answer = Annotated[
+    PeerOpened | IceRestarted | PeersSeen | Done | RoomDescribed | RoomMeasured | Refused,
+    Field(discriminator="op"),
+]
 
 COMMANDS: TypeAdapter[Command] = TypeAdapter(Command)
 ANSWERS: TypeAdapter[Answer] = TypeAdapter(Answer)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from app.core.ids import PeerId, RoomId
-from app.relay.core.media import IceCredentials, MediaPlan
+from app.relay.core.media import IceCredentials, MediaPlan, Role
 from app.relay.messages import PeerOpened
 from app.relay.negotiation.answer import LocalTransport, signalled_candidates, write_answer
-from app.relay.negotiation.plan import Negotiation, Role
+from app.relay.negotiation.plan import Negotiation
 
 if TYPE_CHECKING:
     from app.relay.dtls import Association
@@ -60,13 +60,17 @@ class Peer:
 
     def restarted(self, negotiation: Negotiation, local: IceCredentials) -> None:
         """Take the credentials that the core has accepted."""
+        self.renewed(negotiation.remote, local)
+
+    def renewed(self, remote: IceCredentials, local: IceCredentials) -> None:
+        """As ``restarted``, for credentials that came without an offer."""
         self.local = local
-        self.remote = negotiation.remote
+        self.remote = remote
         self.version += 1
 
-    def answer(self, negotiation: Negotiation, fingerprint: str, reach: Reach) -> PeerOpened:
-        """Return the answer to an offer of this peer, whether its first or a later one."""
-        local = LocalTransport(
+    def transport(self, fingerprint: str, reach: Reach) -> LocalTransport:
+        """Return our side of this peer's transport."""
+        return LocalTransport(
             ice=self.local,
             fingerprint=fingerprint,
             hosts=reach.hosts,
@@ -75,6 +79,10 @@ class Peer:
             session=self.session,
             version=self.version,
         )
+
+    def answer(self, negotiation: Negotiation, fingerprint: str, reach: Reach) -> PeerOpened:
+        """Return the answer to an offer of this peer, whether its first or a later one."""
+        local = self.transport(fingerprint, reach)
         return PeerOpened(
             sdp=write_answer(negotiation, self.plan, local),
             candidates=signalled_candidates(negotiation, local),

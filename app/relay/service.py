@@ -3,7 +3,7 @@
 import asyncio
 import dataclasses
 from collections.abc import Awaitable, Callable
-from typing import Final, Protocol, assert_never
+from typing import Final, Protocol
 
 import structlog
 from pydantic import ValidationError
@@ -12,6 +12,7 @@ from app.core.clock import Clock
 from app.core.errors import BadOffer, BadRequest, Internal, LecternError, NotFound, Unavailable
 from app.core.ids import PeerId, RoomId
 from app.core.tasks import Tasks
+from app.relay.commands import RoomCommands, negotiate_command, role_of
 from app.relay.config import RelayConfig
 from app.relay.core.events import Event, PeerConnected, PeerGone, TrackStarted
 from app.relay.core.media import Address
@@ -30,7 +31,8 @@ from app.relay.messages import (
     Refused,
     RoomDescribed,
 )
-from app.relay.negotiation.plan import Negotiation, keep_lines, negotiate
+from app.relay.negotiation.plan import Negotiation, keep_lines
+from app.relay.notices import Observer, PeerLeft, notice_of
 from app.relay.peer import Peer, Reach, new_credentials
 from app.relay.room import Room, describe_room
 from app.relay.tcp import StreamEndpoint
@@ -59,8 +61,12 @@ class RelayService:
     with everything it had. The owner calls ``open`` once and ``close`` at the end.
     """
 
-    def __init__(self, config: RelayConfig, bus: Server, clock: Clock) -> None:
+    def __init__(
+        self, config: RelayConfig, bus: Server, clock: Clock, observer: Observer | None = None
+    ) -> None:
+        """Make a closed service; ``observer`` hears of what happens to the media."""
         self._config = config
+        self._observer = observer
         self._bus = bus
         self._clock = clock
         self._tasks = Tasks("relay")
@@ -78,6 +84,7 @@ class RelayService:
         self._timer = WakeTimer(clock, self._timer_fired)
         self._rooms: dict[RoomId, Room] = {}
         self._peers: dict[PeerId, Peer] = {}
+        self._commands = RoomCommands(self._core, self._rooms, self._peers, self._reach, clock)
         self._is_open = False
         self._forwarding = RateMeter(clock.now())
         self._commands_refused = 0
@@ -145,19 +152,27 @@ class RelayService:
             case OpenPeer():
                 return self._open_peer(command)
             case ClosePeer():
-                peer = self._peers.get(command.peer)
-                if peer is not None and peer.room == command.room:
-                    self._drop(peer)
-                return Done()
+                return self._close_peer(command)
             case CloseRoom():
-                room = self._rooms.get(command.room)
-                for peer in list(room.peers.values()) if room is not None else []:
-                    self._drop(peer)
-                return Done()
+                return self._close_room(command)
             case DescribeRoom():
                 return self._describe(command.room)
             case _:
-                assert_never(command)
+                answer = self._commands.execute(command)
+                self._settle()
+                return answer
+
+    def _close_peer(self, command: ClosePeer) -> Done:
+        peer = self._peers.get(command.peer)
+        if peer is not None and peer.room == command.room:
+            self._drop(peer)
+        return Done()
+
+    def _close_room(self, command: CloseRoom) -> Done:
+        room = self._rooms.get(command.room)
+        for peer in list(room.peers.values()) if room is not None else []:
+            self._drop(peer)
+        return Done()
 
     def _open_peer(self, command: OpenPeer) -> PeerOpened:
         known = self._peers.get(command.peer)
@@ -168,8 +183,8 @@ class RelayService:
         room = self._rooms.get(command.room) or Room(command.room)
         if command.role == "presenter":
             room.check_epoch(command.epoch)
-        negotiation = negotiate(command.sdp, command.role, command.sources, room.ssrc_of)
-        peer = Peer(room.id, command.peer, command.role, negotiation)
+        negotiation = negotiate_command(command, room)
+        peer = Peer(room.id, command.peer, role_of(command), negotiation)
         self._core.add_peer(
             room.id, peer.id, peer.role, peer.plan, peer.local, peer.remote, self._clock.now()
         )
@@ -188,12 +203,12 @@ class RelayService:
 
     def _restart_peer(self, peer: Peer, command: OpenPeer) -> PeerOpened:
         """Answer an offer of a peer that is here: new credentials, the same media and DTLS."""
-        if (peer.room, peer.role) != (command.room, command.role):
+        if peer.room != command.room or peer.role not in (command.role, role_of(command)):
             raise BadRequest("this peer is in another room or role")
         room = self._rooms[peer.room]
         if peer.role == "presenter":
             room.check_epoch(command.epoch)
-        negotiation = negotiate(command.sdp, command.role, command.sources, room.ssrc_of)
+        negotiation = negotiate_command(command, room)
         if negotiation.fingerprints != peer.fingerprints:
             raise BadOffer("a new certificate needs a new peer connection")
         keep_lines(negotiation, peer.plan)
@@ -206,8 +221,10 @@ class RelayService:
         return self._opened(peer, negotiation)
 
     def _opened(self, peer: Peer, negotiation: Negotiation) -> PeerOpened:
-        reach = Reach(self._config.public_hosts, self.port, self._streams.is_open)
-        return peer.answer(negotiation, self._certificate.fingerprint, reach)
+        return peer.answer(negotiation, self._certificate.fingerprint, self._reach())
+
+    def _reach(self) -> Reach:
+        return Reach(self._config.public_hosts, self.port, self._streams.is_open)
 
     def _describe(self, ident: RoomId) -> RoomDescribed:
         stats = self._core.stats(ident, self._clock.now())
@@ -240,6 +257,8 @@ class RelayService:
         """The peer closed its DTLS association: it is gone at once."""
         log.info("peer left", room=peer.room, role=peer.role)
         self._drop(peer)
+        if self._observer is not None:
+            self._observer(PeerLeft(room=peer.room, peer=peer.id, reason="closed"))
 
     def _drop(self, peer: Peer) -> asyncio.Future[None] | None:
         """Free a peer everywhere. Fenced: a newer peer of that id stays. Safe to repeat."""
@@ -289,6 +308,9 @@ class RelayService:
             self._timer.arm(self._core.next_timer())
 
     def _happened(self, event: Event) -> None:
+        notice = notice_of(event) if self._observer is not None else None
+        if self._observer is not None and notice is not None:
+            self._observer(notice)
         match event:
             case PeerGone():
                 peer = self._peers.get(event.peer)

@@ -77,9 +77,14 @@ class Offer:
 
     def credentials(self, section: OfferedSection) -> IceCredentials:
         """Return the section's ICE credentials. Raises BadOffer if missing or ill-formed."""
-        if not _UFRAG.fullmatch(section.ufrag) or not _PASSWORD.fullmatch(section.password):
+        if not are_credentials(section.ufrag, section.password):
             raise BadOffer("the offer has no valid ice-ufrag and ice-pwd")
         return IceCredentials(section.ufrag, section.password)
+
+
+def are_credentials(ufrag: str, password: str) -> bool:
+    """Tell whether these are a well-formed fragment and password (RFC 8839 §5.4)."""
+    return bool(_UFRAG.fullmatch(ufrag) and _PASSWORD.fullmatch(password))
 
 
 def check_size(text: str) -> None:

@@ -1,0 +1,231 @@
+"""What may be asked of a room's media once its peers are here: mutes, speakers, figures."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Final, assert_never
+
+from app.core.clock import Clock
+from app.core.errors import BadRequest, Conflict, NotFound
+from app.core.ids import PeerId, RoomId
+from app.relay.core.media import IceCredentials, MediaPlan, Role
+from app.relay.core.relay import Relay
+from app.relay.core.stats import PeerStats, SectionStats, TrackStats
+from app.relay.messages import (
+    Candidate,
+    Done,
+    IceRestarted,
+    MeasureRoom,
+    MuteTrack,
+    OpenPeer,
+    PauseSection,
+    PeerFigures,
+    PeersSeen,
+    PreferSection,
+    Publish,
+    RestartIce,
+    RoomMeasured,
+    SectionFigures,
+    SeePeers,
+    TrackFigures,
+)
+from app.relay.negotiation.answer import candidates
+from app.relay.negotiation.plan import Negotiation, negotiate
+from app.relay.negotiation.sdp import are_credentials
+from app.relay.peer import Peer, Reach, new_credentials
+from app.relay.room import Room
+
+MAX_MEASURED = 300
+"""Peers that one answer describes: about 300 KB of JSON."""
+
+RoomCommand = (
+    RestartIce | SeePeers | Publish | MuteTrack | PauseSection | PreferSection | MeasureRoom
+)
+RoomAnswer = IceRestarted | PeersSeen | RoomMeasured | Done
+
+
+def role_of(command: OpenPeer) -> Role:
+    """Return what the core is told a peer is: one whose sections are idle only listens."""
+    return "participant" if command.idle else command.role
+
+
+def negotiate_command(command: OpenPeer, room: Room) -> Negotiation:
+    """Decide what of a command's offer is served. Raises TooLarge and BadOffer."""
+    reads_as: Final = "participant" if command.role == "participant" else "presenter"
+    negotiation = negotiate(command.sdp, reads_as, command.sources, room.ssrc_of)
+    if not command.idle:
+        return negotiation
+    idle = tuple(
+        dataclasses.replace(section, direction="inactive") for section in negotiation.plan.sections
+    )
+    return dataclasses.replace(negotiation, plan=MediaPlan(idle))
+
+
+class RoomCommands:
+    """Carries out ``RoomCommand`` on peers that the service keeps.
+
+    The caller settles the core (its events, its timer) after each. Raises NotFound for a peer,
+    section or room that is not here, BadRequest and Conflict where a command cannot be done.
+    """
+
+    def __init__(
+        self,
+        core: Relay,
+        rooms: Mapping[RoomId, Room],
+        peers: Mapping[PeerId, Peer],
+        reach: Callable[[], Reach],
+        clock: Clock,
+    ) -> None:
+        self._core = core
+        self._rooms = rooms
+        self._peers = peers
+        self._reach = reach
+        self._clock = clock
+
+    def execute(self, command: RoomCommand) -> RoomAnswer:
+        """Do what is asked, at once."""
+        now = self._clock.now()
+        match command:
+            case RestartIce():
+                return self._restart_ice(command, now)
+            case SeePeers():
+                here = (self._peers.get(ident) for ident in command.peers)
+                return PeersSeen(
+                    peers=[peer.id for peer in here if peer and peer.room == command.room]
+                )
+            case Publish():
+                self._publish(command, now)
+            case MuteTrack():
+                self._mute(command, now)
+            case PauseSection() | PreferSection():
+                self._adjust(command, now)
+            case MeasureRoom():
+                return self._measure(command, now)
+            case _:
+                assert_never(command)
+        return Done()
+
+    def _peer(self, room: RoomId, ident: PeerId) -> Peer:
+        peer = self._peers.get(ident)
+        if peer is None or peer.room != room:
+            raise NotFound("this peer is not on the relay")
+        return peer
+
+    def _restart_ice(self, command: RestartIce, now: float) -> IceRestarted:
+        peer = self._peer(command.room, command.peer)
+        if not are_credentials(command.ufrag, command.password):
+            raise BadRequest("this is no valid ice-ufrag and ice-pwd")
+        remote = IceCredentials(command.ufrag, command.password)
+        if remote != peer.remote:  # the same again is a repeat, and gets the same answer
+            local = new_credentials()
+            self._core.restart_ice(peer.id, local, remote, now)
+            peer.renewed(remote, local)
+        lines = candidates(peer.transport("", self._reach()))
+        mid = peer.plan.sections[0].mid
+        return IceRestarted(
+            ufrag=peer.local.ufrag,
+            password=peer.local.password,
+            candidates=[Candidate(candidate=line, sdpMid=mid, sdpMLineIndex=0) for line in lines],
+        )
+
+    def _publish(self, command: Publish, now: float) -> None:
+        peer = self._peer(command.room, command.peer)
+        try:
+            self._core.set_publishing(peer.id, frozenset(command.sources), now)
+        except ValueError as fault:
+            raise Conflict("as many speak already as a lecture may have") from fault
+
+    def _mute(self, command: MuteTrack, now: float) -> None:
+        if command.peer is not None:
+            owners = [self._peer(command.room, command.peer)]
+        else:
+            room = self._rooms.get(command.room)
+            peers = room.peers.values() if room is not None else ()
+            owners = [peer for peer in peers if peer.role == "presenter"]
+        for peer in owners:
+            self._core.mute(peer.id, command.source, command.by, command.on, now)
+
+    def _adjust(self, command: PauseSection | PreferSection, now: float) -> None:
+        peer = self._peer(command.room, command.peer)
+        try:
+            if isinstance(command, PauseSection):
+                self._core.pause(peer.id, command.mid, command.on, now)
+            else:
+                self._core.prefer(
+                    peer.id,
+                    command.mid,
+                    now,
+                    height=command.height,
+                    layer=command.layer,
+                    temporal=command.temporal,
+                )
+        except KeyError as fault:
+            raise NotFound("this peer has no such section") from fault
+
+    def _measure(self, command: MeasureRoom, now: float) -> RoomMeasured:
+        room = self._rooms.get(command.room)
+        if room is None:
+            raise NotFound("this relay has no such room")
+        # Who sends comes first: the presenter and the speakers are never left out.
+        peers = sorted(room.peers.values(), key=lambda peer: peer.role == "participant")
+        stats = [self._core.peer_stats(peer.id, now) for peer in peers[:MAX_MEASURED]]
+        return RoomMeasured(
+            peers=[peer_figures(one) for one in stats if one is not None],
+            left_out=max(0, len(peers) - MAX_MEASURED),
+        )
+
+
+def peer_figures(stats: PeerStats) -> PeerFigures:
+    """Return a peer's figures as the message that carries them."""
+    return PeerFigures(
+        peer=stats.peer,
+        role=stats.role,
+        connected=stats.is_connected,
+        rtt_seconds=stats.rtt_seconds,
+        estimate_bps=stats.estimate_bps,
+        received=[_track(track) for track in stats.received],
+        sent=[_section(section) for section in stats.sent],
+        padding_bytes=stats.padding_bytes,
+    )
+
+
+def _track(track: TrackStats) -> TrackFigures:
+    return TrackFigures(
+        source=track.source,
+        rid=track.rid,
+        codec=track.codec,
+        ssrc=track.ssrc,
+        packets=track.packets,
+        bytes=track.bytes,
+        lost=track.lost,
+        recovered=track.recovered,
+        nacks_sent=track.nacks_sent,
+        jitter_seconds=track.jitter_seconds,
+        bitrate_bps=track.bitrate_bps,
+        keyframes=track.keyframes,
+        width=track.width,
+        height=track.height,
+        active=track.active,
+        muted=track.is_muted,
+    )
+
+
+def _section(section: SectionStats) -> SectionFigures:
+    return SectionFigures(
+        mid=section.mid,
+        kind=section.kind,
+        owner=section.owner,
+        source=section.source,
+        layer=section.layer,
+        temporal=section.temporal,
+        paused=section.is_paused,
+        packets=section.packets,
+        bytes=section.bytes,
+        repeated=section.repeated,
+        repeated_bytes=section.repeated_bytes,
+        nacked=section.nacked,
+        lost=section.lost,
+        fraction_lost=section.fraction_lost,
+        jitter_seconds=section.jitter_seconds,
+        keyframe_requests=section.keyframe_requests,
+        freezes=section.freezes,
+    )
