@@ -1,4 +1,4 @@
-"""The command line: ``python -m app [serve | api | relay | migrate | settings]``."""
+"""The command line: ``python -m app [serve | api | relay | turn | migrate | settings]``."""
 
 import asyncio
 import os
@@ -104,6 +104,15 @@ def relay(
     from app import bootstrap  # noqa: PLC0415
 
     run_role(bootstrap.run_relay(found, index), bootstrap.event_loop)
+
+
+@main.command()
+def turn() -> None:
+    """Run one TURN server (coturn) and watch it."""
+    found = prepared("turn")
+    from app import bootstrap  # noqa: PLC0415
+
+    run_role(bootstrap.run_turn(found), bootstrap.event_loop)
 
 
 @main.command()

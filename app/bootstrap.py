@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import shutil
 import signal
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Protocol, TypeVar
@@ -13,9 +14,11 @@ import uvloop
 from app.auth.accounts import Accounts
 from app.auth.passwords import Passwords
 from app.auth.tokens import UserTokens
+from app.child import Child
 from app.cluster.commands import CommandBus
 from app.cluster.node import NodeInfo
 from app.cluster.registry import Heartbeat, Registry
+from app.core import metrics
 from app.core.clock import Clock, SystemClock
 from app.core.ids import NodeId, new_node_id
 from app.core.loop_watch import LoopWatch
@@ -42,6 +45,11 @@ from app.transport.http.app import create_http
 from app.transport.http.config import HttpConfig
 from app.transport.sio.config import SioConfig
 from app.transport.sio.service import SioServer
+from app.turn import coturn
+from app.turn.assembly import TurnRole
+from app.turn.config import TurnConfig
+from app.turn.service import TurnServers
+from app.turn.store import TurnStore
 from app.whiteboard.service import Boards
 from app.whiteboard.store import RedisBoardStore
 
@@ -150,6 +158,16 @@ async def _api(
         return bool(await registry.alive("relay"))
 
     guests = Guests(redis, node, is_alive, settings.guest_grace_seconds)
+    turn = None
+    if settings.turn == "on":
+        turn = TurnServers(
+            TurnStore(redis),
+            _jwt_secret(settings),
+            settings.turn_region,
+            settings.turn_credential_seconds,
+            clock,
+        )
+        await _entered(stack, turn)
     socket_side = SioServer(
         SioConfig(cors_origins=settings.origins),
         lectures,
@@ -159,6 +177,7 @@ async def _api(
         tokens,
         clock,
         guests,
+        turn=turn,
     )
     await _entered(stack, socket_side)
     http = create_http(
@@ -176,6 +195,7 @@ async def _api(
         sql_ready=sql.ready,
         relay_ready=has_relay,
         clock=clock,
+        turn=turn,
     )
     return http, socket_side
 
@@ -212,6 +232,59 @@ async def run_relay(settings: Settings, index: int) -> None:
 
         await _entered(stack, Heartbeat(Registry(redis), describe))
         await _signalled()
+
+
+async def run_turn(settings: Settings) -> None:
+    """Run and watch one coturn until SIGTERM or SIGINT; then leave the registry, save, end it."""
+    clock = SystemClock()
+    config = _turn_config(settings)
+    child = Child("coturn", lambda: coturn.command(config), {})
+    async with contextlib.AsyncExitStack() as stack:
+        redis = await _entered(stack, Redis(_redis_url(settings)))
+        role = TurnRole(config, TurnStore(redis), child, clock, metrics.REGISTRY)
+        try:
+            await _entered(stack, role)
+        except OSError as error:
+            port = f"TCP port {config.rest_port} of {config.rest_host}"
+            raise SettingsError(
+                [f"LECTERN_TURN_METRICS_PORT: cannot listen on {port} ({error.strerror})"]
+            ) from None
+        await _signalled()
+
+
+def _turn_config(settings: Settings) -> TurnConfig:
+    executable = shutil.which("turnserver")
+    if executable is None:
+        raise SettingsError(
+            ["LECTERN_TURN=on needs coturn: there is no turnserver on PATH (apt install coturn)"]
+        )
+    folder = DataFolder(settings.data_dir)
+    folder.prepare()
+    host = settings.turn_address
+    return TurnConfig(
+        folder=folder.path.absolute() / f"turn-{settings.turn_port}",
+        executable=executable,
+        host=host,
+        name=settings.turn_tls_name or host,
+        bind=settings.turn_bind or host,
+        port=settings.turn_port,
+        tls_port=settings.turn_tls_port,
+        certificate=settings.turn_tls_cert and settings.turn_tls_cert.absolute(),
+        key=settings.turn_tls_key and settings.turn_tls_key.absolute(),
+        relay_ports=(settings.turn_first_port, settings.turn_last_port),
+        peers=settings.turn_peers or settings.media_host,
+        region=settings.turn_region,
+        interface=settings.turn_interface,
+        capacity_bps=settings.turn_capacity_mbps * 1_000_000,
+        user_quota=settings.turn_user_quota,
+        total_quota=settings.turn_last_port - settings.turn_first_port + 1,
+        session_bytes_per_second=settings.turn_session_kbps * 1000 // 8,
+        rest_host=settings.host,
+        rest_port=settings.turn_metrics_port,
+        credential_seconds=settings.turn_credential_seconds,
+        secret_seconds=settings.turn_secret_seconds,
+        long_term=settings.turn_users == "turnadmin",
+    )
 
 
 async def _signalled() -> None:

@@ -120,6 +120,9 @@ class Supervisor:
             await self._start_redis()
             for index in range(self._relay_count):
                 self._keep("relay", self._role(f"relay-{index}", "relay", "--index", str(index)))
+            if self._settings.turn == "on":
+                # Kept with the relays: it ends beside them, after the api has sent everybody away.
+                self._keep("relay", self._role("turn", "turn"))
             await self._migrate()  # before any api serves from the tables
             self._keep("api", self._role("api", "api"))
             await self._wait_until_ready()

@@ -28,7 +28,7 @@ def asked(room_id: RoomId) -> str:
 
 
 def events(room_id: RoomId) -> str:
-    """Stream: the room's event log, entry ids ``<seq>-0``, trimmed by length."""
+    """Stream: the room's event log, entry ids ``<seq>-0``, trimmed by length and age."""
     return f"room:{{{room_id}}}:events"
 
 
@@ -40,6 +40,21 @@ def wake(room_id: RoomId) -> str:
 def listeners(room_id: RoomId) -> str:
     """Hash: api node → ``count:deadline ms``; who listens, by the process that serves them."""
     return f"room:{{{room_id}}}:listeners"
+
+
+def elements(room_id: RoomId) -> str:
+    """Hash: an element's id → ``version:nonce:a:b:page:JSON`` (a, b: the words of its digest)."""
+    return f"room:{{{room_id}}}:elements"
+
+
+def removed(room_id: RoomId) -> str:
+    """Hash: the id of an element that was removed → ``draw:version``; older writes of it lose."""
+    return f"room:{{{room_id}}}:removed"
+
+
+def draws(room_id: RoomId) -> str:
+    """Hash: who and ``opId`` → ``draw:rev:hash``; what makes drawing idempotent."""
+    return f"room:{{{room_id}}}:draws"
 
 
 def user(identity: Email | str) -> str:
@@ -64,3 +79,13 @@ def nodes(kind: str) -> str:
 def commands(node_id: NodeId) -> str:
     """List: commands for a process, and answers to the commands it sent."""
     return f"commands:{node_id}"
+
+
+def turn_slots(server: str) -> str:
+    """Hash: slot → JSON of the secrets that sign a TURN server's credentials."""
+    return f"turn:{server}:slots"
+
+
+def turn_accepted(realm: str) -> str:
+    """Set: the secrets that coturn takes for a realm; the name is coturn's own."""
+    return f"turn/realm/{realm}/secret"

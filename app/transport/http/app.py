@@ -20,6 +20,7 @@ from app.transport.http.middleware import BodyLimit, Faults, FixedHeaders, Obser
 from app.transport.http.operations import operation_routes
 from app.transport.http.pages import Pages
 from app.transport.http.security import security_headers
+from app.transport.http.turn_routes import TurnCredentials, turn_routes
 
 PREFLIGHT_SECONDS = 600
 
@@ -51,6 +52,7 @@ def create_http(
     sql_ready: Callable[[], Awaitable[bool]],
     relay_ready: Callable[[], Awaitable[bool]],
     clock: Clock,
+    turn: TurnCredentials | None = None,
     version: str = "0.1.0",
 ) -> FastAPI:
     """Return the REST interface, health, metrics and pages as one ASGI application.
@@ -71,6 +73,7 @@ def create_http(
     routers = (
         auth_routes(accounts, tokens, callers, attempts, clock),
         lecture_routes(catalogue, lectures, callers),
+        turn_routes(turn, callers),
         operation_routes(checks),
     )
     for router in routers:

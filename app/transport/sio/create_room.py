@@ -54,6 +54,7 @@ class CreateRoom:
             "SDP": wire.description(started.answer),
             "peerId": started.peer,
             "epoch": started.seat.epoch,
+            **self._desk.ice.with_answer(connection, started.seat),
         }
         connection.emit(self.name, "serverAnswer", answer)
         for candidate in started.answer.candidates:

@@ -14,6 +14,7 @@ from app.transport.sio import messages
 from app.transport.sio.config import SioConfig
 from app.transport.sio.connection import Connection, Seated
 from app.transport.sio.hub import RoomHub
+from app.transport.sio.ice_servers import IceServers
 from app.transport.sio.ports import BoardsPort, GuestsPort, LecturesPort, QuestionsPort, TokensPort
 from app.transport.sio.trail import QuestionTrail
 
@@ -64,6 +65,7 @@ class Desk:
     clock: Clock
     tasks: Tasks
     trail: QuestionTrail
+    ice: IceServers
     probe: Callable[[ConnectionId], Awaitable[bool]]
     """Asks a connection of this process for a sign of life."""
 

@@ -57,6 +57,7 @@ class EnterRoom:
             "SDP": wire.description(entered.answer),
             "peerId": entered.peer,
             "presenterPresent": entered.presenter_present,
+            **self._desk.ice.with_answer(connection, entered.seat),
         }
         connection.emit(self.name, "serverAnswer", answer)
         for candidate in entered.answer.candidates:

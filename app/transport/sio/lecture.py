@@ -71,6 +71,7 @@ class LectureRoom:
         if isinstance(seat, AudienceSeat):
             self._desk.lectures.present(seat.room, connection.id)
         connection.emit(self.name, "state", wire.state(now, seat))
+        self._desk.ice.on_return(connection, seat)
         is_behind = isinstance(seat, AudienceSeat) and wire.board_digest(now.board) != place.shown
         if place.returned or is_behind:
             connection.send(wire.update(now.board, now.seq))

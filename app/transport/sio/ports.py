@@ -9,6 +9,7 @@ from app.lecture.model import Entered, Offer, Snapshot, Started
 from app.lecture.seat import AudienceSeat, PresenterSeat, Seat
 from app.relay.messages import Source
 from app.store.events import RoomEvent
+from app.turn.service import Issued
 from app.whiteboard.model import Board
 
 
@@ -76,3 +77,12 @@ class TokensPort(Protocol):
     """``auth.tokens.UserTokens``."""
 
     def read(self, token: str, wall: float) -> Account: ...
+
+
+class TurnPort(Protocol):
+    """``turn.service.TurnServers``."""
+
+    @property
+    def generation(self) -> int: ...
+    def issue(self, room: str, identity: str) -> Issued: ...
+    def is_good(self, issued: Issued, room: str, identity: str) -> bool: ...

@@ -7,7 +7,7 @@ import socketio
 import structlog
 
 from app.core.clock import Clock
-from app.core.tasks import OnCrash, Tasks
+from app.core.tasks import Tasks
 from app.lecture.seat import AudienceSeat, PresenterSeat
 from app.store.events import RoomEvent
 from app.transport.sio.claim import SlotClaims
@@ -18,6 +18,7 @@ from app.transport.sio.desk import Desk
 from app.transport.sio.enter_room import EnterRoom
 from app.transport.sio.gateway import Gateway
 from app.transport.sio.hub import RoomHub
+from app.transport.sio.ice_servers import IceServers
 from app.transport.sio.lecture import LectureRoom
 from app.transport.sio.ports import (
     BoardsPort,
@@ -26,6 +27,7 @@ from app.transport.sio.ports import (
     LecturesPort,
     QuestionsPort,
     TokensPort,
+    TurnPort,
 )
 from app.transport.sio.trail import QuestionTrail
 
@@ -49,6 +51,7 @@ class SioServer:
         tokens: TokensPort,
         clock: Clock,
         guests: GuestsPort,
+        turn: TurnPort | None = None,
     ) -> None:
         self._config = config
         self._lectures = lectures
@@ -58,6 +61,7 @@ class SioServer:
         self._gateway = Gateway(config, clock, self._tasks, self._on_gone)
         self._trail = QuestionTrail()
         self._claims = SlotClaims(config, lectures, self._tasks)
+        self._ice = IceServers(turn, clock)
         desk = Desk(
             config,
             lectures,
@@ -69,6 +73,7 @@ class SioServer:
             clock,
             self._tasks,
             self._trail,
+            self._ice,
             self._gateway.eio.probe,
         )
         self._lecture = LectureRoom(desk, self._claims)
@@ -86,8 +91,9 @@ class SioServer:
         return socketio.ASGIApp(self._gateway, other_app, socketio_path="socket.io")
 
     async def open(self) -> None:
-        """Start watching for silent clients."""
-        _ = self._tasks.start("patrol", self._gateway.eio.patrol, OnCrash.RESTART)
+        """Start pinging, and watching for silent clients."""
+        self._gateway.eio.watch()
+        _ = self._tasks.start("ice-servers", self._ice.run, OnCrash.RESTART)
 
     async def close(self) -> None:
         """Send every client away politely (it connects again, to whoever serves then).
@@ -116,6 +122,7 @@ class SioServer:
 
     async def _on_gone(self, connection: Connection) -> None:
         """Give up the seat of a connection that is gone: once, whatever else it does later."""
+        self._ice.forget(connection)
         place = connection.place
         if not isinstance(place, Seated):
             return
