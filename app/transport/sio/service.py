@@ -7,7 +7,7 @@ import socketio
 import structlog
 
 from app.core.clock import Clock
-from app.core.tasks import Tasks
+from app.core.tasks import OnCrash, Tasks
 from app.lecture.seat import AudienceSeat, PresenterSeat
 from app.store.events import RoomEvent
 from app.transport.sio.claim import SlotClaims
