@@ -4,7 +4,6 @@ import secrets
 
 from app.core.errors import StalePresenter
 from app.core.ids import PeerId, RoomId
-from app.relay.core.media import Kind, SourceName
 from app.relay.core.stats import RoomStats
 from app.relay.messages import RoomDescribed, TrackDescribed
 from app.relay.peer import Peer
@@ -17,20 +16,19 @@ class Room:
         self.id = ident
         self.epoch = 0
         self.peers: dict[PeerId, Peer] = {}
-        self._ssrcs: dict[tuple[Kind, SourceName | None], int] = {}
+        self._ssrcs: dict[str, int] = {}
 
-    def ssrc_of(self, kind: Kind, source: SourceName | None) -> int:
-        """Return the SSRC under which every participant of the room receives this source.
+    def ssrc_of(self, name: str) -> int:
+        """Return the SSRC under which every participant of the room receives this line.
 
         One number for all lets the core rewrite a packet once for all (docs/decisions/0011); each
         has keys of its own, so no two packets are ever sealed alike.
         """
-        wanted = (kind, source)
-        while wanted not in self._ssrcs:
+        while name not in self._ssrcs:
             ssrc = secrets.randbits(32)
             if ssrc > 0 and ssrc not in self._ssrcs.values():
-                self._ssrcs[wanted] = ssrc
-        return self._ssrcs[wanted]
+                self._ssrcs[name] = ssrc
+        return self._ssrcs[name]
 
     def check_epoch(self, epoch: int) -> None:
         """Raise StalePresenter for a presenter older than one that this room has seen."""

@@ -6,7 +6,8 @@ from typing import Final
 
 from app.relay.core.media import IceCredentials, MediaPlan, Section, SourceName
 from app.relay.messages import Candidate
-from app.relay.negotiation.plan import Negotiation, codec_feedback
+from app.relay.negotiation.codecs import DEPENDENCY_DESCRIPTOR, codec_feedback
+from app.relay.negotiation.plan import Negotiation
 from app.relay.negotiation.sdp import OfferedCodec, OfferedSection
 
 CNAME: Final = "lectern"
@@ -78,12 +79,20 @@ def write_answer(negotiation: Negotiation, plan: MediaPlan, local: LocalTranspor
         "t=0 0",
         "a=ice-lite",
         f"a=group:BUNDLE {bundle}",
+        *(["a=extmap-allow-mixed"] if _mixes(negotiation, plan) else []),
         "a=msid-semantic: WMS *",
     ]
     for offered in negotiation.offer.sections:
         section = served.get(offered.mid)
         lines += _rejected(offered) if section is None else _served(offered, section, local)
     return "\r\n".join(lines) + "\r\n"
+
+
+def _mixes(negotiation: Negotiation, plan: MediaPlan) -> bool:
+    """Tell whether headers of both lengths may come: descriptors need more than 16 bytes."""
+    return negotiation.offer.allows_mixed and any(
+        section.extension_id(DEPENDENCY_DESCRIPTOR) for section in plan.sections
+    )
 
 
 def _rejected(offered: OfferedSection) -> list[str]:
@@ -122,14 +131,31 @@ def _served(offered: OfferedSection, section: Section, local: LocalTransport) ->
     by_type = {codec.payload_type: codec for codec in offered.codecs}
     for codec in section.codecs:
         lines += _codec(by_type[codec.payload_type], section)
+    if section.rids:
+        lines += [f"a=rid:{rid} recv" for rid in section.rids]
+        lines.append(f"a=simulcast:recv {';'.join(section.rids)}")
     if section.direction == "send":
-        lines.append(f"a=ssrc:{section.ssrc} cname:{CNAME}")
-        lines.append(f"a=ssrc:{section.ssrc} msid:{_msid(section)}")
+        lines += _lines(section)
+    return lines
+
+
+def _lines(section: Section) -> list[str]:
+    """Announce what is sent: the media's SSRC, and that of its repeats (RFC 4588 §8.3)."""
+    ssrcs = [section.ssrc, *([section.rtx_ssrc] if section.rtx_ssrc else [])]
+    lines = [f"a=ssrc-group:FID {ssrcs[0]} {ssrcs[1]}"] if len(ssrcs) > 1 else []
+    for ssrc in ssrcs:
+        lines.append(f"a=ssrc:{ssrc} cname:{CNAME}")
+        lines.append(f"a=ssrc:{ssrc} msid:{_msid(section)}")
     return lines
 
 
 def _msid(section: Section) -> str:
-    """Name stream and track; voice and camera share a stream so that browsers keep them in step."""
+    """Name stream and track; voice and camera share a stream so that browsers keep them in step.
+
+    Spare sections have streams of their own: a speaker's track must not wait for the presenter's.
+    """
+    if section.is_spare:
+        return f"speaker-{section.mid} {section.mid}"
     source: SourceName | None = section.source
     stream = "screen" if source == "screen" else "lecture"
     return f"{stream} {source or section.kind}"
@@ -142,7 +168,7 @@ def _rtpmap(codec: OfferedCodec) -> str:
 
 def _codec(codec: OfferedCodec, section: Section) -> list[str]:
     lines = [_rtpmap(codec)]
-    agreed = codec_feedback(section.kind, codec)
+    agreed = codec_feedback(section.kind, codec, section.feedback)
     lines += [f"a=rtcp-fb:{codec.payload_type} {name}" for name in agreed]
     if codec.parameters:
         lines.append(f"a=fmtp:{codec.payload_type} {codec.parameters}")

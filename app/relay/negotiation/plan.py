@@ -1,7 +1,8 @@
 """Decide what of an offer is served: which sections, codecs and extensions, from which source."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from app.core.errors import BadOffer
@@ -14,29 +15,15 @@ from app.relay.core.media import (
     Section,
     SourceName,
 )
-from app.relay.negotiation.sdp import Offer, OfferedCodec, OfferedSection, read_offer
+from app.relay.negotiation.codecs import choose_codecs, choose_extensions, choose_feedback
+from app.relay.negotiation.features import SERVED, Features
+from app.relay.negotiation.sdp import Offer, OfferedSection, read_offer
 
 Role = Literal["presenter", "participant"]
 
-SsrcOf = Callable[[Kind, SourceName | None], int]
-"""Names the SSRC that the relay sends a source's section under; the same for the same arguments."""
-
-PREFERENCE: Final[Mapping[Kind, tuple[str, ...]]] = {
-    "audio": ("opus", "red"),
-    "video": ("vp8", "vp9", "h264", "av1"),
-}
-"""Codecs that pass through, most wanted first. VP8 leads because every browser decodes it and a
-keyframe of it is told by one bit; red follows opus so that nobody doubles its audio unasked."""
-
-EXTENSIONS: Final = (
-    "urn:ietf:params:rtp-hdrext:sdes:mid",
-    "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time",
-    "urn:ietf:params:rtp-hdrext:ssrc-audio-level",
-)
-"""Header extensions that are answered. Transport-wide numbers and rid join with what uses them."""
-
-FEEDBACK: Final = ("nack pli", "ccm fir", "goog-remb")
-"""RTCP feedback answered for video; plain nack joins with the retransmission that uses it."""
+SsrcOf = Callable[[str], int]
+"""Gives the SSRC of one of the relay's lines, such as ``video camera``, ``audio spare 0`` or
+``video any rtx``; the same for the same name."""
 
 _SOURCES: Final[Mapping[Kind, tuple[SourceName, ...]]] = {
     "audio": ("microphone",),
@@ -46,6 +33,16 @@ _WANTED: Final[Mapping[Role, tuple[Direction, tuple[str, ...]]]] = {
     "presenter": ("receive", ("sendonly", "sendrecv")),
     "participant": ("send", ("recvonly", "sendrecv")),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class _Usable:
+    """A section that has a codec of ours, and which way its media would go."""
+
+    offered: OfferedSection
+    kind: Kind
+    codecs: tuple[Codec, ...]
+    direction: Direction
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +59,21 @@ class Negotiation:
 
 
 def negotiate(
-    text: str, role: Role, sources: Mapping[str, SourceName], ssrc_of: SsrcOf
+    text: str,
+    role: Role,
+    sources: Mapping[str, SourceName],
+    ssrc_of: SsrcOf,
+    served: Features = SERVED,
 ) -> Negotiation:
     """Read an offer and decide what of it is served.
 
     A participant's sections are planned with all their codecs whether or not anybody sends yet.
+    Sections that it could receive by beyond the presenter's sources are spare: they are for
+    speakers. What it only sends by is received, and heard by nobody until it may speak.
     Raises TooLarge and BadOffer, with the reason for a person.
     """
     offer = read_offer(text)
-    plan = _plan(offer, role, sources, ssrc_of)
+    plan = _plan(offer, role, sources, ssrc_of, served)
     bundle = _bundle(offer, plan)
     by_mid = {section.mid: section for section in offer.sections}
     for mid in bundle:
@@ -95,26 +98,6 @@ def keep_lines(negotiation: Negotiation, before: MediaPlan) -> MediaPlan:
     return before
 
 
-def codec_key(codec: OfferedCodec) -> str:
-    """Return the name under which two payload types are one codec (``core.media.Codec.key``)."""
-    name = codec.name.lower()
-    parameters = _parameters(codec.parameters)
-    if name == "vp9":
-        return f"vp9/{parameters.get('profile-id', '0')}"
-    if name == "av1":
-        return f"av1/{parameters.get('profile', '0')}"
-    if name == "h264":
-        # RFC 6184 §8.1: without the parameters it is Baseline, level 1, mode 0
-        profile = parameters.get("profile-level-id", "42000a").lower()
-        return f"h264/{profile}/{parameters.get('packetization-mode', '0')}"
-    return name
-
-
-def _parameters(text: str) -> dict[str, str]:
-    pairs = (item.partition("=") for item in text.split(";"))
-    return {name.strip().lower(): value.strip() for name, _, value in pairs}
-
-
 def _kind(section: OfferedSection) -> Kind | None:
     if section.kind == "audio":
         return "audio"
@@ -123,72 +106,119 @@ def _kind(section: OfferedSection) -> Kind | None:
     return None
 
 
-def _codecs(kind: Kind, offered: tuple[OfferedCodec, ...]) -> tuple[Codec, ...]:
-    order = PREFERENCE[kind]
-    known = [codec for codec in offered if codec.name.lower() in order]
-    known.sort(key=lambda codec: order.index(codec.name.lower()))
-    if not any(codec.name.lower() != "red" for codec in known):
-        return ()
-    return tuple(Codec(c.payload_type, codec_key(c), c.clock_rate) for c in known)
-
-
 def _plan(
-    offer: Offer, role: Role, sources: Mapping[str, SourceName], ssrc_of: SsrcOf
+    offer: Offer, role: Role, sources: Mapping[str, SourceName], ssrc_of: SsrcOf, served: Features
 ) -> MediaPlan:
-    direction, wanted = _WANTED[role]
-    usable: list[tuple[OfferedSection, Kind, tuple[Codec, ...]]] = []
+    usable: list[_Usable] = []
     for offered in offer.sections:
         kind = _kind(offered)
-        codecs = _codecs(kind, offered.codecs) if kind and offered.is_open else ()
+        codecs = choose_codecs(kind, offered.codecs, served) if kind and offered.is_open else ()
         if kind and codecs:
-            usable.append((offered, kind, codecs))
-    live = [(offered.mid, kind) for offered, kind, _ in usable if offered.direction in wanted]
-    chosen = _choose(live, role, sources)
-    sections = [
-        Section(
-            mid=offered.mid,
-            kind=kind,
-            source=chosen.get(offered.mid),
-            direction=direction if offered.mid in chosen else "inactive",
-            codecs=codecs,
-            extensions=_extensions(offered),
-            ssrc=ssrc_of(kind, chosen[offered.mid])
-            if offered.mid in chosen and direction == "send"
-            else 0,
-            remote_ssrcs=offered.ssrcs if direction == "receive" else (),
-            feedback=_feedback(kind, offered, codecs),
-        )
-        for offered, kind, codecs in usable
-        if offered.mid in chosen or offered.direction not in wanted
-    ]
-    if not chosen:
+            direction = _direction(offered.direction, role, served)
+            usable.append(_Usable(offered, kind, codecs, direction))
+    chosen = _choose_all(usable, role, sources)
+    spares: Counter[Kind] = Counter()
+    sections: list[Section] = []
+    for one in usable:
+        mid = one.offered.mid
+        if one.direction == "send":
+            if mid in chosen:
+                name = f"{one.kind} {chosen[mid] or 'any'}"
+            elif "speakers" in served:
+                name = f"{one.kind} spare {spares[one.kind]}"
+                spares[one.kind] += 1
+            else:
+                continue  # a third camera: nothing could ever be sent in it
+            sections.append(_sent(one, chosen.get(mid), mid not in chosen, name, ssrc_of, served))
+        elif one.direction == "receive":
+            if mid in chosen:
+                sections.append(_received(one, chosen[mid], served))
+        else:
+            sections.append(_agreed(one, served))
+    wanted = _WANTED[role][0]
+    if not any(section.direction == wanted for section in sections):
         raise BadOffer(f"the offer has nothing that a {role} could {_verb(role)}")
     return MediaPlan(tuple(sections))
+
+
+def _direction(offered: str, role: Role, served: Features) -> Direction:
+    """Return what becomes of a section: from the relay's side, and inactive where nothing can."""
+    direction, wanted = _WANTED[role]
+    if offered in wanted:
+        return direction
+    if offered == "inactive" or "speakers" not in served:
+        return "inactive"
+    return "send" if role == "presenter" else "receive"
+
+
+def _choose_all(
+    usable: list["_Usable"], role: Role, sources: Mapping[str, SourceName]
+) -> dict[str, SourceName | None]:
+    """Give sections their sources. A presenter's own tracks are in nothing that it receives by:
+    all of those sections are spare."""
+    chosen: dict[str, SourceName | None] = {}
+    for direction in ("receive", "send"):
+        if (role, direction) != ("presenter", "send"):
+            live = [(one.offered.mid, one.kind) for one in usable if one.direction == direction]
+            is_any_wanted = (role, direction) == ("participant", "send")
+            chosen |= _choose(live, is_any_wanted, sources)
+    return chosen
+
+
+def _agreed(one: "_Usable", served: Features) -> Section:
+    """Return what holds in either direction, as an inactive section."""
+    extensions = choose_extensions(one.offered, served)
+    return Section(
+        mid=one.offered.mid,
+        kind=one.kind,
+        source=None,
+        direction="inactive",
+        codecs=one.codecs,
+        extensions=extensions,
+        ssrc=0,
+        feedback=choose_feedback(one.kind, one.offered, one.codecs, extensions, served),
+    )
+
+
+def _received(one: "_Usable", source: SourceName | None, served: Features) -> Section:
+    offered, is_simulcast = one.offered, "simulcast" in served and one.kind == "video"
+    rids = offered.rids if is_simulcast and len(offered.rids) > 1 else ()
+    return replace(
+        _agreed(one, served),
+        source=source,
+        direction="receive",
+        remote_ssrcs=offered.ssrcs,
+        remote_rtx=offered.repairs if "rtx" in served else (),
+        rids=rids,
+        is_simulcast=is_simulcast and (bool(rids) or offered.has_simulcast_ssrcs),
+    )
+
+
+def _sent(
+    one: "_Usable",
+    source: SourceName | None,
+    is_spare: bool,
+    name: str,
+    ssrc_of: SsrcOf,
+    served: Features,
+) -> Section:
+    has_repairs = any(codec.key == "rtx" for codec in one.codecs)
+    return replace(
+        _agreed(one, served),
+        source=source,
+        direction="send",
+        ssrc=ssrc_of(name),
+        rtx_ssrc=ssrc_of(f"{name} rtx") if has_repairs else 0,
+        is_spare=is_spare,
+    )
 
 
 def _verb(role: Role) -> str:
     return "send" if role == "presenter" else "receive"
 
 
-def _extensions(offered: OfferedSection) -> tuple[tuple[str, int], ...]:
-    return tuple((uri, ident) for uri, ident in offered.extensions if uri in EXTENSIONS)
-
-
-def codec_feedback(kind: Kind, codec: OfferedCodec) -> tuple[str, ...]:
-    """Return the RTCP feedback that is agreed for one payload type."""
-    return tuple(name for name in FEEDBACK if name in codec.feedback) if kind == "video" else ()
-
-
-def _feedback(kind: Kind, offered: OfferedSection, codecs: tuple[Codec, ...]) -> tuple[str, ...]:
-    """Return what is agreed for every codec of a section that may be used."""
-    types = {codec.payload_type for codec in codecs}
-    agreed = [set(codec_feedback(kind, c)) for c in offered.codecs if c.payload_type in types]
-    common = set.intersection(*agreed) if agreed else set()
-    return tuple(name for name in FEEDBACK if name in common)
-
-
 def _choose(
-    live: list[tuple[str, Kind]], role: Role, named: Mapping[str, SourceName]
+    live: list[tuple[str, Kind]], is_any_wanted: bool, named: Mapping[str, SourceName]
 ) -> dict[str, SourceName | None]:
     """Give each section its source: as the client says, else by kind and order."""
     chosen: dict[str, SourceName | None] = {}
@@ -205,7 +235,7 @@ def _choose(
     for mid, kind in live:
         if mid in chosen:
             continue
-        if role == "participant" and videos == [mid]:
+        if is_any_wanted and videos == [mid]:
             chosen[mid] = None  # whatever the room shows: the screen while shared, else the camera
             continue
         free = [source for source in _SOURCES[kind] if source not in chosen.values()]

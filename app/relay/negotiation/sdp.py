@@ -12,16 +12,21 @@ from app.core.errors import BadOffer, TooLarge
 from app.relay.core.media import IceCredentials
 
 MAX_BYTES: Final = 64 * 1024
-MAX_SECTIONS: Final = 8
+MAX_SECTIONS: Final = 24
+"""The presenter's microphone, camera and screen, a voice and a picture of each of 8 speakers, and
+what a speaker sends by the same connection: 22."""
 MAX_CANDIDATES: Final = 32
 MAX_SSRCS: Final = 16
 """Announced SSRCs kept per section: a browser names two, a simulcast sender six."""
+MAX_RIDS: Final = 4
+"""Simulcast streams kept per section: browsers send up to three."""
 
 DIRECTIONS: Final = ("sendrecv", "sendonly", "recvonly", "inactive")
 DIGESTS: Final = ("sha-256", "sha-384", "sha-512")
 """Fingerprint algorithms that are checked; a weaker one alone is refused (RFC 8122 §5)."""
 
 _TOKEN = re.compile(r"[!#-'*+\-.0-9A-Z^-~]{1,32}")
+_RID = re.compile(r"[0-9A-Za-z]{1,16}")
 _UFRAG = re.compile(r"[0-9A-Za-z+/]{4,256}")
 _PASSWORD = re.compile(r"[0-9A-Za-z+/]{22,256}")
 _FINGERPRINT = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2})+")
@@ -59,6 +64,12 @@ class OfferedSection:
     extensions: tuple[tuple[str, int], ...]
     ssrcs: tuple[int, ...]
     """Primary SSRCs: those that an FID group names as repair streams are left out."""
+    repairs: tuple[tuple[int, int], ...]
+    """(media SSRC, RTX SSRC) of each FID group (RFC 5576 §4.2, RFC 4588 §8.3)."""
+    has_simulcast_ssrcs: bool
+    """The primary SSRCs are a SIM group: one source's streams, told apart without rids."""
+    rids: tuple[str, ...]
+    """What ``a=simulcast`` offers to send (RFC 8853 §5.1), the first of each alternative."""
     has_rtcp_mux: bool
     has_rtcp_rsize: bool
     ufrag: str
@@ -74,6 +85,8 @@ class Offer:
     sections: tuple[OfferedSection, ...]
     bundle: tuple[str, ...]
     """The mids of its (first) BUNDLE group, in order."""
+    allows_mixed: bool
+    """One-byte and two-byte header extensions may be mixed (RFC 8285 §6)."""
 
     def credentials(self, section: OfferedSection) -> IceCredentials:
         """Return the section's ICE credentials. Raises BadOffer if missing or ill-formed."""
@@ -125,7 +138,7 @@ def read_offer(text: str) -> Offer:
         raise BadOffer("two media sections of the offer have one mid")
     groups = [value.split() for value in session.all("group")]
     bundle = next((tuple(group[1:]) for group in groups if group[:1] == ["BUNDLE"]), ())
-    return Offer(sections, bundle)
+    return Offer(sections, bundle, session.has("extmap-allow-mixed"))
 
 
 class _Attributes:
@@ -167,6 +180,9 @@ def _read_section(index: int, lines: list[str], session: _Attributes) -> Offered
         codecs=_codecs(fields[3:], own),
         extensions=_extensions(own.all("extmap")),
         ssrcs=_ssrcs(own),
+        repairs=_repairs(own),
+        has_simulcast_ssrcs=any(group.startswith("SIM ") for group in own.all("ssrc-group")),
+        rids=_rids(own),
         has_rtcp_mux=own.has("rtcp-mux"),
         has_rtcp_rsize=own.has("rtcp-rsize"),
         ufrag=own.first("ice-ufrag", session.first("ice-ufrag")),
@@ -236,6 +252,29 @@ def _ssrcs(own: _Attributes) -> tuple[int, ...]:
     names = dict.fromkeys(value.split(" ")[0] for value in own.all("ssrc"))
     numbers = [int(name) for name in names if name not in repair and _is_number(name, 2**32 - 1)]
     return tuple(numbers[:MAX_SSRCS])
+
+
+def _repairs(own: _Attributes) -> tuple[tuple[int, int], ...]:
+    pairs: list[tuple[int, int]] = []
+    for group in own.all("ssrc-group"):
+        name, *ssrcs = group.split()
+        if name == "FID" and len(ssrcs) == 2 and all(_is_number(s, 2**32 - 1) for s in ssrcs):
+            pairs.append((int(ssrcs[0]), int(ssrcs[1])))
+    return tuple(pairs[:MAX_SSRCS])
+
+
+def _rids(own: _Attributes) -> tuple[str, ...]:
+    """Return the streams that a section would send: described by ``a=rid``, listed in order."""
+    described = {fields[0] for fields in map(str.split, own.all("rid")) if fields[1:2] == ["send"]}
+    for value in own.all("simulcast"):
+        fields = value.split()
+        lists = dict(zip(fields[::2], fields[1::2], strict=False))
+        wanted = [
+            group.split(",")[0].removeprefix("~") for group in lists.get("send", "").split(";")
+        ]
+        known = [rid for rid in dict.fromkeys(wanted) if rid in described and _RID.fullmatch(rid)]
+        return tuple(known[:MAX_RIDS])
+    return ()
 
 
 def _fingerprints(values: list[str]) -> tuple[tuple[str, str], ...]:

@@ -4,7 +4,7 @@ import pytest
 from aiortc.sdp import SessionDescription
 
 from app.core.errors import BadOffer
-from app.relay.core.media import IceCredentials, Kind, Section, SourceName
+from app.relay.core.media import IceCredentials, Section, SourceName
 from app.relay.negotiation.answer import LocalTransport, signalled_candidates, write_answer
 from app.relay.negotiation.plan import Negotiation, Role, keep_lines, negotiate
 from tests.unit.relay import offers
@@ -20,8 +20,8 @@ LOCAL = LocalTransport(
 )
 
 
-def ssrc_of(kind: Kind, source: SourceName | None) -> int:
-    return 1000 + ["microphone", "camera", "screen", "video"].index(source or kind)
+def ssrc_of(name: str) -> int:
+    return 1000 + ["audio microphone", "video camera", "video screen", "video any"].index(name)
 
 
 def ask(

@@ -60,7 +60,7 @@ def test_a_participant_that_only_sends_is_refused() -> None:
     [
         (GOOD + "a=x:" + "y" * 65_536, "65536 bytes"),
         (GOOD + "a=x:" + "é" * 32_000, "65536 bytes"),
-        (offers.offer(*[offers.data(str(n)) for n in range(9)]), "8 media sections"),
+        (offers.offer(*[offers.data(str(n)) for n in range(25)]), "24 media sections"),
         (GOOD + CANDIDATE * 33, "32 candidates"),
         (GOOD + CANDIDATE * 5_000, "bytes"),
         ("v=0\n" + "a=candidate:1\n" * 4_600, "32 candidates"),
