@@ -50,6 +50,10 @@ class SioConfig:
     """What may wait for one slow reader before its connection is cut. The message that crosses
     the byte limit is still taken, so that an empty outbox takes any message."""
 
+    writes_frames: bool = True
+    """Room events go to the WebSockets' transports as frames built once. False: message by message
+    through the web server, which costs several times as much."""
+
     stall_seconds: float = 10.0
     """How long one write may wait for a reader that does not read, before it is cut."""
 

@@ -4,18 +4,21 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import engineio
 from engineio.async_drivers import asgi as asgi_driver
-from engineio.packet import PING, Packet
+from engineio.packet import OPEN, PING, Packet
 from engineio.payload import Payload
 
 from app.core import metrics
 from app.core.clock import Clock
+from app.core.tasks import OnCrash, Tasks
 from app.transport.sio.config import SioConfig
 from app.transport.sio.outbox import Outbox
+from app.transport.sio.pings import Pings
+from app.transport.sio.session import Session
 
 PATROL_SECONDS = 1.0
 """How often all sessions are looked at for silence."""
@@ -99,8 +102,9 @@ class BoundedWebSocket(asgi_driver.WebSocket):  # type: ignore[misc]  # engineio
         """Return the next frame, or None to end: a frame the library would trip over ends it."""
         frame: str | bytes = await super().wait()
         self.heard.set()
-        if frame[:1] == "3":
-            self._note_pong()
+        if len(frame) > self._engine.max_http_buffer_size:
+            metrics.INPUT_DROPS.labels("socket", "frame").inc()
+            return None
         if isinstance(frame, bytes):
             return frame
         kind = frame[:1]
@@ -108,11 +112,6 @@ class BoundedWebSocket(asgi_driver.WebSocket):  # type: ignore[misc]  # engineio
             return frame
         metrics.INPUT_DROPS.labels("socket", "frame").inc()
         return None
-
-    def _note_pong(self) -> None:
-        outbox = self._engine.outbox(self._sid)
-        if outbox is not None:
-            outbox.pong()
 
     def cut(self) -> None:
         """Drop the TCP connection at once, with what is buffered for it."""
@@ -124,10 +123,15 @@ class BoundedWebSocket(asgi_driver.WebSocket):  # type: ignore[misc]  # engineio
 class BoundedEngine(engineio.AsyncServer):  # type: ignore[misc]  # engineio ships no types
     """Engine.IO whose sessions have an ``Outbox`` for a queue and are watched by ``patrol``."""
 
-    def __init__(self, config: SioConfig, clock: Clock, **options: Any) -> None:
+    sockets: dict[str, Session]
+
+    def __init__(self, config: SioConfig, clock: Clock, tasks: Tasks, **options: Any) -> None:
         Payload.max_decode_packets = MAX_POLLED_PACKETS
         self._config = config
         self._clock = clock
+        self._tasks = tasks
+        self.pings = Pings(clock, config.ping_interval_seconds)
+        self.writes_frames = config.writes_frames
         self.stall_seconds = config.stall_seconds
         self.websockets: dict[str, BoundedWebSocket] = {}
         super().__init__(
@@ -198,23 +202,56 @@ class BoundedEngine(engineio.AsyncServer):  # type: ignore[misc]  # engineio shi
             return False
         return True
 
-    async def patrol(self) -> None:
+    async def hear(self, sid: str, data: str | bytes) -> None:
+        """Take one message of a client."""
+        await self._trigger_event("message", sid, data, run_async=False)
+
+    def start_writer(self, write: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run ``write`` in the background, unless the server is closed."""
+        with contextlib.suppress(RuntimeError):
+            _ = self._tasks.start("writer", write)
+
+    def watch(self) -> None:
+        """Begin to ping the sessions and to look for silent ones."""
+        _ = self._tasks.start("pings", self.pings.run, OnCrash.RESTART)
+        _ = self._tasks.start("patrol", self._patrol, OnCrash.RESTART)
+
+    async def _handle_connect(
+        self, environ: dict[str, Any], transport: str, jsonp_index: int | None = None
+    ) -> Any:
+        """Open a session (the library calls this for a request without one)."""
+        sid = self.generate_id()
+        session = self.sockets[sid] = Session(self, sid)
+        greeting = {
+            "sid": sid,
+            "upgrades": self._upgrades(sid, transport),
+            "pingInterval": self._config.ping_interval_seconds * 1000,
+            "pingTimeout": self._config.ping_timeout_seconds * 1000,
+            "maxPayload": self._config.max_message_bytes,
+        }
+        session.queue.put_nowait(Packet(OPEN, greeting))
+        refusal = await self._trigger_event("connect", sid, environ, run_async=False)
+        if refusal is not None and refusal is not True:
+            del self.sockets[sid]
+            return self._unauthorized(refusal or None)
+        session.schedule_ping()
+        if transport == "websocket":
+            answer = await session.handle_get_request(environ)
+            if session.closed:
+                self.sockets.pop(sid, None)
+            return answer
+        session.connected = True
+        return self._ok(await session.poll(), jsonp_index=jsonp_index)
+
+    async def _patrol(self) -> None:
         """Close the sessions whose peer is silent, and forget the closed ones. Runs for ever."""
-        pinged: dict[str, tuple[float, float]] = {}
         while True:
             await asyncio.sleep(PATROL_SECONDS)
             now = self._clock.now()
-            # The library stamps its pings with a date, which may jump: what counts here is since
-            # when the same ping has been unanswered.
-            pinged = {
-                sid: pinged[sid] if pinged.get(sid, (0.0, 0.0))[0] == at else (at, now)
-                for sid, socket in self.sockets.items()
-                if (at := socket.last_ping)
-            }
-            for sid, socket in list(self.sockets.items()):
-                if socket.closed:
+            for sid, session in list(self.sockets.items()):
+                if session.closed:
                     self.sockets.pop(sid, None)
-                elif now - pinged.get(sid, (0.0, now))[1] > self.ping_timeout:
+                elif session.pinged_at is not None and now - session.pinged_at > self.ping_timeout:
                     await self.cut(sid)
 
 

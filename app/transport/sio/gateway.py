@@ -80,7 +80,7 @@ class Gateway(socketio.AsyncServer):  # type: ignore[misc]  # socketio ships no 
     def _engineio_server_class(self) -> Callable[..., BoundedEngine]:
         def build(**options: Any) -> BoundedEngine:
             options.pop("logger", None)
-            return BoundedEngine(self._config, self._clock, async_handlers=False)
+            return BoundedEngine(self._config, self._clock, self._tasks, async_handlers=False)
 
         return build
 

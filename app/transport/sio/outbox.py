@@ -8,8 +8,11 @@ Policy: a waiting board update is replaced by a newer one (``BoardPart`` says wh
 nothing else is ever dropped; a client for whom more waits than the bounds allow is cut off, and
 counted.
 
-This is also the seam for a faster path: a room event comes as one ``Parcel`` for all members,
-encoded once, and ``offer`` is the only place that knows how it gets to the wire.
+It is also where the fast path is chosen. While nothing waits and nothing is being written, a
+message goes to the transport at once, as frames that were built once for all members (``frames``).
+The ordinary path, packet by packet through the library, is for everybody else: a reader whose
+buffer is full, a polling client, a compressed connection, another ASGI server. Both paths put the
+same bytes on the wire, and what waits is never overtaken.
 """
 
 import asyncio
@@ -20,6 +23,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from engineio.packet import MESSAGE, PING, Packet
+
+from app.transport.sio.frames import frame
 
 MAX_PINGS = 8
 """Unanswered pings that are remembered; one, but for a probe now and then."""
@@ -71,7 +76,7 @@ class BoardPart(enum.Enum):
 class Parcel:
     """One message of ours as Engine.IO packets (text, then attachments): indivisible in order."""
 
-    __slots__ = ("board", "packets", "seq", "size")
+    __slots__ = ("_frames", "board", "packets", "seq", "size")
 
     def __init__(
         self, messages: Sequence[str | bytes], board: BoardPart = BoardPart.NONE, seq: int = 0
@@ -81,6 +86,14 @@ class Parcel:
         self.board = board
         self.seq = seq
         """Of a room event; 0 for anything else."""
+        self._frames: bytes | None = None
+
+    @property
+    def frames(self) -> bytes:
+        """All of it as WebSocket frames, made once for everybody."""
+        if self._frames is None:
+            self._frames = b"".join(frame(packet.encode()) for packet in self.packets)
+        return self._frames
 
 
 class Outbox(asyncio.Queue[Any]):
@@ -99,7 +112,12 @@ class Outbox(asyncio.Queue[Any]):
         self.replaced = 0
         """Board updates that a newer one replaced before they were written."""
         self.is_cut = False
+        self.is_ended = False
+        """The writer took the mark after which nothing is written."""
         self.on_overflow: Callable[[], None] | None = None
+        self._direct: Callable[[bytes], bool] | None = None
+        self._start_writer: Callable[[], None] | None = None
+        self._is_writing = False
         super().__init__()
 
     @property
@@ -108,7 +126,9 @@ class Outbox(asyncio.Queue[Any]):
         return self._bytes
 
     def offer(self, parcel: Parcel) -> bool:
-        """Queue ``parcel``, or cut the session if too much waits. Never blocks."""
+        """Write or queue ``parcel``, or cut the session if too much waits. Never blocks."""
+        if not self._line and self._write_parcel(parcel):
+            return True
         if parcel.board is not BoardPart.NONE:
             self._make_way(parcel.board)
         return self._accept(parcel.packets, parcel)
@@ -122,6 +142,63 @@ class Outbox(asyncio.Queue[Any]):
         if self._pings:
             self.proved = self._pings.popleft()
 
+    # A WebSocket writes what is offered: at once where it can, else from ``take``.
+
+    def attach(
+        self, direct: Callable[[bytes], bool] | None, start_writer: Callable[[], None]
+    ) -> None:
+        """Write to a WebSocket from now on.
+
+        ``direct`` writes whole frames at once or returns False; None where that cannot be done.
+        ``start_writer`` is called when something waits; it has ``take`` called until that returns
+        None, and is not called again before.
+        """
+        self._direct, self._start_writer = direct, start_writer
+        while self._line and self._write_first():
+            self._bytes -= self._line.popleft().size
+        if self._line:
+            self._wake()
+
+    def detach(self) -> None:
+        """Write nothing more: the WebSocket is gone."""
+        self._direct = None
+        self._is_writing = True
+
+    def take(self) -> Any:
+        """Return the next packet to write; None when nothing waits, or nothing may follow."""
+        if not self._line:
+            self._is_writing = False
+            return None
+        packet = self._get()
+        if packet is None:
+            self.is_ended = True
+        return packet
+
+    def _write_parcel(self, parcel: Parcel) -> bool:
+        """Write a message now, if the connection is free and takes it."""
+        if self._direct is None or self._is_writing or not self._direct(parcel.frames):
+            return False
+        if parcel.seq > self._written:
+            self._written = parcel.seq
+        return True
+
+    def _write_packet(self, packet: Packet) -> bool:
+        """As ``_write_parcel``, for a packet of the library's own."""
+        if self._direct is None or self._is_writing or not self._direct(frame(packet.encode())):
+            return False
+        if packet.packet_type == PING:
+            self._pings.append(self._written)
+        return True
+
+    def _write_first(self) -> bool:
+        """Write what has waited for longest, if it is whole."""
+        entry = self._line[0]
+        if entry.next or entry.packets[0] is None:
+            return False
+        if entry.parcel is not None:
+            return self._write_parcel(entry.parcel)
+        return self._write_packet(entry.packets[0])
+
     async def put(self, item: Any) -> None:
         """Queue a packet of the library's own (it calls this)."""
         self.put_nowait(item)
@@ -131,7 +208,7 @@ class Outbox(asyncio.Queue[Any]):
         if item is None:
             self._line.append(_Entry((None,), 0, None))
             self._wake()
-        else:
+        elif self._line or not self._write_packet(item):
             self._accept((item,), None)
 
     async def get(self) -> Any:
@@ -207,6 +284,7 @@ class Outbox(asyncio.Queue[Any]):
 
     def _cut(self) -> None:
         self.is_cut = True
+        self._direct = None
         self._line.clear()
         self._bytes = 0
         self.put_nowait(None)
@@ -214,6 +292,11 @@ class Outbox(asyncio.Queue[Any]):
             self.on_overflow()
 
     def _wake(self) -> None:
+        if self._start_writer is not None:
+            if not self._is_writing:
+                self._is_writing = True
+                self._start_writer()
+            return
         while self._getters:
             waiter = self._getters.popleft()
             if not waiter.done():
