@@ -12,6 +12,11 @@ from app.rooms.store import RoomStore
 log = structlog.get_logger(__name__)
 
 
+LATE_SECONDS = 600.0
+"""For so long after the end a presenter who comes back hears that it is over; as long as the room's
+log says so."""
+
+
 class Endings:
     """Ends lectures for those who need not hold the presenter's slot, and finishes every end."""
 
@@ -71,7 +76,7 @@ class Endings:
             self._media.close_room_soon(ended.relay, room)
         try:
             await self._catalogue.ended(ended.lecture, audio)
-            await self._rooms.forget(ended.presenter, room)
+            await self._rooms.forget(ended.presenter, room, LATE_SECONDS)
             await self._rooms.forget_due(room)
         except Unavailable as error:
             log.warning("an end will be noted later", room=room, reason=error.message)

@@ -200,9 +200,13 @@ class RoomStore:
         """Note that somebody is in the room, for a day, so that it is let in again."""
         await self._redis.script("remember", [keys.user(identity)], [kind, room, TTL_MS])
 
-    async def forget(self, identity: str, room: RoomId) -> None:
-        """Note that somebody is in the room no more."""
-        await self._redis.script("forget", [keys.user(identity)], [room])
+    async def forget(self, identity: str, room: RoomId, linger_seconds: float = 0.0) -> None:
+        """Note that somebody is in the room no more.
+
+        With ``linger_seconds`` it is still known for so long, if it is in no other: then who comes
+        back late is told that the lecture is over, instead of being refused.
+        """
+        await self._redis.script("forget", [keys.user(identity)], [room, _ms(linger_seconds)])
 
     async def membership(self, identity: str) -> Membership:
         """Return the rooms that somebody is in."""
