@@ -50,6 +50,15 @@ class Registry:
         nodes = (read_node(fields) for fields in hashes)
         return [node for node in nodes if node is not None]
 
+    async def heard(self, kind: str, node: NodeId) -> int | None:
+        """Return when a process was last heard of, in ms of Redis' clock; None when it is gone.
+
+        A later answer that is greater proves that the process lived in between.
+        """
+        lately = round(GONE_SECONDS * 1000)
+        at = await self._redis.script("heard", [keys.nodes(kind)], [node, lately])
+        return int(at) if at else None
+
 
 class Heartbeat:
     """Announces one process every second until it is closed, then withdraws it.

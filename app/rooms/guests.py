@@ -4,6 +4,7 @@ A guest's id is all that it has to show, so it is never good in two places: whic
 next is decided in one script.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from app.core.errors import Unauthorized
@@ -15,8 +16,14 @@ from app.store.redis import Redis
 GRACE_SECONDS = 60.0
 """How long after its connection was lost a guest may come back."""
 
-IsAlive = Callable[[NodeId], Awaitable[bool]]
-"""Tells whether another api process still runs (one that was killed reported no loss)."""
+Heard = Callable[[NodeId], Awaitable[int | None]]
+"""Tells when another api process was last heard of, in ms of one clock; None: it is gone."""
+
+ASK_SECONDS = 0.2
+"""Between two looks at whether a process that was heard of lately is heard of again."""
+
+WINDOW_SECONDS = 4.5
+"""How long one that is dead may still count as alive; one that lives is heard of every second."""
 
 Probe = Callable[[ConnectionId], Awaitable[bool]]
 """Asks a connection of this process for a sign of life; False when there is none."""
@@ -29,12 +36,12 @@ class Guests:
         self,
         redis: Redis,
         node: NodeId,
-        is_alive: IsAlive,
+        heard: Heard,
         grace_seconds: float = GRACE_SECONDS,
     ) -> None:
         self._redis = redis
         self._node = node
-        self._is_alive = is_alive
+        self._heard = heard
         self._grace_ms = round(grace_seconds * 1000)
 
     async def hold(self, guest: str, connection: ConnectionId) -> None:
@@ -49,7 +56,8 @@ class Guests:
         """Make this connection the guest's own.
 
         Raises Unauthorized unless the guest's last connection is gone: reported lost within the
-        grace period, silent when it is asked (``probe``), or of a process that is dead.
+        grace period, silent when it is asked (``probe``), or of a process that is dead. One that
+        was killed is listed as alive for some seconds, in which this waits for its next heartbeat.
         """
         mine = holder(self._node, connection)
         outcome = await self._take(guest, mine, "")
@@ -68,4 +76,14 @@ class Guests:
         node, _, connection = of.partition("/")
         if node == self._node:
             return not await probe(ConnectionId(connection))
-        return not await self._is_alive(NodeId(node))
+        return await self._is_silent(NodeId(node))
+
+    async def _is_silent(self, node: NodeId) -> bool:
+        """Tell whether no heartbeat of that process comes any more (a live one's within 1 s)."""
+        first = last = await self._heard(node)
+        looks = round(WINDOW_SECONDS / ASK_SECONDS)
+        while last is not None and last == first and looks > 0:
+            await asyncio.sleep(ASK_SECONDS)
+            last = await self._heard(node)
+            looks -= 1
+        return last is None or last == first

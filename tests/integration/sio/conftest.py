@@ -307,10 +307,10 @@ async def running(
     keeper = Keeper(rooms, presence, registry, endings, me, clock, lecture_config)
     fanout, tokens = FanOut(redis), UserTokens(SECRET)
 
-    async def is_alive(other: NodeId) -> bool:
-        return any(info.id == other for info in await registry.alive("api"))
+    async def heard(other: NodeId) -> int | None:
+        return await registry.heard("api", other)
 
-    guests = Guests(redis, me, is_alive)
+    guests = Guests(redis, me, heard)
     await fanout.open()
     server = SioServer(sio_config, lectures, boards, questions, fanout, tokens, clock, guests)
     await server.open()
