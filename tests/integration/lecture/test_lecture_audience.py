@@ -158,7 +158,7 @@ async def test_leaving_after_the_end_forgets(world: World) -> None:  # B0: remov
     await world.one.lectures.end(seat)
     for _ in range(2):
         await world.one.lectures.leave(entered.seat, entered.peer)
-    assert await world.raw.keys("user:*") == []
+    assert await world.raw.keys("user:s*") == []
 
 
 async def test_a_dead_relay_is_replaced_once_and_told(world: World) -> None:
