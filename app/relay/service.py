@@ -43,6 +43,9 @@ log = structlog.get_logger(__name__)
 CLOSE_SECONDS: Final = 1.0
 """How long ``close`` waits for the ends of the peers' DTLS tasks, which need one loop turn."""
 
+FREE_PORT_TRIES: Final = 32
+"""A port that is free for UDP is often taken for TCP: by somebody's outgoing connection."""
+
 Handler = Callable[[bytes], Awaitable[bytes]]
 
 
@@ -99,19 +102,29 @@ class RelayService:
 
     async def open(self) -> None:
         """Bind the media sockets and serve commands. Raises OSError where UDP cannot be bound."""
-        self._endpoint.open(self._config.bind_host, self._config.bind_port)
-        if self._config.has_tcp:
-            await self._open_streams()
+        await self._open_sockets()
         self._is_open = True
         self._bus.serve(self.handle)
         log.info("relay open", host=self._config.bind_host, port=self.port)
 
-    async def _open_streams(self) -> None:
-        """Listen on TCP, too. Where another program has the port, most clients need it not."""
-        try:
-            await self._streams.open(self._config.bind_host, self.port)
-        except OSError as error:
-            log.error("no media over TCP", port=self.port, reason=error.strerror)  # noqa: TRY400
+    async def _open_sockets(self) -> None:
+        """Bind UDP, and TCP on the same number unless another program has that."""
+        config = self._config
+        tries = FREE_PORT_TRIES if config.bind_port == 0 else 1
+        while True:
+            self._endpoint.open(config.bind_host, config.bind_port)
+            if not config.has_tcp:
+                return
+            try:
+                await self._streams.open(config.bind_host, self.port)
+            except OSError as error:
+                tries -= 1
+                if not tries:  # most clients need it not
+                    log.error("no media over TCP", port=self.port, reason=error.strerror)  # noqa: TRY400
+                    return
+                self._endpoint.close()
+            else:
+                return
 
     async def close(self) -> None:
         """Say goodbye to every peer and free everything. Idempotent, done in about a second."""

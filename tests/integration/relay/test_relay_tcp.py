@@ -181,6 +181,26 @@ async def blocker() -> AsyncIterator[int]:
         yield sock.getsockname()[1]
 
 
+async def test_a_free_port_is_free_for_both(  # M7
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await rig.service.close()
+    tried: list[int] = []
+    real = tcp.StreamEndpoint.open
+
+    async def often_taken(endpoint: tcp.StreamEndpoint, host: str, port: int) -> None:
+        tried.append(port)
+        if len(tried) < 4:
+            raise OSError(98, "Address already in use")
+        await real(endpoint, host, port)
+
+    monkeypatch.setattr(tcp.StreamEndpoint, "open", often_taken)
+    await rig.service.open()
+    assert len(tried) == 4
+    assert tried[-1] == rig.service.port
+    assert rig.service._streams.is_open
+
+
 async def test_a_taken_tcp_port_costs_the_tcp_candidates_alone(blocker: int) -> None:
     rig = Rig()
     config = RelayConfig(bind_port=blocker)
