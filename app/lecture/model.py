@@ -7,7 +7,7 @@ from app.core.ids import PeerId
 from app.lecture.seat import AudienceSeat, PresenterSeat
 from app.questions.model import Question
 from app.relay.messages import PeerOpened, Source
-from app.whiteboard.model import Board
+from app.whiteboard.model import EMPTY_HASH, Board, BoardKind, Drawing
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +76,11 @@ class Snapshot:
     sources: dict[Source, bool]
     questions: list[Question] | None
     """For a presenter the unanswered ones, in order; None for the audience."""
+    whip: bool = False
+    """A WHIP session carries the presenter's media."""
+    board_kind: BoardKind = "whole"
+    """``elements``: ``board`` is the view alone."""
+    board_hash: str = EMPTY_HASH
+    rev: int = 0
+    page: int = 0
+    drawing: Drawing = field(default_factory=Drawing)

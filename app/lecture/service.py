@@ -1,6 +1,7 @@
 """Start, enter, return, end: the use-cases of a live lecture that span features."""
 
 from collections.abc import Mapping
+from typing import cast
 
 import structlog
 
@@ -26,7 +27,7 @@ from app.relay.messages import Source
 from app.rooms.model import holder, iso
 from app.rooms.presence import Presence
 from app.rooms.store import RoomStore
-from app.whiteboard.model import Board
+from app.whiteboard.model import EMPTY_HASH, Board, BoardKind, Drawers, Drawing
 from app.whiteboard.service import Boards
 from app.whiteboard.store import read_board
 
@@ -186,6 +187,12 @@ class Lectures:
             listeners=live.listeners,
             sources={source: bool(live.sources.get(source)) for source in SOURCES},
             questions=read_questions(entries) if presenter else None,
+            whip=live.whip is not None,
+            board_kind=cast("BoardKind", live.board_kind),
+            board_hash=live.board_hash or EMPTY_HASH,
+            rev=live.rev,
+            page=live.page,
+            drawing=Drawing(cast("Drawers", live.drawers), live.drawers_list),
         )
 
     async def lost(self, seat: Seat) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, cast
 
-from app.core.ids import ConnectionId, Email, LectureId, NodeId
+from app.core.ids import ConnectionId, Email, LectureId, NodeId, PeerId
 
 Status = Literal["LIVE", "AWAY"]
 Kind = Literal["PRESENTER", "STUDENT", "GUEST"]
@@ -40,6 +40,14 @@ class LiveRoom:
     sources: dict[str, bool]
     board_view: bytes
     board_objects: bytes
+    whip: PeerId | None = None
+    """The WHIP session that carries the presenter's media."""
+    board_kind: str = "whole"
+    board_hash: str = ""
+    rev: int = 0
+    page: int = 0
+    drawers: str = "presenter"
+    drawers_list: tuple[str, ...] = ()
 
 
 def read_room(fields: Mapping[bytes, bytes]) -> LiveRoom | None:
@@ -60,6 +68,14 @@ def read_room(fields: Mapping[bytes, bytes]) -> LiveRoom | None:
         sources=json.loads(fields.get(b"sources", b"{}")),
         board_view=fields.get(b"currentWhiteboardData", b""),
         board_objects=fields.get(b"whiteboardObjects", b""),
+        whip=PeerId(fields[b"whip"].decode()) if b"whip" in fields else None,
+        # Absent where no script of this version has touched the room yet (layout 1).
+        board_kind=fields.get(b"boardKind", b"whole").decode(),
+        board_hash=fields.get(b"boardHash", b"").decode(),
+        rev=int(fields.get(b"rev", b"0")),
+        page=int(fields.get(b"page", b"0")),
+        drawers=fields.get(b"drawers", b"presenter").decode(),
+        drawers_list=tuple(filter(None, fields.get(b"drawersList", b"").decode().split("\n"))),
     )
 
 

@@ -1,8 +1,9 @@
 """One event of a room, as it is published and as it stands in the room's log."""
 
-import json
 from dataclasses import dataclass
 from typing import Any, Literal, cast
+
+import orjson
 
 from app.core.ids import RoomId
 
@@ -28,7 +29,7 @@ def read_published(room: RoomId, message: bytes) -> RoomEvent:
     Raises ValueError or KeyError for anything else, which only a defect or a stranger sends.
     """
     header, _, blob = message.partition(b"\n")
-    fields = json.loads(header)
+    fields = orjson.loads(header)
     return RoomEvent(
         room, int(fields["seq"]), fields["type"], fields["data"], blob, fields["audience"]
     )
@@ -40,7 +41,7 @@ def read_logged(room: RoomId, entry: bytes, fields: dict[bytes, bytes]) -> RoomE
         room,
         int(entry.partition(b"-")[0]),
         fields[b"type"].decode(),
-        json.loads(fields[b"data"]),
+        orjson.loads(fields[b"data"]),
         b"",
         cast("Audience", fields[b"audience"].decode()),
     )

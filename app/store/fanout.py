@@ -127,6 +127,13 @@ class FanOut:
             state.wanted -= 1
             await self._drop_if_idle(state)
 
+    async def missed(self, room: RoomId, after: int) -> list[RoomEvent]:
+        """Return the events after ``after`` from the log, some hundreds at most: ask again.
+
+        When the first is not ``after`` + 1, the log no longer reaches back. Raises Unavailable.
+        """
+        return await self._log.after(room, after)
+
     def unsubscribe(self, room: RoomId, sink: Sink) -> None:
         """Send nothing more to ``sink``, from this moment on. Unknown ones are ignored."""
         state = self._rooms.get(room)

@@ -57,10 +57,18 @@ def draws(room_id: RoomId) -> str:
     return f"room:{{{room_id}}}:draws"
 
 
+def sessions(room_id: RoomId) -> str:
+    """Hash: peer → JSON of a WHIP or WHEP session (app/rooms/sessions.py)."""
+    return f"room:{{{room_id}}}:sessions"
+
+
 def user(identity: Email | str) -> str:
     """Hash: type (PRESENTER, STUDENT, GUEST), roomId; by e-mail, or by a guest's id."""
     return f"user:{identity}"
 
+
+SESSIONS_DUE = "sessions:due"
+"""Sorted set: room → the ms at which somebody must look whether its HTTP media sessions live."""
 
 DUE = "rooms:due"
 """Sorted set: room → the ms at which somebody must look at it (a lease or grace that ends)."""

@@ -64,6 +64,9 @@ def room_keys(room: RoomId) -> list[str]:
         keys.questions(room),
         keys.asked(room),
         keys.listeners(room),
+        keys.elements(room),
+        keys.removed(room),
+        keys.draws(room),
     ]
 
 

@@ -1,11 +1,26 @@
-"""Boards in the room's hash: the view as JSON, the objects as they came."""
+"""Boards in Redis: the view as JSON, whole snapshots as they came, elements in a hash."""
 
 import json
+from collections.abc import Sequence
 from typing import cast
 
 from app.core.ids import RoomId
-from app.store.redis import Redis
-from app.whiteboard.model import Board, Viewport
+from app.store.redis import Argument, Redis
+from app.whiteboard.model import (
+    Author,
+    Board,
+    Clear,
+    Drawing,
+    Drawn,
+    ElementBoard,
+    Operation,
+    Put,
+    Viewport,
+    digest,
+)
+
+_PREFIX_FIELDS = 5
+"""Before an element's JSON in its hash: version, nonce, two words of digest, page."""
 
 
 def view_json(board: Board) -> str:
@@ -30,6 +45,22 @@ def read_board(view: bytes, objects: bytes) -> Board:
     return Board(objects, viewport, fields["eventTime"], fields["width"], fields["height"])
 
 
+def arguments(operation: Operation) -> tuple[Argument, ...]:
+    """Return an operation as ``draw.lua`` takes it; the last is what ``drawn`` will say."""
+    if isinstance(operation, Put):
+        first, second = digest(operation.id, operation.version, operation.nonce)
+        key = (operation.id, operation.version, operation.nonce)
+        return ("put", *key, first, second, operation.page, operation.text)
+    if isinstance(operation, Clear):
+        fields: dict[str, object] = {"clear": True}
+        if operation.page is not None:
+            fields["page"] = operation.page
+        page = "" if operation.page is None else operation.page
+        return ("clear", "", "", "", "", "", page, _compact(fields))
+    said = _compact({"del": operation.id, "version": operation.version})
+    return ("del", operation.id, operation.version, "", "", "", "", said)
+
+
 class RedisBoardStore:
     """Each write is one script: fence, merge, log, publish, refresh. Raises its refusals."""
 
@@ -45,3 +76,37 @@ class RedisBoardStore:
         return bool(
             await self._redis.on_room("init_board", room, epoch, view_json(board), board.objects)
         )
+
+    async def draw(
+        self, room: RoomId, author: Author, op_id: str, operations: Sequence[Operation]
+    ) -> Drawn:
+        """Merge the operations, all or none; a repeat of an ``op_id`` answers as the first."""
+        flat: list[Argument] = []
+        for operation in operations:
+            flat.extend(arguments(operation))
+        epoch = "" if author.epoch is None else author.epoch
+        key = f"{author.identity}:{op_id}"
+        reply = await self._redis.on_room(
+            "draw", room, epoch, author.identity, key, len(operations), *flat
+        )
+        return Drawn(int(reply[0]), reply[1].decode(), bool(reply[2]))
+
+    async def elements(self, room: RoomId) -> ElementBoard:
+        """Return every element, of one instant."""
+        rev, known_hash, page, values = await self._redis.on_room("elements", room)
+        texts = tuple(value.split(b":", _PREFIX_FIELDS)[_PREFIX_FIELDS] for value in values)
+        return ElementBoard(int(rev), known_hash.decode(), int(page), texts)
+
+    async def set_drawing(self, room: RoomId, epoch: int, drawing: Drawing) -> bool:
+        """Note who may draw, and tell everyone; False when nothing changed."""
+        said = _compact({"mode": drawing.mode, "members": list(drawing.members)})
+        lines = "\n".join(drawing.members)
+        return bool(await self._redis.on_room("drawing", room, epoch, drawing.mode, lines, said))
+
+    async def set_page(self, room: RoomId, epoch: int, page: int) -> bool:
+        """Note which page is shown, and tell everyone; False when nothing changed."""
+        return bool(await self._redis.on_room("page", room, epoch, page))
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))

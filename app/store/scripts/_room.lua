@@ -1,11 +1,16 @@
--- What every room script shares. KEYS are always the room's five, ARGV begins with three of ours;
+-- What every room script shares. KEYS are always the room's own, ARGV begins with three of ours;
 -- they are taken off here, so that a script counts its own arguments from 1.
 local ROOM, EVENTS, QUESTIONS, ASKED, LISTENERS = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local ELEMENTS, REMOVED, DRAWS = KEYS[6], KEYS[7], KEYS[8]
 local CODE = table.remove(ARGV, 1)
 local WAKE = table.remove(ARGV, 1)
 local TTL = table.remove(ARGV, 1)
 local GROUP = CODE .. '-group'
-local MAX_EVENTS = 10000
+local LAYOUT = 2 -- of a room's keys; docs/decisions/0062 says what each step changed
+local LOG_EVENTS = 10000 -- what the log keeps at least,
+local LOG_MS = 600000 -- and for at least so long,
+local LOG_BYTES = 67108864 -- unless that is more than 64 MiB
+local LOG_STEP = 16 -- events between two looks at what may go
 local ENDED_LOG_TTL = 600000 -- ms: how long late readers may still learn that a room has ended
 
 local clock = redis.call('TIME')
@@ -18,8 +23,11 @@ local function get(field) return redis.call('HGET', ROOM, field) end
 -- Refresh every lifetime. A full Redis refuses a script's first write if it takes memory, and none
 -- after one that does not: so what must work then (solving, ending, renewing) touches first.
 local function touch()
-  for i = 1, 5 do redis.call('PEXPIRE', KEYS[i], TTL) end
+  for i = 1, #KEYS do redis.call('PEXPIRE', KEYS[i], TTL) end
 end
+
+-- Drop every key: nothing of an older lecture of this code may come back.
+local function forget_all() redis.call('DEL', unpack(KEYS)) end
 
 -- The log's newest entry as a table of its fields (id included), or nil.
 local function last_event()
@@ -50,20 +58,45 @@ local function refused(epoch)
   return nil
 end
 
+-- Let the log's oldest entries go, some at a time: those that are neither among the last
+-- LOG_EVENTS nor younger than LOG_MS, and those beyond LOG_BYTES. Entries have no gaps, so any is
+-- found by its number; those of layout 1 do not say when they were made, and count as old.
+local function trim_log(seq, bytes)
+  local first = tonumber(get('logFirst') or '1')
+  local cut = first
+  for _ = 1, 64 do
+    local nearer = cut + LOG_STEP
+    if nearer >= seq then break end
+    local id = ms(nearer) .. '-0'
+    local entry = redis.call('XRANGE', EVENTS, id, id)[1]
+    local fields = entry and entry[2] or {}
+    local at = fields[1] == 'at' and tonumber(fields[2]) or 0
+    local weight = fields[3] == 'bytes' and bytes - tonumber(fields[4]) or 0
+    local is_old = seq - nearer >= LOG_EVENTS and at < NOW - LOG_MS
+    if not is_old and weight <= LOG_BYTES then break end
+    cut = nearer
+  end
+  if cut > first then
+    redis.call('XTRIM', EVENTS, 'MINID', ms(cut) .. '-0')
+    redis.call('HSET', ROOM, 'logFirst', ms(cut))
+  end
+end
+
 -- Append to the log and publish the whole event. `data` is JSON text.
 local function append(kind, data, audience, blob)
   local seq = redis.call('HINCRBY', ROOM, 'seq', 1)
-  local entry = { 'type', kind, 'audience', audience, 'data', data }
+  local bytes = redis.call('HINCRBY', ROOM, 'logBytes', #data)
+  local entry = { 'at', ms(NOW), 'bytes', ms(bytes), 'type', kind, 'audience', audience,
+    'data', data }
   if kind == 'ended' then
     -- The hash is about to go: what whoever finishes the end needs stays with its event.
     for _, field in ipairs({ 'lectureId', 'presenterEmail', 'relay' }) do
       entry[#entry + 1] = field
       entry[#entry + 1] = get(field) or ''
     end
-    entry[#entry + 1] = 'at'
-    entry[#entry + 1] = ms(NOW)
   end
-  redis.call('XADD', EVENTS, 'MAXLEN', '~', MAX_EVENTS, ms(seq) .. '-0', unpack(entry))
+  redis.call('XADD', EVENTS, ms(seq) .. '-0', unpack(entry))
+  if seq % LOG_STEP == 0 or #data > 65536 then trim_log(seq, bytes) end
   redis.call('PUBLISH', WAKE, '{"seq":' .. ms(seq) .. ',"type":"' .. kind .. '","audience":"'
     .. audience .. '","data":' .. data .. '}\n' .. (blob or ''))
   return seq
@@ -126,8 +159,41 @@ local function finish(reason)
   touch()
   local reply = { 'ended', get('lectureId'), get('relay') or '', get('presenterEmail') }
   append('ended', '{"reason":"' .. reason .. '"}', 'room')
-  redis.call('DEL', ROOM, QUESTIONS, ASKED, LISTENERS)
+  for i = 1, #KEYS do
+    if KEYS[i] ~= EVENTS then redis.call('DEL', KEYS[i]) end
+  end
   redis.call('PEXPIRE', EVENTS, ENDED_LOG_TTL)
   return reply
+end
+
+-- The hash of an empty element board; docs/protocol.md says how it is made of elements.
+local NO_ELEMENTS = '0000000000000000'
+
+-- Forget every element: the board is a whole snapshot from now on.
+local function drop_elements()
+  redis.call('DEL', ELEMENTS, REMOVED)
+  redis.call('HSET', ROOM, 'boardKind', 'whole', 'elements', '0', 'boardHash', NO_ELEMENTS)
+end
+
+-- What brings a room from one layout to the next. A script runs alone, so a room is brought up to
+-- date once, by whichever process touches it first, and none sees it half done.
+local UPGRADES = {
+  ['1'] = function()
+    local first = redis.call('XRANGE', EVENTS, '-', '+', 'COUNT', 1)[1]
+    local seq = tonumber(get('seq') or '0')
+    redis.call('HSET', ROOM, 'boardKind', 'whole', 'elements', '0', 'boardHash', NO_ELEMENTS,
+      'drawers', 'presenter', 'page', '0', 'logBytes', '0',
+      'logFirst', first and string.match(first[1], '^%d+') or ms(seq + 1))
+  end,
+}
+local was = redis.call('HEXISTS', ROOM, 'status') == 1 and (get('v') or '1')
+if was and tonumber(was) > LAYOUT then
+  return redis.error_reply('unavailable a newer version of this server made the room')
+end
+while was and tonumber(was) < LAYOUT do
+  touch() -- first, so that a full Redis lets the rest through
+  UPGRADES[was]()
+  was = ms(tonumber(was) + 1)
+  redis.call('HSET', ROOM, 'v', was)
 end
 

@@ -15,9 +15,11 @@ if redis.call('HEXISTS', ROOM, 'status') == 0 then
   if seen_epoch ~= '0' then return { 'conflict' } end
   -- A code may be given again soon after: its numbers go on, its old log does not.
   local seq = last and string.match(last.id, '^%d+') or '0'
-  redis.call('HSET', ROOM, 'v', '1') -- first, so that a full Redis refuses it all
-  redis.call('DEL', ROOM, EVENTS, QUESTIONS, ASKED, LISTENERS)
-  redis.call('HSET', ROOM, 'v', '1', 'lectureId', lecture, 'presenterEmail', email,
+  redis.call('HSET', ROOM, 'v', ms(LAYOUT)) -- first, so that a full Redis refuses it all
+  forget_all()
+  redis.call('HSET', ROOM, 'v', ms(LAYOUT), 'boardKind', 'whole', 'elements', '0',
+    'boardHash', NO_ELEMENTS, 'drawers', 'presenter', 'page', '0', 'logBytes', '0',
+    'logFirst', ms(tonumber(seq) + 1), 'lectureId', lecture, 'presenterEmail', email,
     'startTime', iso(NOW), 'status', 'LIVE', 'epoch', '1', 'holder', holder, 'lease', ms(lease),
     'seq', seq, 'rev', '0', 'relay', relay, 'listeners', '0')
   make_group(email)

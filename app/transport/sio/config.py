@@ -22,6 +22,13 @@ rule, with an answer, and never buffered twice over."""
 MAX_OFFER_TEXT = 128 * 1024
 """Characters of a packet that carries an offer: 64 KiB of SDP with its JSON escapes."""
 
+MAX_DRAW_TEXT = 512 * 1024
+"""Characters of a ``draw``: hundreds of elements, or some of the largest."""
+
+MAX_OP_ID_CHARS = 64
+MAX_PAGE = 999
+"""The highest page of a board; the first is 0."""
+
 MAX_EVENT_TEXT = 48 * 1024
 """Characters of any other packet: a question of 2,000 characters, each escaped twice."""
 

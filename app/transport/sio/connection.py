@@ -77,6 +77,10 @@ class Connection:
         """Who it is on ``/enter-room``."""
         self.place: Place = Outside()
         self.candidates = 0
+        self.knows_elements = False
+        """It draws and shows element boards; an existing client is sent whole snapshots of them."""
+        self.cursor: int | None = None
+        """The last room event that the client has from an earlier connection."""
         self.is_open = True
         self._end = end
 
@@ -152,6 +156,6 @@ class Reply:
 
 KNOWN_EVENTS = frozenset(
     {"presenterOffer", "whiteboardInit", "studentOffer", "clientCandidate", "edit", "ask"}
-    | {"solved", "end", "leave", "sources"}
+    | {"solved", "end", "leave", "sources", "draw", "drawing", "page", "snapshot"}
 )
 """Every event that clients may send; any other name is counted as ``unknown``."""

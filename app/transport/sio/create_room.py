@@ -8,7 +8,7 @@ from app.transport.sio import wire
 from app.transport.sio.canvas import canvas_json
 from app.transport.sio.config import MAX_CANDIDATES
 from app.transport.sio.connection import Connection, Seated
-from app.transport.sio.desk import Desk, Fields, Route, check_offer, note_candidate
+from app.transport.sio.desk import Desk, Fields, Route, check_offer, note_abilities, note_candidate
 from app.transport.sio.messages import ClientCandidate, Credentials, OfferMessage, WhiteboardInit
 
 
@@ -32,6 +32,7 @@ class CreateRoom:
             if not isinstance(seat, PresenterSeat):
                 raise Unauthorized("this token has expired: sign in again")
         connection.host = who
+        note_abilities(connection, credentials)
 
     async def welcome(self, connection: Connection) -> None:
         """Nothing to say before an offer."""
@@ -64,8 +65,11 @@ class CreateRoom:
     async def _tell_returned(
         self, connection: Connection, room: RoomId, returned: Returned
     ) -> None:
-        board = wire.board(returned.board)
-        board["canvasJSON"] = await canvas_json(returned.board.objects)
+        known = returned.board
+        if not connection.knows_elements:
+            known = await self._desk.sketches.whole(room, returned.start_time, known)
+        board = wire.board(known)
+        board["canvasJSON"] = await canvas_json(known.objects)
         payload = {
             "whiteboard": board,
             "startTime": returned.start_time,

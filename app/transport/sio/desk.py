@@ -16,6 +16,7 @@ from app.transport.sio.connection import Connection, Seated
 from app.transport.sio.hub import RoomHub
 from app.transport.sio.ice_servers import IceServers
 from app.transport.sio.ports import BoardsPort, GuestsPort, LecturesPort, QuestionsPort, TokensPort
+from app.transport.sio.sketches import Sketches
 from app.transport.sio.trail import QuestionTrail
 
 Fields = dict[str, Any]
@@ -62,6 +63,7 @@ class Desk:
     guests: GuestsPort
     tokens: TokensPort
     hub: RoomHub
+    sketches: Sketches
     clock: Clock
     tasks: Tasks
     trail: QuestionTrail
@@ -91,6 +93,12 @@ class Desk:
             return await self.resume(connection, who, room)
         except (NotJoined, NotFound, Unauthorized) as fault:
             raise Unauthorized("this token has expired: sign in again") from fault
+
+
+def note_abilities(connection: Connection, credentials: messages.Credentials) -> None:
+    """Note what a client says that it can do; what it said once stays."""
+    if credentials.elements or credentials.cursor is not None:
+        connection.knows_elements = True
 
 
 def is_of(seat: Seat, who: Principal) -> bool:

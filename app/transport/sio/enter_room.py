@@ -6,7 +6,7 @@ from app.lecture.seat import AudienceSeat
 from app.transport.sio import wire
 from app.transport.sio.config import MAX_CANDIDATES
 from app.transport.sio.connection import Connection, Seated
-from app.transport.sio.desk import Desk, Fields, Route, check_offer, note_candidate
+from app.transport.sio.desk import Desk, Fields, Route, check_offer, note_abilities, note_candidate
 from app.transport.sio.messages import ClientCandidate, Credentials, OfferMessage
 
 
@@ -23,6 +23,7 @@ class EnterRoom:
         }
 
     async def admit(self, connection: Connection, credentials: Credentials, sid: str) -> None:
+        note_abilities(connection, credentials)
         if not credentials.accessToken:
             if not _is_guest_seat(connection):
                 connection.visitor = guest(sid)
@@ -49,10 +50,13 @@ class EnterRoom:
         entered = await self._desk.lectures.enter(who, connection.id, message.room, message.offer())
         if isinstance(who, Guest):
             await self._desk.guests.hold(who.id, connection.id)
-        shown = wire.board_digest(entered.board)
+        board = entered.board
+        if not connection.knows_elements:
+            board = await self._desk.sketches.whole(message.room, entered.start_time, board)
+        shown = wire.board_digest(board)
         connection.place = Seated(entered.seat, entered.peer, returned=False, shown=shown)
         answer = {
-            "whiteboard": wire.board(entered.board),
+            "whiteboard": wire.board(board),
             "startTime": entered.start_time,
             "SDP": wire.description(entered.answer),
             "peerId": entered.peer,

@@ -309,7 +309,7 @@ class Gateway(socketio.AsyncServer):  # type: ignore[misc]  # socketio ships no 
     def _may_send(self, connection: Connection, request: Request) -> bool:
         """Charge one event to its sender's budget; a flood is refused, and then closed."""
         budgets = connection.budgets
-        budget = budgets.edits if request.event == "edit" else budgets.events
+        budget = budgets.edits if request.event in {"edit", "draw"} else budgets.events
         if budget.take(self._clock.now()):
             return True
         if not budgets.offences.take(self._clock.now()):

@@ -18,7 +18,8 @@ from app.transport.sio.ports import FanOutPort
 log = structlog.get_logger(__name__)
 
 MAX_HELD = 512
-"""Events held for one member between its subscription and its snapshot (milliseconds)."""
+"""Events held for one member until it has been brought to where the room is. When there are more,
+the oldest go: they are in the log, from which whoever brings it reads on."""
 
 
 class Member:
@@ -27,23 +28,35 @@ class Member:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self._held: deque[tuple[int, Parcel]] | None = deque()
+        self._written = 0
+        """The last event written; what a subscription brings late is not written again."""
+        self.forgotten = 0
+        """The last event that was held and had to go."""
 
     def offer(self, seq: int, parcel: Parcel) -> None:
-        """Write an event, now or after the snapshot."""
+        """Write an event, now or when it is released; one that it has already is ignored."""
         if self._held is None:
-            self.connection.send(parcel)
-        elif len(self._held) < MAX_HELD:
-            self._held.append((seq, parcel))
-        else:
+            if seq > self._written:
+                self._written = seq
+                self.connection.send(parcel)
+            return
+        if len(self._held) == MAX_HELD:
             metrics.QUEUE_DROPS.labels("held").inc()
-            self.connection.end()
+            self.forgotten, _ = self._held.popleft()
+        self._held.append((seq, parcel))
 
     def release(self, seq: int) -> None:
-        """Write what came after the snapshot of ``seq``, and everything from now on at once."""
+        """Write what came after ``seq``, where it was brought to, and from now on at once.
+
+        When an event after ``seq`` had to go, its connection is closed: it comes back.
+        """
+        if self.forgotten > seq:
+            self.connection.end()
+            return
         held, self._held = self._held, None
+        self._written = max(self._written, seq)
         for later, parcel in held or ():
-            if later > seq:
-                self.connection.send(parcel)
+            self.offer(later, parcel)
 
 
 class _Room:
@@ -103,6 +116,10 @@ class RoomHub:
         if room is not None:
             self._remove(room, connection)
 
+    async def missed(self, ident: RoomId, after: int) -> list[RoomEvent]:
+        """Return the next events after ``after`` from the log. Raises Unavailable."""
+        return await self._fanout.missed(ident, after)
+
     def members(self, ident: RoomId) -> list[Connection]:
         """Return the connections in a room, in the order they came."""
         room = self._rooms.get(ident)
@@ -124,12 +141,12 @@ class RoomHub:
             self._fanout.unsubscribe(room.id, room.sink)
 
     def _deliver(self, room: _Room, event: RoomEvent) -> None:
-        parcel = wire.room_event(event)
+        parcel_for = wire.room_event_for(event)
         members = list(room.members.values())
         if event.audience == "presenter":
             members = _effective(members)
         for member in members:
-            member.offer(event.seq, parcel)
+            member.offer(event.seq, parcel_for(member.connection.seat))
             if event.audience == "presenter":
                 member.connection.outbox.ask_for_proof()
         self._on_event(event, [member.connection for member in members])

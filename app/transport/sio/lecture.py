@@ -3,15 +3,33 @@
 import structlog
 
 from app.auth.principal import Principal, guest
-from app.core.errors import Ended, Forbidden, NotJoined, StalePresenter, Unauthorized
+from app.core.errors import (
+    Ended,
+    Forbidden,
+    NotJoined,
+    RateLimited,
+    StalePresenter,
+    Unauthorized,
+)
 from app.core.ids import RoomId
-from app.lecture.model import Snapshot
 from app.lecture.seat import AudienceSeat, PresenterSeat, Seat
 from app.transport.sio import wire
+from app.transport.sio.arrival import Arrivals
 from app.transport.sio.claim import SlotClaims
 from app.transport.sio.connection import Connection, Done, Seated
-from app.transport.sio.desk import Desk, Fields, Route, is_of
-from app.transport.sio.messages import Ask, Credentials, Edit, InRoom, Solved, Sources
+from app.transport.sio.desk import Desk, Fields, Route, is_of, note_abilities
+from app.transport.sio.messages import (
+    Ask,
+    Credentials,
+    Draw,
+    DrawingMessage,
+    Edit,
+    InRoom,
+    PageMessage,
+    Solved,
+    Sources,
+)
+from app.whiteboard.model import Author
 
 log = structlog.get_logger(__name__)
 
@@ -27,6 +45,7 @@ class LectureRoom:
     def __init__(self, desk: Desk, claims: SlotClaims) -> None:
         self._desk = desk
         self._claims = claims
+        self._arrivals = Arrivals(desk.hub, desk.sketches, desk.trail)
         self.routes = {
             "edit": Route(Edit, self.edit),
             "ask": Route(Ask, self.ask),
@@ -34,10 +53,16 @@ class LectureRoom:
             "end": Route(InRoom, self.end),
             "leave": Route(InRoom, self.leave),
             "sources": Route(Sources, self.sources),
+            "draw": Route(Draw, self.draw),
+            "drawing": Route(DrawingMessage, self.drawing),
+            "page": Route(PageMessage, self.page),
+            "snapshot": Route(InRoom, self.snapshot),
         }
 
     async def admit(self, connection: Connection, credentials: Credentials, _: str) -> None:
         who = self._principal(credentials.accessToken)
+        note_abilities(connection, credentials)
+        connection.cursor = credentials.cursor
         seat = connection.seat
         if seat is not None:
             if not is_of(seat, who):
@@ -70,22 +95,10 @@ class LectureRoom:
             return
         if isinstance(seat, AudienceSeat):
             self._desk.lectures.present(seat.room, connection.id)
-        connection.emit(self.name, "state", wire.state(now, seat))
+        await self._arrivals.bring(member, place, now)
         self._desk.ice.on_return(connection, seat)
-        is_behind = isinstance(seat, AudienceSeat) and wire.board_digest(now.board) != place.shown
-        if place.returned or is_behind:
-            connection.send(wire.update(now.board, now.seq))
-        if place.returned and isinstance(seat, PresenterSeat):
-            self._tell_missed(connection, seat, now)
-        member.release(now.seq)
         if isinstance(seat, PresenterSeat) and seat.epoch == 0:
             self._claims.begin(connection, seat)
-
-    def _tell_missed(self, connection: Connection, seat: PresenterSeat, now: Snapshot) -> None:
-        """Send the questions that its lost connection may not have brought, in order."""
-        for question in self._desk.trail.missed(seat.room, now.questions or []):
-            connection.emit(self.name, "asked", wire.asked(question, now.seq))
-            self._desk.trail.sent(seat.room, question.id, now.seq)
 
     def left(self, connection: Connection) -> None:
         seat = connection.seat
@@ -107,6 +120,39 @@ class LectureRoom:
         seat = _presenter(connection, message.room)
         board = message.content.board()
         return {"rev": await self._desk.boards.edit(seat.room, seat.epoch, board)}
+
+    async def draw(self, connection: Connection, message: Draw) -> Fields:
+        """Draw elements, as the presenter or as one whom the presenter lets draw."""
+        seat = _member(connection, message.room)
+        if isinstance(seat, PresenterSeat):
+            seat = _presenter(connection, message.room)
+            author = Author(seat.email, seat.epoch)
+        else:
+            author = Author(seat.identity)
+        connection.knows_elements = True
+        drawn = await self._desk.boards.draw(seat.room, author, message.opId, message.ops)
+        return {"rev": drawn.rev, "hash": drawn.hash}
+
+    async def drawing(self, connection: Connection, message: DrawingMessage) -> Fields:
+        seat = _presenter(connection, message.room)
+        _ = await self._desk.boards.set_drawing(seat.room, seat.epoch, message.drawing())
+        return {}
+
+    async def page(self, connection: Connection, message: PageMessage) -> Fields:
+        seat = _presenter(connection, message.room)
+        _ = await self._desk.boards.set_page(seat.room, seat.epoch, message.page)
+        return {}
+
+    async def snapshot(self, connection: Connection, message: InRoom) -> Fields:
+        """Send the element board to a member that found its own to differ."""
+        seat = _member(connection, message.room)
+        if not connection.budgets.snapshots.take(self._desk.clock.now()):
+            raise RateLimited("too many snapshots: slow down")
+        connection.knows_elements = True
+        now = await self._desk.lectures.snapshot(seat)
+        parts = await self._desk.sketches.parts(seat.room, now.start_time, now.rev)
+        await self._desk.sketches.send(connection, parts)
+        return {"rev": now.rev, "hash": now.board_hash, "parts": len(parts)}
 
     async def ask(self, connection: Connection, message: Ask) -> Fields:
         seat = _member(connection, message.room)

@@ -5,17 +5,39 @@ existing clients send some; fields that we know are checked.
 """
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+import orjson
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+)
 
 from app.core.errors import BadOffer, BadRequest, LecternError, TooLarge
 from app.core.ids import PeerId, QuestionId, RoomId, is_room_id
 from app.lecture.model import Offer
 from app.relay.messages import Source
 from app.transport.sio import config
-from app.whiteboard.model import IDENTITY, Board, Viewport
+from app.whiteboard.model import (
+    IDENTITY,
+    MAX_VERSION,
+    Board,
+    Clear,
+    Delete,
+    Drawers,
+    Drawing,
+    Operation,
+    Put,
+    Viewport,
+)
+from app.whiteboard.service import MAX_ELEMENT, MAX_OPERATIONS
 
 
 class _Message(BaseModel):
@@ -170,11 +192,99 @@ class Sources(InRoom):
     screen: bool = False
 
 
+_ELEMENT_ID = re.compile(r"[\x21-\x7e]{1,64}")
+_LOOSE = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def _count(value: object, least: int, most: int, name: str) -> int:
+    if type(value) is not int or not least <= value <= most:
+        raise ValueError(f"{name} must be a whole number from {least} to {most}")
+    return value
+
+
+def _operation(value: object) -> Operation:
+    """Read one operation of a draw; a put of a deleted element is its removal."""
+    if isinstance(value, Mapping):
+        if isinstance(value.get("put"), Mapping):
+            return _put(value["put"])
+        if "del" in value:
+            version = _count(value.get("version"), 0, MAX_VERSION, "version")
+            return Delete(_element_id(value["del"]), version)
+        if value.get("clear") is True:
+            page = value.get("page")
+            return Clear(None if page is None else _count(page, 0, config.MAX_PAGE, "page"))
+    raise ValueError("an operation is {put}, {del, version} or {clear: true}")
+
+
+def _put(element: Mapping[str, Any]) -> Operation:
+    ident = _element_id(element.get("id"))
+    version = _count(element.get("version"), 0, MAX_VERSION, "version")
+    nonce = _count(element.get("versionNonce"), 0, MAX_VERSION, "versionNonce")
+    page = _count(element.get("page", 0), 0, config.MAX_PAGE, "page")
+    if element.get("isDeleted") is True:
+        return Delete(ident, version)
+    try:
+        text = orjson.dumps(element)
+    except TypeError as fault:
+        raise ValueError("an element is JSON") from fault
+    if len(text) > MAX_ELEMENT:
+        raise _LimitError(f"an element has at most {MAX_ELEMENT} bytes")
+    return Put(ident, version, nonce, page, text)
+
+
+def _element_id(value: object) -> str:
+    if not isinstance(value, str) or not _ELEMENT_ID.fullmatch(value):
+        raise ValueError("an element's id has 1 to 64 visible ASCII characters")
+    return value
+
+
+def _operations(value: object) -> list[Operation]:
+    if not isinstance(value, list) or not value:
+        raise ValueError("a list of operations is needed")
+    if len(value) > MAX_OPERATIONS:
+        raise _LimitError(f"a draw has at most {MAX_OPERATIONS} operations")
+    return [_operation(item) for item in value]
+
+
+def _person(text: str) -> str:
+    if _LOOSE.search(text):
+        raise ValueError("an e-mail or a guest's id is needed")
+    return text
+
+
+class Draw(InRoom):
+    opId: ShortId  # noqa: N815
+    ops: Annotated[list[Operation], PlainValidator(_operations)]
+
+
+class DrawingMessage(InRoom):
+    """Who may draw beside the presenter."""
+
+    mode: Drawers
+    members: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=254), AfterValidator(_person)]],
+        Field(max_length=200),
+    ] = []
+
+    def drawing(self) -> Drawing:
+        """Return the rule; names count in the mode ``list`` alone."""
+        named = tuple(dict.fromkeys(self.members)) if self.mode == "list" else ()
+        return Drawing(self.mode, named)
+
+
+class PageMessage(InRoom):
+    page: Annotated[int, Field(ge=0, le=config.MAX_PAGE)]
+
+
 class Credentials(_Message):
     """A namespace's ``auth``. A guest sends an empty token, and later its own id as one."""
 
     accessToken: Annotated[str, Field(max_length=4096)] = ""  # noqa: N815
     roomId: Room | None = None  # noqa: N815
+    cursor: Annotated[int, Field(ge=0, le=MAX_VERSION)] | None = None
+    """The ``seq`` of the last room event that the client has."""
+    elements: bool = False
+    """The client shows element boards. One that gives a cursor does."""
 
     @property
     def room(self) -> RoomId | None:

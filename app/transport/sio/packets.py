@@ -18,7 +18,11 @@ _HEAD: Final = re.compile(
     r"(?P<id>[0-9]{0,15})"
 )
 _NAME: Final = re.compile(r'\s*\[\s*"(?P<name>[^"\\]{1,64})"')
-_OFFERS: Final = frozenset({"presenterOffer", "studentOffer"})
+_TEXT_LIMITS: Final = {
+    "presenterOffer": config.MAX_OFFER_TEXT,
+    "studentOffer": config.MAX_OFFER_TEXT,
+    "draw": config.MAX_DRAW_TEXT,
+}
 _MAX_DEPTH: Final = 12
 """Nesting of an event's arguments; a whiteboard in its envelope is 4 deep."""
 
@@ -123,7 +127,7 @@ class Decoder:
         if name is None:
             raise PacketError("an event without a name")
         request = Request(namespace, name["name"], ack_id)
-        limit = config.MAX_OFFER_TEXT if request.event in _OFFERS else config.MAX_EVENT_TEXT
+        limit = _TEXT_LIMITS.get(request.event, config.MAX_EVENT_TEXT)
         error: LecternError | None = None
         args: list[Any] = []
         if len(body) > limit:

@@ -1,6 +1,6 @@
 """What the socket side needs from the rest of the server, by shape alone."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
 from app.auth.principal import Account, Principal
@@ -10,7 +10,7 @@ from app.lecture.seat import AudienceSeat, PresenterSeat, Seat
 from app.relay.messages import Source
 from app.store.events import RoomEvent
 from app.turn.service import Issued
-from app.whiteboard.model import Board
+from app.whiteboard.model import Author, Board, Drawing, Drawn, ElementBoard, Operation
 
 
 class LecturesPort(Protocol):
@@ -53,6 +53,12 @@ class BoardsPort(Protocol):
     """``whiteboard.service.Boards``."""
 
     async def edit(self, room: RoomId, epoch: int, board: Board) -> int: ...
+    async def draw(
+        self, room: RoomId, author: Author, op_id: str, operations: Sequence[Operation]
+    ) -> Drawn: ...
+    async def elements(self, room: RoomId) -> ElementBoard: ...
+    async def set_drawing(self, room: RoomId, epoch: int, drawing: Drawing) -> bool: ...
+    async def set_page(self, room: RoomId, epoch: int, page: int) -> bool: ...
 
 
 class QuestionsPort(Protocol):
@@ -70,6 +76,7 @@ class FanOutPort(Protocol):
     async def subscribe(
         self, room: RoomId, sink: Callable[[RoomEvent], None], after: int | None = None
     ) -> int: ...
+    async def missed(self, room: RoomId, after: int) -> list[RoomEvent]: ...
     def unsubscribe(self, room: RoomId, sink: Callable[[RoomEvent], None]) -> None: ...
 
 

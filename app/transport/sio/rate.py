@@ -1,6 +1,6 @@
 """How fast one client may send."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
@@ -37,3 +37,5 @@ class Budgets:
     """Each takes a peer on a relay, which is freed only when it falls silent."""
     offences: Budget
     """How often it may be told that it sends too fast."""
+    snapshots: Budget = field(default_factory=lambda: Budget.full(0.5, 6.0, 0.0))
+    """Element boards that it may ask for; each may be megabytes."""

@@ -29,6 +29,7 @@ from app.transport.sio.ports import (
     TokensPort,
     TurnPort,
 )
+from app.transport.sio.sketches import Sketches
 from app.transport.sio.trail import QuestionTrail
 
 log = structlog.get_logger(__name__)
@@ -62,6 +63,7 @@ class SioServer:
         self._trail = QuestionTrail()
         self._claims = SlotClaims(config, lectures, self._tasks)
         self._ice = IceServers(turn, clock)
+        self._sketches = Sketches(boards, lectures, self._hub, clock, self._tasks)
         desk = Desk(
             config,
             lectures,
@@ -70,6 +72,7 @@ class SioServer:
             guests,
             tokens,
             self._hub,
+            self._sketches,
             clock,
             self._tasks,
             self._trail,
@@ -135,7 +138,9 @@ class SioServer:
             await self._guests.lost(place.seat.identity, connection.id)
 
     def _on_room_event(self, event: RoomEvent, members: list[Connection]) -> None:
-        if event.type == "asked":
+        if event.type in {"drawn", "page"}:
+            self._sketches.changed(event.room, members)
+        elif event.type == "asked":
             self._trail.sent(event.room, event.data["questionId"], event.seq)
         elif event.type == "ended":
             self._trail.forget(event.room)

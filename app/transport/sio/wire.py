@@ -1,7 +1,10 @@
 """What the server's values look like to a client: the other half of ``messages``."""
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
+
+import orjson
 
 from app.lecture.model import Snapshot
 from app.lecture.seat import PresenterSeat, Seat
@@ -10,9 +13,12 @@ from app.relay.messages import Candidate, PeerOpened
 from app.store.events import RoomEvent
 from app.transport.sio.outbox import BoardPart, Parcel
 from app.transport.sio.packets import encode_event
-from app.whiteboard.model import Board
+from app.whiteboard.model import Board, Drawing, ElementBoard
 
 LECTURE = "/lecture"
+
+SNAPSHOT_PART_BYTES = 128 * 1024
+"""Of elements in one ``snapshot``: events go between two of them, and no outbox is full of one."""
 
 
 def board(of: Board) -> dict[str, Any]:
@@ -61,17 +67,58 @@ def update(of: Board, seq: int) -> Parcel:
     return Parcel(encode_event(LECTURE, "update", payload), BoardPart.WHOLE)
 
 
-def state(of: Snapshot, seat: Seat) -> dict[str, Any]:
-    """Where the lecture is, as the client enters it."""
+def elements(of: ElementBoard) -> list[Parcel]:
+    """An element board in parts, for everyone who asks: they differ in nothing."""
+    parts: list[list[bytes]] = [[]]
+    size = 0
+    for text in of.elements:
+        if size + len(text) > SNAPSHOT_PART_BYTES and parts[-1]:
+            parts.append([])
+            size = 0
+        parts[-1].append(text)
+        size += len(text) + 1
+    return [
+        Parcel(
+            encode_event(
+                LECTURE,
+                "snapshot",
+                {
+                    "rev": of.rev,
+                    "hash": of.hash,
+                    "page": of.page,
+                    "part": number,
+                    "parts": len(parts),
+                    "elements": orjson.Fragment(b"[" + b",".join(part) + b"]"),
+                },
+            )
+        )
+        for number, part in enumerate(parts)
+    ]
+
+
+def drawing(of: Drawing, seat: Seat | None) -> dict[str, Any]:
+    """Who may draw, for one member: the list of names is the presenter's alone."""
+    if isinstance(seat, PresenterSeat):
+        return {"mode": of.mode, "may": True, "members": list(of.members)}
+    return {"mode": of.mode, "may": seat is not None and of.lets(seat.identity)}
+
+
+def state(of: Snapshot, seat: Seat, cursor: int | None = None) -> dict[str, Any]:
+    """Where the lecture is, as the client enters it; ``cursor``: what it missed follows."""
     fields: dict[str, Any] = {
         "roomId": seat.room,
         "role": "presenter" if isinstance(seat, PresenterSeat) else seat.kind.lower(),
         "startTime": of.start_time,
-        "seq": of.seq,
+        "seq": of.seq if cursor is None else cursor,
+        "resumed": cursor is not None,
+        "board": {"kind": of.board_kind, "rev": of.rev, "hash": of.board_hash},
+        "page": of.page,
+        "drawing": drawing(of.drawing, seat),
         "presenterPresent": of.status == "LIVE",
         "deadline": of.deadline,
         "listeners": of.listeners,
         "sources": dict(of.sources),
+        "whip": of.whip,
     }
     if isinstance(seat, PresenterSeat):
         fields["epoch"] = seat.epoch
@@ -101,3 +148,22 @@ def room_event(event: RoomEvent) -> Parcel:
     else:
         name, payload = event.type, {**data, "seq": event.seq}
     return Parcel(encode_event(LECTURE, name, payload), seq=event.seq)
+
+
+def room_event_for(event: RoomEvent) -> Callable[[Seat | None], Parcel]:
+    """Return what gives each member its parcel; members who hear the same share one."""
+    if event.type != "drawing":
+        shared = room_event(event)
+        return lambda _: shared
+    rule = Drawing(event.data["mode"], tuple(event.data["members"]))
+    made: dict[bool | None, Parcel] = {}
+
+    def parcel_for(seat: Seat | None) -> Parcel:
+        says = drawing(rule, seat)
+        key = None if "members" in says else bool(says["may"])
+        if key not in made:
+            payload = {**says, "seq": event.seq}
+            made[key] = Parcel(encode_event(LECTURE, "drawing", payload), seq=event.seq)
+        return made[key]
+
+    return parcel_for

@@ -134,7 +134,7 @@ async def test_a_cancelled_write_still_happens_and_leaves_no_reply(live: LiveRoo
         with pytest.raises(asyncio.CancelledError):
             await write
         assert isinstance(await live.redis.now_ms(), int)
-        assert (await live.redis.fields("room:{004217}", "v")) == [b"1"]
+        assert (await live.redis.fields("room:{004217}", "v")) == [b"2"]
     await live.redis.close()
     done = int(await live.raw.hget("room:{004217}", "rev"))
     assert 30 <= done <= 40
