@@ -7,7 +7,7 @@ export function ConnectionBadge({ connection, media }: { connection: Connection;
   return (
     <span className="badge" role="status" data-testid="connection-state" data-state={connection} data-media={media}>
       <span aria-hidden="true">●</span>
-      {t(`state.${connection}`)}
+      <span className="word">{t(`state.${connection}`)}</span>
     </span>
   )
 }

@@ -5,7 +5,7 @@ import { VideoView } from './VideoView'
 /** The screen large and the camera small in its corner, or the camera alone. */
 export function Stage({ sources, streams }: Pick<ParticipantState, 'sources' | 'streams'>) {
   const { t } = useWords()
-  const { camera, screen } = sources
+  const { microphone, camera, screen } = sources
   return (
     <div className="stage" data-testid="stage-video" data-shows={screen ? 'screen' : camera ? 'camera' : 'none'}>
       <VideoView stream={streams?.screen ?? null} testId="screen-video" label={t('video.screen')} hidden={!screen} />
@@ -16,7 +16,7 @@ export function Stage({ sources, streams }: Pick<ParticipantState, 'sources' | '
         hidden={!camera}
         {...(screen ? { className: 'small-video' } : {})}
       />
-      {!camera && !screen && <p data-testid="no-picture">{t('video.none')}</p>}
+      {!camera && !screen && <p data-testid="no-picture">{t(microphone ? 'video.none' : 'video.silent')}</p>}
     </div>
   )
 }

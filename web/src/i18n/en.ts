@@ -102,6 +102,7 @@ export const en = {
   'board.clear': 'Clear the board',
   'video.title': 'Video',
   'video.none': 'No picture right now. You hear the presenter.',
+  'video.silent': 'No picture or sound right now.',
   'video.screen': "The presenter's screen",
   'video.camera': "The presenter's camera",
   'audio.blocked': 'Tap to hear',

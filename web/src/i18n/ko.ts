@@ -103,6 +103,7 @@ export const ko: Record<Key, string> = {
   'board.clear': '칠판 지우기',
   'video.title': '영상',
   'video.none': '지금은 영상이 없습니다. 소리는 들립니다.',
+  'video.silent': '지금은 영상과 소리가 없습니다.',
   'video.screen': '발표자 화면',
   'video.camera': '발표자 카메라',
   'audio.blocked': '눌러서 듣기',

@@ -1,4 +1,4 @@
-import { CaptureUpdateAction, Excalidraw, restoreElements } from '@excalidraw/excalidraw'
+import { CaptureUpdateAction, Excalidraw } from '@excalidraw/excalidraw'
 import type { ExcalidrawImperativeAPI } from '@excalidraw/excalidraw/types'
 import '@excalidraw/excalidraw/index.css'
 import { useEffect, useRef, useState } from 'react'
@@ -6,20 +6,11 @@ import { usePrefersDark, useStore } from '../../app'
 import { useWords } from '../../i18n'
 import { fitViewport } from '../../sdk'
 import type { BoardElement, Participant, Viewport } from '../../sdk'
-import { OPTIONS, editorLang } from './editor'
-
-type Given = Parameters<typeof restoreElements>[0]
-
-/** `restoreElements` forgets that a stroke is finished, and an unfinished one is painted short of its end. */
-function finished(elements: ReturnType<typeof restoreElements>): ReturnType<typeof restoreElements> {
-  return elements.map((element) =>
-    element.type === 'freedraw' ? { ...element, lastCommittedPoint: element.points.at(-1) ?? null } : element,
-  )
-}
+import { OPTIONS, editorLang, toEditor } from './editor'
 
 function show(api: ExcalidrawImperativeAPI, elements: BoardElement[]): void {
   api.updateScene({
-    elements: finished(restoreElements(elements as unknown as Given, null)),
+    elements: toEditor(elements),
     captureUpdate: CaptureUpdateAction.NEVER,
   })
 }

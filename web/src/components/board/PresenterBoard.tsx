@@ -1,16 +1,16 @@
-import { Excalidraw, MainMenu, restoreElements } from '@excalidraw/excalidraw'
+import { Excalidraw, MainMenu } from '@excalidraw/excalidraw'
 import type { ExcalidrawInitialDataState } from '@excalidraw/excalidraw/types'
 import '@excalidraw/excalidraw/index.css'
 import { useState } from 'react'
 import { usePrefersDark } from '../../app'
 import { useWords } from '../../i18n'
 import type { BoardElement, Presenter, Restored } from '../../sdk'
-import { OPTIONS, editorLang, refuseFiles } from './editor'
+import { OPTIONS, editorLang, refuseFiles, toEditor } from './editor'
 
 function initial({ decoded, view }: Restored): ExcalidrawInitialDataState {
   const elements = decoded.kind === 'elements' ? decoded.elements : []
   return {
-    elements: restoreElements(elements as unknown as Parameters<typeof restoreElements>[0], null),
+    elements: toEditor(elements),
     appState: view
       ? { scrollX: view.scrollX, scrollY: view.scrollY, zoom: { value: view.zoom as never } }
       : {},
