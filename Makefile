@@ -25,8 +25,9 @@ check: venv-dev ## lint, types and layers, of the server and of the web client
 	@deploy/web.sh packages
 	@cd web && npm run --silent lint && npm run --silent typecheck
 
-bench: venv-dev ## measure the relay: CPU per forwarded packet, CPU per join
-	@$(VENV_PYTHON) -m bench.relay $(BENCH_ARGS)
+bench: venv-dev ## measure the relay beside Janus: CPU per forwarded packet and per join, delay, memory
+	@mkdir -p data
+	@$(VENV_PYTHON) -m bench.relay --plot data/bench.png $(BENCH_ARGS)
 
 web: ## build the web client
 	@deploy/web.sh required

@@ -1,11 +1,10 @@
-"""The sockets of the load generator: a publisher and receivers in one event loop."""
+"""The sockets of the load generator, and its publisher."""
 
 import asyncio
 import contextlib
 import socket
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 
 from pylibsrtp import Error as SrtpError
 from pylibsrtp import Session
@@ -14,6 +13,7 @@ from app.core.clock import Clock
 from bench.client import rtp, sdp
 from bench.client.dtls import Certificate
 from bench.client.peer import ClientPeer
+from bench.delay import Delays
 from bench.workload import Step
 
 CONNECT_SECONDS = 10.0
@@ -22,8 +22,7 @@ FIRST_MEDIA = 128
 """First bytes from here on are SRTP or SRTCP (RFC 7983 §7)."""
 
 _SO_RCVBUFFORCE = 33
-_UDP_GRO = 104  # linux/udp.h; the socket module does not name either
-_BATCH = 256
+BATCH = 256
 """Datagrams taken per wake-up of one socket, so that none starves the others."""
 
 Join = Callable[[str], Awaitable[str]]
@@ -49,6 +48,12 @@ class ClientSocket:
             # Beyond net.core.rmem_max, which only root may; else the plain option's cap holds.
             self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, RECEIVE_BUFFER)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+
+    def bind(self, host: str) -> tuple[str, int]:
+        """Take a port of ``host`` now; return the address, for servers that must be told it."""
+        self._socket.bind((host, 0))
+        name: tuple[str, int] = self._socket.getsockname()
+        return name
 
     async def connect(self, answer: str) -> None:
         """Run ICE and DTLS with the peer of that answer. Raises TimeoutError, AnswerError."""
@@ -78,7 +83,7 @@ class ClientSocket:
 
     def _readable(self) -> None:
         receive, take = self._socket.recv, self._take
-        for _ in range(_BATCH):
+        for _ in range(BATCH):
             try:
                 data = receive(2048)
             except (BlockingIOError, ConnectionRefusedError):
@@ -117,6 +122,7 @@ class Publisher(ClientSocket):
     def __init__(self, certificate: Certificate, clock: Clock) -> None:
         super().__init__(ClientPeer(certificate), clock)
         self.sent = 0
+        self.delays = Delays()
         self.keyframes_asked = 0
         self._unsent: deque[bytes] = deque()
         audio, video = sdp.Sent(0x1A000001), sdp.Sent(0x1A000002)
@@ -163,124 +169,7 @@ class Publisher(ClientSocket):
         if step.audio:
             packets.append(self._audio.packet(now))
         for packet in packets:
-            self.send(self.outgoing.protect(packet))
+            sealed = self.outgoing.protect(packet)
+            self.delays.sent(packet, self._clock.wall())
+            self.send(sealed)
         self.sent += len(packets)
-
-
-@dataclass(slots=True)
-class Arrivals:
-    """What came on one SSRC."""
-
-    packets: int = 0
-    highest: int = 0
-
-
-@dataclass(slots=True)
-class Verified:
-    """Of the packets that were opened: how many held what the publisher had put in."""
-
-    intact: int = 0
-    broken: int = 0
-
-
-@dataclass(slots=True)
-class Bundles:
-    """How many media packets came in how many sends of the relay."""
-
-    packets: int = 0
-    sends: int = 0
-
-
-class Receiver(ClientSocket):
-    """Counts what arrives, reports on it, and (where ``verify``) opens and checks every packet."""
-
-    def __init__(self, certificate: Certificate, clock: Clock, verify: bool) -> None:
-        super().__init__(ClientPeer(certificate), clock)
-        self.packets = 0
-        self.verified = Verified()
-        self.bundles = Bundles()
-        self._verify = verify
-        self._lines: dict[bytes, Arrivals] = {}
-        self.offer = sdp.offer(
-            self.peer.ice.ufrag, self.peer.ice.password, certificate.fingerprint, None, None
-        )
-
-    def on_media(self, packet: bytes) -> None:
-        if rtp.is_rtcp(packet):
-            return
-        self.packets += 1
-        line = self._lines.get(packet[8:12])
-        if line is None:
-            line = self._lines[packet[8:12]] = Arrivals()
-        line.packets += 1
-        line.highest = packet[2] << 8 | packet[3]
-        if self._verify:
-            self._open(packet)
-
-    def report(self) -> None:
-        """Send a receiver report on every line (RFC 3550 §6.4.2)."""
-        if self.outgoing is None or not self._lines:
-            return
-        blocks = [
-            (int.from_bytes(ssrc, "big"), 0, line.highest) for ssrc, line in self._lines.items()
-        ]
-        self.send(self.outgoing.protect_rtcp(rtp.receiver_report(0x1B000001, blocks)))
-
-    def watch_bundles(self, on: bool) -> None:
-        """Take what one send carried in one piece, and count it in ``bundles``.
-
-        With UDP_GRO loopback hands a UDP_SEGMENT send over whole, which spares the sender the
-        segmenting: so never while CPU is measured.
-        """
-        self._socket.setsockopt(socket.IPPROTO_UDP, _UDP_GRO, int(on))
-        self._loop.add_reader(
-            self._socket.fileno(), self._readable_bundled if on else self._readable
-        )
-
-    def _readable_bundled(self) -> None:
-        for _ in range(_BATCH):
-            try:
-                data, ancillary, _, _ = self._socket.recvmsg(65_536, socket.CMSG_SPACE(4))
-            except (BlockingIOError, ConnectionRefusedError):
-                break
-            size = int.from_bytes(ancillary[0][2], "little") if ancillary else len(data)
-            parts = [data[at : at + size] for at in range(0, len(data), size)]
-            media = [part for part in parts if part[0] >= FIRST_MEDIA]
-            self.bundles.packets += sum(not rtp.is_rtcp(part) for part in media)
-            self.bundles.sends += any(not rtp.is_rtcp(part) for part in media)
-            for part in parts:
-                self._take(part)
-
-    def _open(self, packet: bytes) -> None:
-        try:
-            intact = self.incoming is not None and rtp.is_intact(self.incoming.unprotect(packet))
-        except SrtpError:
-            intact = False
-        if intact:
-            self.verified.intact += 1
-        else:
-            self.verified.broken += 1
-
-
-@dataclass(slots=True)
-class Audience:
-    """One publisher and its receivers. ``close`` frees them all."""
-
-    publisher: Publisher
-    receivers: list[Receiver] = field(default_factory=list)
-
-    @property
-    def arrived(self) -> int:
-        """Media packets that all receivers have counted so far."""
-        return sum(receiver.packets for receiver in self.receivers)
-
-    def report(self) -> None:
-        """Send every client's RTCP report; a real client does so about once a second."""
-        self.publisher.report()
-        for receiver in self.receivers:
-            receiver.report()
-
-    def close(self) -> None:
-        self.publisher.close()
-        for receiver in self.receivers:
-            receiver.close()

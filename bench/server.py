@@ -13,7 +13,9 @@ from app.core.ids import NodeId, RoomId, new_node_id, new_peer_id
 from app.relay.client import RelayClient
 from app.relay.messages import OpenPeer
 from app.store.redis import Redis
+from bench.clients import Publisher
 from bench.process import Child, free_port, pin, start_redis
+from bench.receiver import Receiver
 
 ROOM = RoomId("424242")
 START_SECONDS = 20.0
@@ -21,6 +23,8 @@ START_SECONDS = 20.0
 
 class RelayServer:
     """An async context manager: Redis and ``python -m app relay`` while it lasts."""
+
+    name = "lectern"
 
     def __init__(self, folder: Path, core: int) -> None:
         self._folder = folder
@@ -45,8 +49,15 @@ class RelayServer:
     ) -> None:
         await self._stop()
 
-    async def join(self, role: Literal["presenter", "participant"], offer: str) -> str:
-        """Hand an offer to the relay and return its answer."""
+    async def publish(self, publisher: Publisher) -> None:
+        """Connect the presenter."""
+        await publisher.connect(await self._join("presenter", publisher.offer))
+
+    async def subscribe(self, receiver: Receiver) -> None:
+        """Connect a participant."""
+        await receiver.connect(await self._join("participant", receiver.offer))
+
+    async def _join(self, role: Literal["presenter", "participant"], offer: str) -> str:
         epoch = 1 if role == "presenter" else 0
         command = OpenPeer(room=ROOM, peer=new_peer_id(), role=role, sdp=offer, epoch=epoch)
         return (await self._client.open(self._node, command)).sdp

@@ -8,4 +8,4 @@ compile() {
         --no-annotate --no-header ${LOCK_ARGS:-} pyproject.toml "$@"
 }
 compile -o requirements/run.lock
-compile --group test --group check --group lock -c requirements/run.lock -o requirements/dev.lock
+compile --group test --group check --group bench --group lock -c requirements/run.lock -o requirements/dev.lock

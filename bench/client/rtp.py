@@ -14,7 +14,7 @@ AUDIO_CLOCK, VIDEO_CLOCK = 48_000, 90_000
 _VP8_DESCRIPTOR = 4  # X, I, then a picture id of 15 bits (RFC 7741 §4.2)
 _KEYFRAME = bytes((0x10, 0x02, 0x00, 0x9D, 0x01, 0x2A, 0xC0, 0x03, 0x1C, 0x02))  # 960 x 540
 _INTERFRAME = bytes((0x11, 0x02, 0x00))
-_CHECKSUM = 4
+CHECKSUM_BYTES = 4
 _PSFB, _PLI, _FIR = 206, 1, 4
 _PADDING_BIT, _EXTENSION_BIT = 0x20, 0x10
 
@@ -115,8 +115,8 @@ class Vp8Source:
             )
             seed = struct.pack("!HH", self._picture, index)
             body = (start if index == 0 else b"") + seed
-            body += bytes(size - OVERHEAD_BYTES - len(descriptor) - len(body) - _CHECKSUM)
-            body += zlib.crc32(body).to_bytes(_CHECKSUM, "big")
+            body += bytes(size - OVERHEAD_BYTES - len(descriptor) - len(body) - CHECKSUM_BYTES)
+            body += zlib.crc32(body).to_bytes(CHECKSUM_BYTES, "big")
             last = index == len(sizes) - 1
             packets.append(self.line.packet(descriptor + body, last, now))
         return packets
@@ -136,13 +136,14 @@ class OpusSource:
         self.line.timestamp = (self.line.timestamp + AUDIO_CLOCK // 50) & 0xFFFFFFFF
         self._count = (self._count + 1) & 0xFFFFFFFF
         body = b"\xfc" + self._count.to_bytes(4, "big")  # TOC: CELT, full band, 20 ms, stereo
-        body += bytes(self.PAYLOAD_BYTES - len(body) - _CHECKSUM)
-        body += zlib.crc32(body).to_bytes(_CHECKSUM, "big")
+        body += bytes(self.PAYLOAD_BYTES - len(body) - CHECKSUM_BYTES)
+        body += zlib.crc32(body).to_bytes(CHECKSUM_BYTES, "big")
         return self.line.packet(body, False, now, level=40)
 
 
-def is_intact(packet: bytes) -> bool:
-    """Tell whether an opened RTP packet carries a payload as the sources here made it."""
+def checksum(packet: bytes) -> bytes | None:
+    """Return the checksum of an opened RTP packet's content, or None where the content is not one
+    that the sources here made."""
     start = HEADER_BYTES + 4 * (packet[0] & 0x0F)
     if packet[0] & _EXTENSION_BIT:
         start += 4 + 4 * int.from_bytes(packet[start + 2 : start + 4], "big")
@@ -150,9 +151,17 @@ def is_intact(packet: bytes) -> bool:
     payload = packet[start:end]
     if packet[1] & 0x7F == VP8:
         payload = payload[_VP8_DESCRIPTOR:]
-    if len(payload) <= _CHECKSUM:
-        return False
-    return zlib.crc32(payload[:-_CHECKSUM]) == int.from_bytes(payload[-_CHECKSUM:], "big")
+    if len(payload) <= CHECKSUM_BYTES:
+        return None
+    expected = payload[-CHECKSUM_BYTES:]
+    return (
+        expected if zlib.crc32(payload[:-CHECKSUM_BYTES]).to_bytes(4, "big") == expected else None
+    )
+
+
+def is_intact(packet: bytes) -> bool:
+    """Tell whether an opened RTP packet carries a payload as the sources here made it."""
+    return checksum(packet) is not None
 
 
 def asks_keyframe(rtcp: bytes) -> bool:

@@ -86,6 +86,41 @@ def offer(
     return "\r\n".join(lines) + "\r\n"
 
 
+def with_candidate(description: str, host: str, port: int) -> str:
+    """Return a description that names one address of ours in every section."""
+    line = f"a=candidate:1 1 udp 2130706431 {host} {port} typ host\r\na=end-of-candidates\r\n"
+    return re.sub(r"^a=mid:.*\r\n", lambda mid: mid[0] + line, description, flags=re.MULTILINE)
+
+
+def answer(offer: str, ufrag: str, password: str, fingerprint: str) -> str:
+    """Return the answer of a client that takes everything a server offers (DTLS client, no
+    candidates of its own: the server is ICE-lite)."""
+    head, *sections = re.split(r"^(?=m=)", offer.replace("\r\n", "\n"), flags=re.MULTILINE)
+    kept = re.compile(
+        r"^(?:m=|a=mid:|a=rtcp-mux|a=rtpmap:|a=fmtp:|a=rtcp-fb:|a=extmap:)", re.MULTILINE
+    )
+    lines = [
+        "v=0",
+        "o=- 4611731400430051337 2 IN IP4 127.0.0.1",
+        "s=-",
+        "t=0 0",
+        *re.findall(r"^a=group:BUNDLE.*$", head, re.MULTILINE),
+    ]
+    for section in sections:
+        first, *rest = [line for line in section.split("\n") if kept.match(line)]
+        lines += [
+            first,
+            "c=IN IP4 0.0.0.0",
+            f"a=ice-ufrag:{ufrag}",
+            f"a=ice-pwd:{password}",
+            f"a=fingerprint:sha-256 {fingerprint}",
+            "a=setup:active",
+            "a=recvonly",
+            *rest,
+        ]
+    return "\r\n".join(lines) + "\r\n"
+
+
 def _direction(sent: Sent | None, kind: str) -> list[str]:
     return ["a=recvonly"] if sent is None else ["a=sendrecv", f"a=msid:stream {kind}"]
 

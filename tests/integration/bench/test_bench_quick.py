@@ -8,8 +8,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def test_a_quick_bench_prints_a_table_and_one_line_of_json() -> None:
-    command = [sys.executable, "-m", "bench.relay", "--quick"]
+def test_a_quick_bench_prints_a_table_and_one_line_of_json(tmp_path: Path) -> None:
+    picture = tmp_path / "bench.png"
+    command = [sys.executable, "-m", "bench.relay", "--quick", "--servers", "lectern"]
+    command += ["--plot", str(picture)]
     done = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, timeout=90, check=False
     )
@@ -18,10 +20,12 @@ def test_a_quick_bench_prints_a_table_and_one_line_of_json() -> None:
     assert len(table) == 2 + 4
     rows = json.loads(line)["rows"]
     assert [(row["workload"], row["participants"]) for row in rows] == [
-        ("bursts", 1), ("browser", 1), ("bursts", 10), ("browser", 10),
+        ("browser", 1), ("browser", 10), ("bursts", 1), ("bursts", 10),
     ]  # fmt: skip
     for row in rows:
         assert row["loss"] < 0.05
         assert 0 < row["us_per_packet"] < 5000
         assert 0 < row["join_ms"] < 500
         assert row["packets_per_send"] >= 1
+        assert 0 < row["delay_p50_ms"] <= row["delay_p99_ms"]
+    assert picture.read_bytes().startswith(b"\x89PNG")

@@ -5,6 +5,8 @@ import itertools
 import pytest
 
 from bench.client import rtp, sdp
+from bench.client.dtls import make_certificate
+from bench.delay import Delays, percentile
 from bench.report import Sample, json_line, medians, table
 from bench.workload import BURST_BYTES, WorkloadName, schedule
 
@@ -82,7 +84,11 @@ def test_an_answer_without_a_candidate_is_refused() -> None:
 
 
 def _sample(cpu_seconds: float, forwarded: int = 1000) -> Sample:
-    return Sample("bursts", 10, forwarded, cpu_seconds, 1000, 0.002, 102_400, 4.0)
+    return Sample(
+        server="lectern", workload="bursts", participants=10, forwarded=forwarded,
+        cpu_seconds=cpu_seconds, expected=1000, join_cpu_seconds=0.002, rss_bytes=102_400,
+        packets_per_send=4.0, delay_p50=0.001, delay_p99=0.01,
+    )  # fmt: skip
 
 
 def test_the_report_has_medians_and_the_loss() -> None:
@@ -91,5 +97,30 @@ def test_the_report_has_medians_and_the_loss() -> None:
     assert (row.loss, row.join_ms, row.rss_kb) == (0.0, 2.0, 100.0)
     (lossy,) = medians([_sample(0.003, forwarded=750)])
     assert (lossy.loss, lossy.us_per_packet) == (0.25, 4.0)
-    assert "| bursts | 10 | 3.00 |" in table([row])
+    assert "| bursts | 10 | lectern | 3.00 |" in table([row])
     assert '"us_per_packet": 3.0' in json_line([row])
+
+
+def test_a_delay_is_matched_by_content_and_once() -> None:
+    delays = Delays()
+    delays.sent(b"payload" + b"\1\2\3\4", 100.0)
+    delays.arrived(b"\1\2\3\4", 100.25)
+    delays.arrived(b"\1\2\3\4", 101.0)
+    delays.arrived(b"none", 101.0)
+    assert delays.seconds == [0.25]
+    assert percentile([4.0, 1.0, 3.0, 2.0], 0.5) == 2.0
+    assert percentile([4.0, 1.0, 3.0, 2.0], 0.99) == 4.0
+
+
+def test_the_answer_to_a_server_mirrors_its_offer() -> None:
+    certificate = make_certificate()
+    offered = sdp.offer("abcd", "x" * 24, certificate.fingerprint, sdp.Sent(1), sdp.Sent(2))
+    answer = sdp.with_candidate(
+        sdp.answer(offered, "efgh", "y" * 24, certificate.fingerprint), "10.77.0.1", 4321
+    )
+    assert answer.count("a=setup:active") == answer.count("a=recvonly") == 2
+    assert [line for line in answer.splitlines() if line.startswith("a=mid")] == [
+        "a=mid:0", "a=mid:1",
+    ]  # fmt: skip
+    read = sdp.read_answer(answer)
+    assert (read.ufrag, read.host, read.port, read.setup) == ("efgh", "10.77.0.1", 4321, "active")
