@@ -13,6 +13,7 @@ import uvloop
 
 from app.auth.accounts import Accounts
 from app.auth.passwords import Passwords
+from app.auth.room_tokens import RoomTokens
 from app.auth.tokens import UserTokens
 from app.child import Child
 from app.cluster.commands import CommandBus
@@ -22,6 +23,7 @@ from app.core import metrics
 from app.core.clock import Clock, SystemClock
 from app.core.ids import NodeId, new_node_id
 from app.core.loop_watch import LoopWatch
+from app.lecture.broadcast import Broadcasts
 from app.lecture.ending import Endings
 from app.lecture.keeper import Keeper
 from app.lecture.media import Media
@@ -35,6 +37,7 @@ from app.relay.service import RelayService
 from app.rooms.catalogue import Catalogue
 from app.rooms.guests import Guests
 from app.rooms.presence import Presence
+from app.rooms.sessions import SessionStore
 from app.rooms.store import RoomStore
 from app.settings import Settings, SettingsError
 from app.store.data_folder import DataFolder
@@ -43,6 +46,7 @@ from app.store.redis import Redis
 from app.store.sql import Sql
 from app.transport.http.app import create_http
 from app.transport.http.config import HttpConfig
+from app.transport.http.whip import IceServers, MediaEndpoints
 from app.transport.sio.config import SioConfig
 from app.transport.sio.service import SioServer
 from app.turn import coturn
@@ -149,6 +153,8 @@ async def _api(
     endings = Endings(rooms, catalogue, media)
     boards, questions = Boards(RedisBoardStore(redis)), Questions(RedisQuestionStore(redis))
     lectures = Lectures(rooms, boards, presence, media, endings, catalogue, node, lecture_config)
+    broadcasts = Broadcasts(rooms, SessionStore(redis), media, endings, catalogue, lecture_config)
+    await _entered(stack, broadcasts)
     await _entered(stack, Keeper(rooms, presence, registry, endings, node, clock, lecture_config))
 
     async def heard(other: NodeId) -> int | None:
@@ -196,8 +202,18 @@ async def _api(
         relay_ready=has_relay,
         clock=clock,
         turn=turn,
+        media=MediaEndpoints(
+            broadcasts, RoomTokens(_jwt_secret(settings)), clock, _ice_servers(turn)
+        ),
     )
     return http, socket_side
+
+
+def _ice_servers(turn: TurnServers | None) -> IceServers | None:
+    """Return who gives broadcasting programs and players their TURN servers."""
+    if turn is None:
+        return None
+    return lambda room, identity: turn.issue(room, identity).entries()
 
 
 def _api_info(node: NodeId) -> NodeInfo:

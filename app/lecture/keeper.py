@@ -1,6 +1,5 @@
 """What keeps live rooms alive and ends those whose time has come; runs in every api process."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -13,6 +12,7 @@ from app.core.ids import NodeId, RoomId
 from app.core.tasks import OnCrash, Tasks
 from app.lecture.ending import Endings
 from app.lecture.model import LectureConfig
+from app.lecture.rounds import repeat
 from app.rooms.model import EndedRoom, holder
 from app.rooms.presence import Presence
 from app.rooms.store import RoomStore
@@ -84,19 +84,7 @@ class Keeper:
         await self._tasks.close()
 
     def _repeat(self, name: str, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
-        async def run() -> None:
-            away = False
-            while True:
-                try:
-                    await work()
-                    away = False
-                except Unavailable as error:
-                    if not away:
-                        log.warning("keeping is held up", round=name, reason=error.message)
-                    away = True
-                await asyncio.sleep(seconds)
-
-        _ = self._tasks.start(name, run, OnCrash.RESTART)
+        _ = self._tasks.start(name, repeat(name, seconds, work), OnCrash.RESTART)
 
     async def renew(self) -> None:
         """Lengthen the leases that this process holds, and with them all TTLs of their rooms."""

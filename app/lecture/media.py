@@ -1,6 +1,6 @@
 """A lecture's dealings with the relays: which one, and what is tidied up on it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
@@ -10,7 +10,7 @@ from app.core.errors import LecternError, Unavailable
 from app.core.ids import NodeId, PeerId, RoomId
 from app.core.tasks import Tasks
 from app.lecture.ports import RelayPort
-from app.relay.messages import OpenPeer, PeerOpened
+from app.relay.messages import IceRestarted, OpenPeer, PeerOpened, RestartIce
 
 log = structlog.get_logger(__name__)
 
@@ -41,6 +41,14 @@ class Media:
     async def open(self, relay: NodeId, command: OpenPeer) -> PeerOpened:
         """Have the relay answer an offer. Raises what it refuses with, or Unavailable."""
         return await self._relay.open(relay, command)
+
+    async def restart_ice(self, relay: NodeId, command: RestartIce) -> IceRestarted:
+        """Give a peer new ICE credentials. Raises NotFound where it is gone, BadRequest."""
+        return await self._relay.restart_ice(relay, command)
+
+    async def see(self, relay: NodeId, room: RoomId, peers: Sequence[PeerId]) -> set[PeerId]:
+        """Return those of ``peers`` that are on the relay. Raises Unavailable."""
+        return await self._relay.see(relay, room, peers)
 
     async def close_peer(self, relay: NodeId, room: RoomId, peer: PeerId) -> None:
         """Free one peer, if the relay can be reached; it drops a silent peer by itself."""

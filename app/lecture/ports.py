@@ -1,9 +1,10 @@
 """What a lecture needs from the catalogue and from the relays, by shape alone."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from app.core.ids import Email, LectureId, NodeId, PeerId, RoomId
-from app.relay.messages import OpenPeer, PeerOpened
+from app.relay.messages import IceRestarted, OpenPeer, PeerOpened, RestartIce
 
 
 class OpenLecture(Protocol):
@@ -43,6 +44,10 @@ class RelayPort(Protocol):
     """``relay.client.RelayClient``: raises what the relay refused with, or Unavailable."""
 
     async def open(self, node: NodeId, command: OpenPeer, /) -> PeerOpened: ...
+
+    async def restart_ice(self, node: NodeId, command: RestartIce, /) -> IceRestarted: ...
+
+    async def see(self, node: NodeId, room: RoomId, peers: Sequence[PeerId], /) -> set[PeerId]: ...
 
     async def close_peer(self, node: NodeId, room: RoomId, peer: PeerId, /) -> None: ...
 

@@ -114,6 +114,7 @@ class Starts:
             sdp=offer.sdp,
             sources=offer.sources,
             epoch=seen[0] + 1,
+            idle=live is not None and live.whip is not None,
         )
         try:
             answer = await self._media.open(relay, command)

@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 
 from app.core.errors import Ended, LecternError, NotStarted, Unavailable
-from app.core.ids import Email, LectureId, NodeId, RoomId
+from app.core.ids import Email, LectureId, NodeId, PeerId, RoomId
 from app.rooms.model import (
     EndedRoom,
     EndReason,
@@ -195,6 +195,39 @@ class RoomStore:
     ) -> int:
         """Note how many listeners a process serves; return the room's total."""
         return int(await self._redis.on_room("listeners", room, node, count, _ms(good_for_seconds)))
+
+    async def hold_whip(
+        self,
+        room: RoomId,
+        peer: PeerId,
+        relay: NodeId,
+        lease_seconds: float,
+        sources: dict[str, bool],
+    ) -> tuple[bool, PeerId | None]:
+        """Let a WHIP session carry the presenter's media; return the one that it replaces.
+
+        False, and nothing changed, when the room is on another relay by now. Raises NotStarted,
+        Ended.
+        """
+        text = json.dumps(sources, separators=(",", ":"), sort_keys=True)
+        reply = await self._redis.on_room("whip_hold", room, peer, relay, _ms(lease_seconds), text)
+        if reply[0] == b"conflict":
+            return False, None
+        return True, PeerId(reply[1].decode()) or None
+
+    async def renew_whip(self, room: RoomId, peer: PeerId, lease_seconds: float) -> bool:
+        """Note that the room's WHIP session lives; False when it is not this one."""
+        due = int(await self._redis.on_room("whip_renew", room, peer, _ms(lease_seconds)))
+        if due:
+            await self._schedule(room, due)
+        return bool(due)
+
+    async def end_whip(self, room: RoomId, peer: PeerId, grace_seconds: float) -> bool:
+        """Note that a WHIP session is over; False, and nothing, when it is not the room's."""
+        due = int(await self._redis.on_room("whip_end", room, peer, _ms(grace_seconds)))
+        if due > 0:
+            await self._schedule(room, due)
+        return due != 0
 
     async def remember(self, identity: str, kind: Kind, room: RoomId) -> None:
         """Note that somebody is in the room, for a day, so that it is let in again."""

@@ -17,6 +17,13 @@ if get('status') == 'LIVE' then
   local lease = tonumber(get('lease') or '0')
   if lease > NOW then return { 'wait', ms(lease) } end
   touch()
+  -- A live WHIP session takes the slot over (docs/decisions/0050): nobody is away.
+  local whip_lease = tonumber(get('whipLease') or '0')
+  if whip_lease > NOW then
+    redis.call('HINCRBY', ROOM, 'epoch', 1)
+    redis.call('HSET', ROOM, 'holder', 'whip/' .. get('whip'), 'lease', ms(whip_lease))
+    return { 'wait', ms(whip_lease) }
+  end
   local deadline = NOW + tonumber(ARGV[1])
   -- The holder's name stays: if it was only paused, its next renewal takes the slot up again.
   redis.call('HSET', ROOM, 'status', 'AWAY', 'deadline', ms(deadline))

@@ -10,6 +10,8 @@ end
 local lease = NOW + tonumber(ARGV[3])
 local held = tonumber(get('lease') or '0')
 local away = get('status') == 'AWAY'
+-- A WHIP session that keeps the slot gives it to any connection that can write.
+if string.sub(get('holder') or '', 1, 5) == 'whip/' then held = 0 end
 local mine = get('holder') == ARGV[2]
 if not mine and not away and held > NOW then return { 0, ms(held) } end
 local epoch = tonumber(get('epoch'))

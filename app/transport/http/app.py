@@ -20,7 +20,9 @@ from app.transport.http.middleware import BodyLimit, Faults, FixedHeaders, Obser
 from app.transport.http.operations import operation_routes
 from app.transport.http.pages import Pages
 from app.transport.http.security import security_headers
+from app.transport.http.token_routes import token_routes
 from app.transport.http.turn_routes import TurnCredentials, turn_routes
+from app.transport.http.whip import MediaEndpoints, media_routes
 
 PREFLIGHT_SECONDS = 600
 
@@ -54,8 +56,11 @@ def create_http(
     clock: Clock,
     turn: TurnCredentials | None = None,
     version: str = "0.1.0",
+    media: MediaEndpoints | None = None,
 ) -> FastAPI:
     """Return the REST interface, health, metrics and pages as one ASGI application.
+
+    ``media`` adds WHIP, WHEP and their tokens.
 
     It has no lifespan of its own: whoever made its parts opens and closes them.
     """
@@ -70,12 +75,14 @@ def create_http(
     callers = Callers(tokens, config.service_token, clock)
     attempts = Attempts(clock, config.sign_in_limits)
     checks = {"redis": redis_ready, "sql": sql_ready, "relay": relay_ready}
-    routers = (
+    routers = [
         auth_routes(accounts, tokens, callers, attempts, clock),
         lecture_routes(catalogue, lectures, callers),
         turn_routes(turn, callers),
         operation_routes(checks),
-    )
+    ]
+    if media is not None:
+        routers += [token_routes(catalogue, media.tokens, callers, clock), media_routes(media)]
     for router in routers:
         app.include_router(router)
     problems.install(app, routers)
@@ -90,9 +97,9 @@ def create_http(
     app.add_middleware(
         CORSMiddleware,
         allow_origins=list(config.allowed_origins),
-        allow_methods=["GET", "POST", "PATCH"],
-        allow_headers=["Authorization", "Content-Type"],
-        expose_headers=["Retry-After"],
+        allow_methods=["GET", "POST", "PATCH", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "If-Match"],
+        expose_headers=["Retry-After", "Location", "ETag", "Link", "Accept-Patch"],
         max_age=PREFLIGHT_SECONDS,
     )
     app.add_middleware(FixedHeaders, headers=security_headers)

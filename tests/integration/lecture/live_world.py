@@ -1,6 +1,7 @@
 """A live-state world: real Redis, a relay and a catalogue that are remembered in memory."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import redis.asyncio as driver
@@ -8,7 +9,7 @@ import redis.asyncio as driver
 from app.auth.principal import Account
 from app.cluster.node import NodeInfo
 from app.cluster.registry import Registry
-from app.core.errors import BadOffer, LecternError, StalePresenter
+from app.core.errors import BadOffer, LecternError, NotFound, StalePresenter
 from app.core.ids import Email, LectureId, NodeId, PeerId, RoomId
 from app.lecture.ending import Endings
 from app.lecture.keeper import Keeper
@@ -17,7 +18,7 @@ from app.lecture.model import LectureConfig, Offer
 from app.lecture.service import Lectures
 from app.questions.service import Questions
 from app.questions.store import RedisQuestionStore
-from app.relay.messages import OpenPeer, PeerOpened
+from app.relay.messages import IceRestarted, OpenPeer, PeerOpened, RestartIce
 from app.rooms.presence import Presence
 from app.rooms.store import RoomStore
 from app.store.redis import Redis
@@ -79,6 +80,7 @@ class FakeRelay:
     closed_rooms: list[RoomId] = field(default_factory=list)
     failing: LecternError | None = None
     gate: asyncio.Event | None = None
+    restarts: list[RestartIce] = field(default_factory=list)
 
     async def open(self, node: NodeId, command: OpenPeer) -> PeerOpened:
         if self.failing:
@@ -92,6 +94,20 @@ class FakeRelay:
         self.epochs[command.room] = max(command.epoch, self.epochs.get(command.room, 0))
         self.opened.append((node, command))
         return PeerOpened(sdp=f"answer {len(self.opened)}", candidates=[])
+
+    async def restart_ice(self, node: NodeId, command: RestartIce) -> IceRestarted:
+        if command.peer not in self.alive():
+            raise NotFound("this peer is not on the relay")
+        self.restarts.append(command)
+        return IceRestarted(ufrag="relay", password="p" * 24, candidates=[])
+
+    async def see(self, node: NodeId, room: RoomId, peers: Sequence[PeerId]) -> set[PeerId]:
+        if self.failing:
+            raise self.failing
+        return set(peers) & self.alive()
+
+    def alive(self) -> set[PeerId]:
+        return {command.peer for _, command in self.opened} - set(self.closed)
 
     async def close_peer(self, node: NodeId, room: RoomId, peer: PeerId) -> None:
         self.closed.append(peer)
