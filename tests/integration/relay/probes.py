@@ -17,6 +17,7 @@ from app.relay.client import RelayClient
 from app.relay.messages import OpenPeer
 from bench.client import rtp, sdp
 from bench.client.dtls import make_certificate
+from bench.client.ice import IceClient
 from bench.client.peer import ClientPeer
 from tests.integration.relay.clients import NODE, ROOM, until
 
@@ -40,7 +41,8 @@ class UdpLink:
         self.socket.setblocking(False)
         if source:
             self.socket.bind((source, 0))
-        self.socket.connect(target)
+        # a link-local address carries its interface in a fourth place
+        self.socket.connect(socket.getaddrinfo(*target, type=socket.SOCK_DGRAM)[0][4])
         self._take = take
         asyncio.get_running_loop().add_reader(self.socket.fileno(), self._readable)
 
@@ -146,6 +148,19 @@ class Probe:
             self.link = link
         else:
             self.link = UdpLink(target, self.take, source)
+
+    async def restart(self) -> None:
+        """Offer with new ICE credentials and check with those of the answer, by this socket."""
+        self.peer.ice = IceClient()
+        read = await self.open()
+        self.peer.ice.start(read.ufrag, read.password, self._clock.now())
+        self.flush()
+
+    def check(self, *, nominates: bool) -> None:
+        """Send one connectivity check now."""
+        self.peer.ice.connected = not nominates
+        self.peer.ice._check(self._clock.now())
+        self.flush()
 
     async def connected(self) -> None:
         await until(lambda: self.outgoing is not None, 10)

@@ -47,9 +47,7 @@ async def test_a_participant_moves_between_udp_and_tcp(rig: Rig) -> None:  # M8,
     for is_tcp in (True, False):
         before = participant.received
         await participant.attach(target, tcp=is_tcp)
-        participant.peer.ice.connected = False  # nominate anew
-        participant.peer.ice._check(0.0)
-        participant.flush()
+        participant.check(nominates=True)
         await until(lambda: participant.peer.ice.connected)
         await present(presenter, 5)
         await until(lambda n=before: participant.received >= n + 20)
