@@ -20,6 +20,7 @@ from app.cluster.commands import CommandBus
 from app.cluster.node import NodeInfo
 from app.cluster.registry import Heartbeat, Registry
 from app.core import metrics
+from app.core import garbage
 from app.core.clock import Clock, SystemClock
 from app.core.ids import NodeId, new_node_id
 from app.core.loop_watch import LoopWatch
@@ -94,6 +95,7 @@ async def run_api(settings: Settings) -> None:
             backlog=LISTEN_BACKLOG,
             timeout_graceful_shutdown=DRAIN_SECONDS,
         )
+        garbage.set_aside()
         log.info("api opens", host=settings.host, port=settings.port)
         await Server(config, socket_side.close).run_until_signal()
 
@@ -247,6 +249,7 @@ async def run_relay(settings: Settings, index: int) -> None:
             return NodeInfo(node, "relay", address, load=relay.load(), capacity=1.0)
 
         await _entered(stack, Heartbeat(Registry(redis), describe))
+        garbage.set_aside()
         await _signalled()
 
 
