@@ -117,7 +117,7 @@ def turn() -> None:
 
 @main.command()
 def migrate() -> None:
-    """Bring the database's tables up to this version."""
+    """Bring the database's tables, and the live rooms in Redis, up to this version."""
     found = prepared("migrate")
     from app.store import migrate as tables  # noqa: PLC0415
 
@@ -125,12 +125,31 @@ def migrate() -> None:
         if found.database_url is None:
             DataFolder(found.data_dir).prepare()
         await tables.migrate(found.database)
+        if found.redis_url is not None:
+            await upgrade_live_rooms(found.redis_url)
 
     try:
         run_role(run())
     except RuntimeError as error:  # made by a newer version
         complain(str(error))
         raise typer.Exit(EXIT_FAULT) from None
+
+
+async def upgrade_live_rooms(url: str) -> None:
+    """Upgrade every live room. A Redis that is away is no error: each room is upgraded when it is
+    touched first."""
+    from app.store.layout import upgrade_rooms  # noqa: PLC0415
+    from app.store.redis import Redis  # noqa: PLC0415
+
+    redis = Redis(url)
+    try:
+        await redis.open()
+        rooms = await upgrade_rooms(redis)
+        structlog.get_logger(__name__).info("live rooms are up to date", rooms=rooms)
+    except Unavailable as error:
+        structlog.get_logger(__name__).warning("rooms are upgraded later", reason=error.message)
+    finally:
+        await redis.close()
 
 
 @main.command(name="settings")

@@ -29,6 +29,9 @@ MAX_CONNECTIONS = 32
 """Of one process, besides its one blocking reader and its one subscription. A command that finds
 none free waits for one, within its own timeout."""
 
+SCAN_COUNT = 500
+"""Keys that Redis looks at for one step of a scan (well under a millisecond)."""
+
 WRITE_CHECK_KEY = "health:write"
 """What ``ready`` writes; it lives for ten seconds."""
 
@@ -182,6 +185,14 @@ class Redis:
         """Return the newest entry of a stream."""
         reply = await self._command("XREVRANGE", key, "+", "-", "COUNT", 1)
         return (reply[0][0], reply[0][1]) if reply else None
+
+    async def scan(self, cursor: int, pattern: str) -> tuple[int, list[bytes]]:
+        """Return the next cursor (0 at the end) and some keys of a pattern, maybe not for the
+        first time."""
+        following, found = await self._command(
+            "SCAN", cursor, "MATCH", pattern, "COUNT", SCAN_COUNT
+        )
+        return int(following), found
 
     async def pop(self, key: str, seconds: float) -> bytes | None:
         """Take the first element of a list, waiting up to ``seconds`` for one (one caller)."""
