@@ -19,8 +19,7 @@ from app.child import Child
 from app.cluster.commands import CommandBus
 from app.cluster.node import NodeInfo
 from app.cluster.registry import Heartbeat, Registry
-from app.core import metrics
-from app.core import garbage
+from app.core import garbage, metrics
 from app.core.clock import Clock, SystemClock
 from app.core.ids import NodeId, new_node_id
 from app.core.loop_watch import LoopWatch
