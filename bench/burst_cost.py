@@ -25,7 +25,7 @@ from app.relay.core.burst import BurstSender, Transmit
 from app.relay.core.counters import Counters
 from app.relay.core.media import Address, Codec, IceCredentials, MediaPlan, Section, SrtpKeys
 from app.relay.core.relay import Relay
-from app.relay.core.sink import Sink
+from app.relay.core.sink import Audience, Sink
 from app.relay.core.srtp import CmSender, GcmSender, derive
 
 if TYPE_CHECKING:
@@ -66,12 +66,13 @@ def to_socket() -> Transmit:
 def burst_cost(count: int, transmit: Transmit, is_gcm: bool = True) -> float:
     """Return µs per packet of ``seal_and_send`` alone for ``count`` subscribers."""
     sender = BurstSender(transmit, Counters())
-    sinks = []
+    audience = Audience()
     for number in range(count):
         key = number.to_bytes(16, "big")
         made = GcmSender(key, b"s" * 12) if is_gcm else CmSender(key, b"s" * 14)
-        sinks.append(Sink(("127.0.0.1", 9), made, True))
-        sinks[-1].begin(0)
+        sink = Sink(("127.0.0.1", 9), made, True)
+        sink.begin(0)
+        audience.add(sink)
     payload = memoryview(bytes(PACKET_BYTES - 12))
     index = 0
 
@@ -83,7 +84,7 @@ def burst_cost(count: int, transmit: Transmit, is_gcm: bool = True) -> float:
             header = struct.pack("!BBHII", 0x80, 96 | marker, index & 0xFFFF, index, 1)
             batch.append(header, payload, 0, index, index)
             index += 1
-        sender.seal_and_send(batch, sinks)
+        sender.seal_and_send(batch, audience)
         return BURST_PACKETS * count
 
     return _median(step)

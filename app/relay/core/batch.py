@@ -15,7 +15,7 @@ class Batch:
     """Up to ``CAPACITY`` packets. The arrays are as long as ``count`` and run in line order."""
 
     __slots__ = ("buffer", "count", "headers", "indices", "lengths", "markers", "offsets",
-                 "payloads", "timestamps", "view")  # fmt: skip
+                 "payloads", "pictures", "timestamps", "tl0s", "view")  # fmt: skip
 
     def __init__(self) -> None:
         self.buffer = bytearray(CAPACITY * STRIDE)
@@ -31,6 +31,10 @@ class Batch:
         self.markers = array("B", bytes(CAPACITY))
         self.payloads = array("H", bytes(2 * CAPACITY))
         """Payload lengths without padding, for sender reports."""
+        self.pictures = array("H", bytes(2 * CAPACITY))
+        """Where in the slot a VP8 picture id stands (``vp8.WIDE`` added for 15 bits); 0: none."""
+        self.tl0s = array("H", bytes(2 * CAPACITY))
+        """Where in the slot a VP8 TL0PICIDX stands; 0: none."""
 
     def append(
         self, header: bytes, payload: memoryview, padding: int, index: int, timestamp: int
@@ -57,6 +61,7 @@ class Batch:
         self.indices[slot] = index
         self.timestamps[slot] = timestamp
         self.markers[slot] = header[1] >> 7
+        self.pictures[slot] = self.tl0s[slot] = 0
         self.count = slot + 1
         return True
 

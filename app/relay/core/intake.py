@@ -12,7 +12,7 @@ from app.relay.core.batch import MAX_PACKET, STRIDE
 from app.relay.core.burst import BurstSender
 from app.relay.core.counters import Counters
 from app.relay.core.demux import DatagramKind, classify, is_sound_dtls
-from app.relay.core.events import Event, PeerMoved, PeerReachable, TrackStarted
+from app.relay.core.events import Event, PeerMoved, PeerReachable
 from app.relay.core.ice import Outcome
 from app.relay.core.media import Address
 from app.relay.core.peer import Peer
@@ -42,7 +42,7 @@ class Owner(Protocol):
     """What the intake asks of the relay."""
 
     def connect(self, peer: Peer, now: float) -> None: ...
-    def request_keyframes(self, room: Room, now: float) -> None: ...
+    def serve(self, room: Room, now: float) -> None: ...
     def happened(self, event: Event) -> None: ...
 
 
@@ -90,7 +90,7 @@ class Intake:
         for room in touched.values():
             try:
                 room.flush(now)
-                self._owner.request_keyframes(room, now)
+                self._owner.serve(room, now)
             except Exception as error:  # noqa: BLE001 (one room must not cost the others)
                 self.contain(error)
         self._used_slots = 0
@@ -196,17 +196,28 @@ class Intake:
 
     def _route(self, peer: Peer, packet: rtp.Packet, now: float) -> None:
         room = self._tables.rooms[peer.room]
-        if peer.publisher is None or room.presenter is not peer:
+        publisher = peer.publisher
+        if publisher is None or not room.hears(peer):
             self._counters.dropped_not_presenter += 1
             return
-        track = peer.publisher.find(packet, now)
+        self._touched[room.id] = room
+        if publisher.transport_id and peer.upstream is not None:
+            for ident, value in rtp.elements(packet):
+                if ident == publisher.transport_id and len(value) == 2:
+                    peer.upstream.arrivals.add(value[0] << 8 | value[1], now)
+        track = publisher.find(packet, now)
         if track is None:
             return
-        track.take(packet, now)
-        self._touched[room.id] = room
-        if len(track.pending) == 1 and room.touch(track) and track.reception.packets == 1:
-            codec = track.codec.key if track.codec else ""
-            self._owner.happened(TrackStarted(peer.room, peer.id, track.source, codec))
+        stream = publisher.streams[track.section.mid]
+        if not stream.is_allowed:
+            self._counters.dropped_not_presenter += 1
+            return
+        was_active = track.is_active(now)
+        if not track.take(packet, now):
+            self._counters.dropped_replayed += 1
+            return
+        self._counters.packets_recovered += packet.is_repeat
+        room.touch(stream, track, was_active)
 
     def _refuse(self, error: Exception) -> None:
         if isinstance(error, ReplayedError):

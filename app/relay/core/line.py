@@ -1,30 +1,31 @@
-"""One outgoing stream, shared by all subscribers who negotiated the same for it.
+"""One outgoing stream: a track in one form, up to one temporal layer, shared by its subscribers.
 
-Whatever track feeds the line, its SSRC, sequence numbers and timestamps run on: a new feed is
-spliced in behind the highest packet sent so far, video at a keyframe. So one line index is never
-given to two packets, which is what AES-GCM needs; subscribers only differ in where they began.
+A line follows one track. A subscriber that goes over to another line (a layer, a speaker, a
+reloaded presenter) takes its own numbers along: they run on, as a ``Variant`` of the new line's.
 """
 
 import secrets
 import struct
+from bisect import bisect_right
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
-from app.relay.core.batch import CAPACITY, Batch
+from app.relay.core import vp8
+from app.relay.core.batch import CAPACITY, STRIDE, Batch
 from app.relay.core.burst import BurstSender
 from app.relay.core.counters import Counters
-from app.relay.core.media import Kind, Section, SourceName
-from app.relay.core.red import primary, renamed
+from app.relay.core.form import Dress, Form
+from app.relay.core.ring import AUDIO_SLOTS, VIDEO_SLOTS, Ring
 from app.relay.core.rtcp import sender_report, source_description
-from app.relay.core.rtp import (
-    ABS_SEND_TIME_URI,
-    HOP_BY_HOP_URIS,
-    Packet,
-    elements,
-    pack_elements,
-)
-from app.relay.core.sink import Sink
+from app.relay.core.rtp import Packet
+from app.relay.core.sent import SentLog
+from app.relay.core.sink import Audience, Sink
 from app.relay.core.track import Track
+
+if TYPE_CHECKING:
+    from app.relay.core.subscription import Subscription
 
 WRAP_MARGIN = 1024
 """Sequence numbers before the wrap where nobody may begin: were a newcomer's packets up to the
@@ -32,225 +33,289 @@ wrap all lost (say, because its DTLS was not quite done), its rollover counter w
 ours is 1, and it could never open another packet (RFC 3711 §3.3.1)."""
 
 CNAME = "lectern"
-"""One name for all lines: they come from one presenter at a time, and are synchronised by it."""
+"""One name for all lines of a peer's tracks: clocks of reports keep them in step."""
 
 _START_BELOW = 1 << 14
+_MAX_OFFSETS = 64
 _FIXED = struct.Struct("!BBHII")
 
 
+class Position(NamedTuple):
+    """A place in a stream's numbers; -1 where a number does not exist."""
+
+    number: int
+    """A line index, or an SRTP index where it is a subscriber's."""
+    timestamp: int
+    picture: int
+    tl0: int
+
+
 @dataclass(frozen=True, slots=True)
-class LineKey:
-    """What subscribers must agree in to share a line."""
+class Tools:
+    """What all lines of a room share."""
 
-    kind: Kind
-    source: SourceName | None
-    ssrc: int
-    codecs: tuple[tuple[str, int], ...]
-    extensions: tuple[tuple[str, int], ...]
-
-    @classmethod
-    def of(cls, section: Section) -> "LineKey":
-        return cls(
-            section.kind,
-            section.source,
-            section.ssrc,
-            tuple(sorted((c.key, c.payload_type) for c in section.codecs if c.key != "rtx")),
-            tuple(item for item in section.extensions if item[0] not in HOP_BY_HOP_URIS),
-        )
+    sender: BurstSender
+    counters: Counters
+    batch: Batch
+    log: SentLog
 
 
 class Line:
-    """A rewritten stream. ``target`` is the track to feed it, ``feed`` the one that does."""
+    """A rewritten stream. Its first subscriber's numbers are its own: most need no patch."""
 
-    def __init__(self, key: LineKey, sender: BurstSender, counters: Counters, batch: Batch) -> None:
-        self.key = key
-        self.is_video = key.kind == "video"
-        self.sinks: list[Sink] = []
-        self.waiting: list[Sink] = []
-        """Newcomers until the line's next keyframe (or next packet of audio)."""
-        self.target: Track | None = None
-        self.feed: Track | None = None
-        self.asked: Track | None = None
-        """The last target that was asked for a keyframe to change over at."""
-        self.next_index = secrets.randbelow(_START_BELOW)
+    def __init__(self, form: Form, track: Track, temporal: int, tools: Tools) -> None:
+        self.form = form
+        self.track = track
+        self.temporal = temporal
+        self.is_video = form.kind == "video"
+        self.serial = tools.log.serial()
+        self.audience = Audience()
+        self.waiting: list[Subscription] = []
+        """Newcomers until a packet at which a decoder can begin or change over."""
+        self.ring = Ring(VIDEO_SLOTS if self.is_video else AUDIO_SLOTS)
+        self.next_index = 0
         """One past the highest index given out."""
-        self.packets = 0
+        self.last = Position(-1, 0, -1, -1)
+        """Of the highest packet."""
+        self.last_time = 0.0
         self.payload_bytes = 0
-        self._sender = sender
-        self._counters = counters
-        self._batch = batch
-        self._payload_types: dict[str, int] = {}
-        for name, payload_type in key.codecs:
-            self._payload_types.setdefault(name, payload_type)
-        self._index_offset = 0
-        self._floor = 0
-        """The lowest index of the feed that still belongs to it here."""
+        self.reports: deque[tuple[int, float]] = deque(maxlen=4)
+        """(middle bits of the NTP time, when sent) of the last sender reports."""
+        self._tools = tools
+        self._dress = Dress(form, track, tools.log, self.serial)
+        self._floor = -1
+        """The track's first index here, -1 before that."""
+        self.highest = -1
+        """The track's highest index so far."""
+        self.stamp = -1
+        """Of the packet with that index, as the track has it."""
+        self._from: list[int] = []
+        self._offsets: list[tuple[int, int]] = []
+        """From each index in ``_from`` on: (track index → line index, pictures left out)."""
+        self._left_out_stamp = -1
         self._timestamp_offset = 0
-        self._last_timestamp = secrets.randbits(32)
-        self._last_time: float | None = None
-        self._types: dict[int, int] = {}
-        """The feed's payload types → ours; a type that is missing cannot be carried."""
-        self._red_types: frozenset[int] = frozenset()
-        self._extensions: dict[int, int] = {}
-        self._send_time_id = 0
+        self._picture_offset = 0
+        self._tl0_offset = 0
 
     # Subscribers -----------------------------------------------------------------------------
 
-    def join(self, sink: Sink) -> None:
-        """Let ``sink`` in at the next point where a decoder can begin."""
-        self.waiting.append(sink)
-
-    def leave(self, sink: Sink) -> None:
-        if sink in self.sinks:
-            self.sinks.remove(sink)
-        if sink in self.waiting:
-            self.waiting.remove(sink)
+    def leave(self, subscription: "Subscription") -> None:
+        if subscription in self.waiting:
+            self.waiting.remove(subscription)
+        self.audience.remove({subscription.sink})
 
     @property
     def is_empty(self) -> bool:
-        return not self.sinks and not self.waiting
-
-    @property
-    def is_near_wrap(self) -> bool:
-        """True where a newcomer must not begin (see ``WRAP_MARGIN``)."""
-        return self.next_index & 0xFFFF >= 0x10000 - WRAP_MARGIN
+        return not self.audience and not self.waiting
 
     @property
     def needs_keyframe(self) -> bool:
-        """True while somebody or the line itself waits for one."""
-        return self.is_video and (bool(self.waiting) or self.target is not self.feed)
+        """True while somebody waits for one."""
+        return self.is_video and bool(self.waiting)
 
     # Packets ---------------------------------------------------------------------------------
 
-    def forward(self, track: Track, now: float) -> None:
-        """Rewrite and send ``track``'s pending packets as far as they belong to this line."""
-        for packet in track.pending:
-            if track is not self.feed and not self._may_splice(track, packet, now):
+    def forward(self, now: float) -> None:
+        """Rewrite and send the track's pending packets."""
+        if self.is_empty:
+            return
+        for packet in self.track.pending:
+            if self.waiting:
+                self._admit(packet, now)
+            if self._floor < 0:
                 continue
             if packet.index < self._floor:
-                self._counters.dropped_late += 1
+                self._tools.counters.dropped_late += 1
                 continue
-            if self.waiting and (packet.keyframe or not self.is_video):
-                self._admit(packet.index + self._index_offset)
+            if packet.temporal > self.temporal:
+                self._leave_out(packet)
+                continue
             self._append(packet, now)
-            if self._batch.count == CAPACITY:
+            if self._tools.batch.count == CAPACITY:
                 self._flush()
         self._flush()
 
-    def _may_splice(self, track: Track, packet: Packet, now: float) -> bool:
-        if track is not self.target or (self.is_video and not packet.keyframe):
-            return False
-        self._splice(track, packet, now)
-        return True
-
-    def _splice(self, track: Track, packet: Packet, now: float) -> None:
-        """Continue with ``track`` from ``packet`` on, directly behind what was sent."""
+    def _admit(self, packet: Packet, now: float) -> None:
+        ready = [one for one in self.waiting if self._may_begin(one, packet)]
+        if not ready:
+            return
         self._flush()
-        if self.feed is not None:
-            self._counters.lines_spliced += 1
-        self.feed = track
-        self._floor = packet.index
-        self._index_offset = self.next_index - packet.index
-        elapsed = 0.0 if self._last_time is None else max(0.0, now - self._last_time)
-        step = max(1, int(elapsed * track.clock_rate))
-        timestamp = self._last_timestamp + step
-        self._timestamp_offset = (timestamp - packet.timestamp) & 0xFFFFFFFF
-        self._map_types(track)
-        self._map_extensions(track)
+        if self._floor < 0:
+            self._begin(packet, ready[0].expected(self.track, packet, now))
+        place = self._place(packet)
+        counters = self._tools.counters
+        if any(one.line is not None for one in ready):
+            counters.lines_spliced += 1
+        for one in ready:
+            if one.line is not None and one.line.track.section is self.track.section:
+                counters.layer_switches += 1
+            one.enter(self, place, packet, now)
+            self.audience.add(one.sink)
+        self.waiting = [one for one in self.waiting if one.line is not self]
+        self.report([one.sink for one in ready], now)
 
-    def _map_types(self, track: Track) -> None:
-        ours = self._payload_types
-        self._types = {
-            payload_type: ours[codec.key]
-            for payload_type, codec in track.codecs.items()
-            if codec.key in ours and codec.key != "rtx"
-        }
-        self._red_types = frozenset(
-            payload_type for payload_type, codec in track.codecs.items() if codec.key == "red"
+    def _may_begin(self, one: "Subscription", packet: Packet) -> bool:
+        if not self.is_video or packet.keyframe:
+            return self._floor < 0 or packet.index >= self._floor
+        held = one.line
+        if held is None or held.track is not self.track or packet.timestamp == held.stamp:
+            return False
+        # Another temporal limit of the same track, at the first packet of a frame.
+        if packet.index <= held.highest:
+            return False
+        if self.temporal < held.temporal:
+            return True
+        return packet.is_sync and held.temporal < packet.temporal <= self.temporal
+
+    def _begin(self, packet: Packet, expected: Position | None) -> None:
+        """Choose the line's own numbers: those that its first subscriber expects."""
+        numbers = self._numbers(packet)
+        if expected is None:
+            start = Position(secrets.randbelow(_START_BELOW), secrets.randbits(32), *numbers)
+        else:
+            start = expected
+        self._floor = packet.index
+        self.highest = packet.index - 1
+        self._from = [packet.index]
+        self._offsets = [(start.number - packet.index, 0)]
+        self.next_index = start.number
+        self._timestamp_offset = (start.timestamp - packet.timestamp) & 0xFFFFFFFF
+        if start.picture >= 0 and numbers[0] >= 0:
+            self._picture_offset = start.picture - numbers[0]
+        if start.tl0 >= 0 and numbers[1] >= 0:
+            self._tl0_offset = start.tl0 - numbers[1] & 0xFF
+
+    def _numbers(self, packet: Packet) -> tuple[int, int]:
+        """Return the packet's own picture id and TL0PICIDX, -1 for none."""
+        payload = packet.data[packet.payload : packet.end]
+        picture = vp8.picture_of(payload, packet.picture_at) if packet.picture_at else -1
+        return picture, payload[packet.tl0_at] if packet.tl0_at else -1
+
+    def _offset(self, index: int) -> tuple[int, int]:
+        if index >= self._from[-1]:
+            return self._offsets[-1]
+        return self._offsets[max(0, bisect_right(self._from, index) - 1)]
+
+    def _place(self, packet: Packet) -> Position:
+        """Return the packet's place in this line's numbers."""
+        offset, left_out = self._offset(packet.index)
+        picture, tl0 = self._numbers(packet)
+        return Position(
+            packet.index + offset,
+            packet.timestamp + self._timestamp_offset & 0xFFFFFFFF,
+            picture if picture < 0 else picture + self._picture_offset - left_out & 0x7FFF,
+            tl0 if tl0 < 0 else tl0 + self._tl0_offset & 0xFF,
         )
 
-    def _map_extensions(self, track: Track) -> None:
-        ours = dict(self.key.extensions)
-        self._extensions = {
-            ident: ours[uri] for uri, ident in track.section.extensions if uri in ours
-        }
-        self._send_time_id = ours.get(ABS_SEND_TIME_URI, 0)
-
-    def _admit(self, index: int) -> None:
-        self._flush()
-        for sink in self.waiting:
-            sink.begin(index)
-        self.report(self.waiting)
-        self.sinks.extend(self.waiting)
-        self.waiting.clear()
+    def _leave_out(self, packet: Packet) -> None:
+        """Close the numbers behind a packet of a layer that this line does not carry."""
+        self._tools.counters.temporal_dropped += 1
+        if packet.index <= self.highest:
+            return
+        self.highest = packet.index
+        self.stamp = packet.timestamp
+        offset, left_out = self._offsets[-1]
+        if packet.timestamp != self._left_out_stamp:
+            self._left_out_stamp = packet.timestamp
+            left_out += 1
+        if self._from[-1] == packet.index:
+            self._from.pop()
+            self._offsets.pop()
+        self._from.append(packet.index + 1)
+        self._offsets.append((offset - 1, left_out))
+        if len(self._from) > _MAX_OFFSETS:
+            del self._from[0]
+            del self._offsets[0]
+            self._floor = self._from[0]
 
     def _append(self, packet: Packet, now: float) -> None:
-        payload_type = self._types.get(packet.payload_type)
-        payload: memoryview | None = packet.data[packet.payload : packet.end]
-        if packet.payload_type in self._red_types and payload:
-            payload_type, payload = self._carry_red(payload_type, payload)
-        if payload_type is None or payload is None:
-            self._counters.codec_mismatch += 1
+        dressed = self._dress.payload(packet)
+        if dressed is None:
+            self._tools.counters.codec_mismatch += 1
             return
-        index = packet.index + self._index_offset
+        payload_type, payload = dressed
+        offset, left_out = self._offset(packet.index)
+        index = packet.index + offset
         timestamp = packet.timestamp + self._timestamp_offset & 0xFFFFFFFF
-        block = self._extension_block(packet, now) if packet.profile else b""
+        block = self._dress.extensions(packet, index, now)
         # A packet that is nothing but padding (a probe) stays one: it keeps the numbers whole.
         padding = 0 if packet.end > packet.payload else len(packet.data) - packet.end
         first = 0x80 | (0x10 if block else 0) | (0x20 if padding else 0)
         second = payload_type | (0x80 if packet.marker else 0)
-        header = _FIXED.pack(first, second, index & 0xFFFF, timestamp, self.key.ssrc) + block
-        if not self._batch.append(header, payload, padding, index, timestamp):
-            self._counters.dropped_oversize += 1
+        header = _FIXED.pack(first, second, index & 0xFFFF, timestamp, self.form.ssrc) + block
+        batch = self._tools.batch
+        if not batch.append(header, payload, padding, index, timestamp):
+            self._tools.counters.dropped_oversize += 1
             return
-        self.packets += 1
+        if packet.picture_at:
+            self._renumber(batch, packet, len(header), left_out)
         self.payload_bytes += len(payload)
         if index >= self.next_index:
             self.next_index = index + 1
-            self._last_timestamp = timestamp
-            self._last_time = now
+            self.highest = packet.index
+            self.stamp = packet.timestamp
+            self.last_time = now
+            self.last = (
+                self._place(packet) if packet.picture_at else Position(index, timestamp, -1, -1)
+            )
 
-    def _carry_red(
-        self, payload_type: int | None, payload: memoryview
-    ) -> tuple[int | None, memoryview | None]:
-        """Rename RED's inner types, or give only the primary to those without RED."""
-        if payload_type is not None:
-            return payload_type, renamed(payload, self._types)
-        block = primary(payload)
-        if block is None:
-            return None, None
-        return self._types.get(block[0]), block[1]
-
-    def _extension_block(self, packet: Packet, now: float) -> bytes:
-        mapped = self._extensions
-        values: list[tuple[int, bytes | memoryview]] = []
-        for ident, value in elements(packet):
-            ours = mapped.get(ident)
-            if ours is None:
-                continue
-            if ours == self._send_time_id:
-                # 6.18 fixed point seconds: when it leaves here, not when it left the presenter.
-                values.append((ours, (int(now * (1 << 18)) & 0xFFFFFF).to_bytes(3, "big")))
-            else:
-                values.append((ours, value))
-        return pack_elements(values) if values else b""
+    def _renumber(self, batch: Batch, packet: Packet, header: int, left_out: int) -> None:
+        """Note where the last packet's VP8 numbers stand, and bring them into line."""
+        slot = batch.count - 1
+        start = batch.offsets[slot]
+        by = self._picture_offset - left_out
+        at = batch.pictures[slot] = packet.picture_at + header
+        if by:
+            vp8.move_picture(batch.view[start : start + STRIDE], at, by)
+        if packet.tl0_at:
+            batch.tl0s[slot] = packet.tl0_at + header
+            place = start + header + packet.tl0_at
+            batch.buffer[place] = batch.buffer[place] + self._tl0_offset & 0xFF
 
     def _flush(self) -> None:
-        if self._batch.count:
-            self._sender.seal_and_send(self._batch, self.sinks)
-            self._batch.count = 0
+        batch = self._tools.batch
+        if batch.count:
+            try:
+                self._tools.sender.seal_and_send(batch, self.audience)
+            finally:
+                self.ring.put(batch)
+                batch.count = 0
 
-    def report(self, sinks: Sequence[Sink]) -> None:
-        """Send ``sinks`` the feed's last sender report in this line's numbers, for lip sync.
+    # Time ------------------------------------------------------------------------------------
 
-        The presenter's own clock is passed on, so that its tracks stay in step with each other.
+    def timestamp_at(self, track: Track, packet: Packet, now: float) -> int:
+        """Return this line's timestamp at the moment when ``track``'s packet was captured.
+
+        By the publisher's clock where both tracks have reported it, else by arrival; always
+        after the last one sent.
         """
-        clock = self.feed.clock if self.feed else None
-        if clock is None:
+        last = self.last.timestamp
+        elapsed = max(0.0, now - self.last_time)
+        mine, other = self.track.clock, track.clock
+        if mine and other and track.peer == self.track.peer:
+            seconds = (other.ntp - mine.ntp) / (1 << 32)
+            since = (packet.timestamp - other.timestamp + 0x80000000 & 0xFFFFFFFF) - 0x80000000
+            step = int(seconds * track.clock_rate) + since
+            stamp = mine.timestamp + step + self._timestamp_offset & 0xFFFFFFFF
+            ahead = (stamp - last + 0x80000000 & 0xFFFFFFFF) - 0x80000000
+            if 0 < ahead < (elapsed + 1) * track.clock_rate:
+                return stamp
+        return last + max(1, int(elapsed * track.clock_rate)) & 0xFFFFFFFF
+
+    def report(self, sinks: Sequence[Sink], now: float) -> None:
+        """Send ``sinks`` the track's last sender report in this line's numbers, for lip sync.
+
+        The publisher's own clock is passed on, so that its tracks stay in step with each other.
+        """
+        clock = self.track.clock
+        if clock is None or self._floor < 0:
             return
-        timestamp = clock.timestamp + self._timestamp_offset & 0xFFFFFFFF
-        ssrc = self.key.ssrc
-        packet = sender_report(ssrc, clock.ntp, timestamp, self.packets, self.payload_bytes)
-        packet += source_description(ssrc, CNAME)
+        ssrc = self.form.ssrc
+        self.reports.append((clock.ntp >> 16 & 0xFFFFFFFF, now))
+        base = clock.timestamp + self._timestamp_offset
+        names = source_description(ssrc, CNAME)
         for sink in sinks:
-            self._sender.send_control(sink.sender.seal_rtcp(packet), sink.address)
+            stamp = base + sink.variant.timestamp & 0xFFFFFFFF
+            octets = self.payload_bytes + sink.octets
+            packet = sender_report(ssrc, clock.ntp, stamp, sink.packets, octets) + names
+            self._tools.sender.send_control(sink.sender.seal_rtcp(packet), sink.address)

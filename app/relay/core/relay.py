@@ -18,6 +18,7 @@ from app.relay.core.events import (
     PeerConnected,
     PeerGone,
 )
+from app.relay.core.figures import peer_stats
 from app.relay.core.intake import Intake, Tables
 from app.relay.core.media import (
     Address,
@@ -27,10 +28,11 @@ from app.relay.core.media import (
     SourceName,
     SrtpKeys,
 )
-from app.relay.core.peer import Peer
+from app.relay.core.peer import Peer, check_plan
 from app.relay.core.room import Room
 from app.relay.core.srtp import check_keys
 from app.relay.core.stats import PeerStats, RoomStats
+from app.relay.core.subscription import Bound, Wish
 
 TICK_SECONDS = 0.5
 """How often silence is looked at: consent, stopped tracks, newcomers without a keyframe."""
@@ -63,7 +65,7 @@ class Relay:
         self._events: list[Event] = []
         self._intake = Intake(tables, self._sender, self.counters, self)
         self._asking: dict[RoomId, Room] = {}
-        """Rooms with a keyframe request that waits for its second."""
+        """Rooms with something for a publisher that waits for its moment."""
         self._next_tick: float | None = None
         self._next_report = 0.0
 
@@ -96,7 +98,8 @@ class Relay:
         self._by_ufrag[local.ufrag] = made
         home = self._rooms.get(room)
         if home is None:
-            home = self._rooms[room] = Room(room, self._sender, self.counters, self._batch)
+            home = Room(room, self._sender, self.counters, self._batch, self.happened)
+            self._rooms[room] = home
         home.peers[peer] = made
         if self._next_tick is None:
             self._next_tick = now + TICK_SECONDS
@@ -140,12 +143,12 @@ class Relay:
         replaced = room.connect(peer, now)
         if replaced is not None:
             self._drop(replaced, "replaced")
-        self.request_keyframes(room, now)
+        self.serve(room, now)
 
-    def request_keyframes(self, room: Room, now: float) -> None:
-        """Send the keyframe requests that are due (for ``Intake``), and note what is left."""
-        room.request_keyframes(now)
-        if room.next_keyframe_request() is None:
+    def serve(self, room: Room, now: float) -> None:
+        """Send what is due to the room's publishers (for ``Intake``), and note what is left."""
+        room.serve(now)
+        if room.next_due() is None:
             self._asking.pop(room.id, None)
         else:
             self._asking[room.id] = room
@@ -183,6 +186,10 @@ class Relay:
         Sections that the peer has stay as they are; new ones begin at once. Raises KeyError for
         an unknown peer, ValueError for send SSRCs that are not distinct.
         """
+        known = self._peers[peer]
+        check_plan(plan)
+        self._rooms[known.room].change_plan(known, plan, now)
+        self.serve(self._rooms[known.room], now)
 
     def set_publishing(self, peer: PeerId, sources: frozenset[SourceName], now: float) -> None:
         """Say which sources of ``peer`` may reach others; at once, both ways.
@@ -191,22 +198,41 @@ class Relay:
         most ``MAX_PUBLISHERS`` peers of a room may publish: raises ValueError for one more,
         KeyError for an unknown peer.
         """
+        known = self._peers[peer]
+        room = self._rooms[known.room]
+        if sources and not known.may_publish and room.publishing >= MAX_PUBLISHERS:
+            raise ValueError("this room has as many publishers as it may have")
+        room.set_publishing(known, sources, now)
+        self.serve(room, now)
 
     def mute(self, peer: PeerId, source: SourceName, by: MutedBy, on: bool, now: float) -> None:
         """Stop or resume a source of ``peer`` for everybody: it flows while nobody holds it muted.
 
         Emits ``TrackMuted`` on change. Raises KeyError for an unknown peer.
         """
+        known = self._peers[peer]
+        self._rooms[known.room].mute(known, source, by, on, now)
+        self.serve(self._rooms[known.room], now)
 
     def bind(
         self, peer: PeerId, mid: str, owner: PeerId | None, source: SourceName | None, now: float
     ) -> None:
         """Let ``peer``'s send section carry ``owner``'s ``source``; None frees a spare section
-        (the core may give it to somebody else). Raises KeyError for an unknown peer or section.
+        (the core may give it to somebody else), and lets another carry the presenter's again.
+        Raises KeyError for an unknown peer or section.
         """
+        known = self._peers[peer]
+        bound = Bound(owner, source) if owner is not None and source is not None else None
+        room = self._rooms[known.room]
+        room.bind(known.subscriptions[mid], bound, now)
+        room.ask_for_waiting(now)
+        self.serve(room, now)
 
     def pause(self, peer: PeerId, mid: str, on: bool, now: float) -> None:
         """Stop or resume one send section for this subscriber only. Raises KeyError."""
+        known = self._peers[peer]
+        known.subscriptions[mid].is_paused = on
+        self._reselect(known, mid, now)
 
     def prefer(
         self,
@@ -220,6 +246,15 @@ class Relay:
         """Bound what a subscriber's video section gets: by the height of its window in pixels, by
         simulcast layer (0 the smallest) and by temporal layer. None: no bound. Raises KeyError.
         """
+        known = self._peers[peer]
+        known.subscriptions[mid].wish = Wish(height, layer, temporal)
+        self._reselect(known, mid, now)
+
+    def _reselect(self, peer: Peer, mid: str, now: float) -> None:
+        room = self._rooms[peer.room]
+        room.aim(peer.subscriptions[mid], now)
+        room.ask_for_waiting(now)
+        self.serve(room, now)
 
     def _drop(self, peer: Peer, reason: GoneReason) -> None:
         self.remove_peer(peer.id)
@@ -254,7 +289,7 @@ class Relay:
                     room.tick(now)
                 if is_report:
                     room.report(now)
-                self.request_keyframes(room, now)
+                self.serve(room, now)
             except Exception as error:  # noqa: BLE001 (one room must not cost the others)
                 self._intake.contain(error)
         if not self._peers:
@@ -273,7 +308,7 @@ class Relay:
             return None
         due = self._next_tick
         for room in self._asking.values():
-            wanted = room.next_keyframe_request()
+            wanted = room.next_due()
             if wanted is not None and wanted < due:
                 due = wanted
         return due
@@ -309,4 +344,5 @@ class Relay:
 
     def peer_stats(self, peer: PeerId, now: float) -> PeerStats | None:
         """Describe a peer, or return None if there is no such peer."""
-        return None
+        known = self._peers.get(peer)
+        return peer_stats(known, now) if known is not None else None

@@ -1,54 +1,67 @@
-"""One room: a presenter's tracks, the lines they feed, and who wants a keyframe."""
+"""One room: whose tracks feed which lines, and who is on them."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
 
 from app.core.ids import PeerId, RoomId
 from app.relay.core.batch import Batch
 from app.relay.core.burst import BurstSender
 from app.relay.core.counters import Counters
-from app.relay.core.line import CNAME, Line, LineKey
+from app.relay.core.events import Event, MutedBy, SectionBound, TrackMuted, TrackStarted
+from app.relay.core.feedback import Feedback
+from app.relay.core.figures import track_stats
+from app.relay.core.form import Form
+from app.relay.core.line import Line, Tools
+from app.relay.core.media import MediaPlan, Section, SourceName
 from app.relay.core.peer import Peer
-from app.relay.core.publisher import Publisher
-from app.relay.core.rtcp import (
-    OWN_SSRC,
-    Compound,
-    ReportBlock,
-    bitrate_estimate,
-    picture_loss,
-    receiver_report,
-    source_description,
-)
+from app.relay.core.rtcp import Compound
+from app.relay.core.selection import choose
+from app.relay.core.sent import SentLog
 from app.relay.core.sink import Sink
-from app.relay.core.stats import RoomStats, TrackStats
-from app.relay.core.track import ClockReport, Track
-
-if TYPE_CHECKING:
-    from app.relay.core.media import SourceName
-
-BITRATE_BPS = 6_000_000
-"""What REMB allows a presenter until subscribers' estimates set it: a sharp 1080p screen."""
-_MAX_BLOCKS = 31
+from app.relay.core.stats import RoomStats
+from app.relay.core.stream import Stream
+from app.relay.core.subscription import Bound, Subscription
+from app.relay.core.track import Track
+from app.relay.core.upkeep import Upkeep
+from app.relay.core.upstream import Upstream
 
 
 class Room:
-    """Routes packets from the presenter's tracks to lines. Made and dropped by ``Relay``."""
+    """Routes packets from publishers' tracks to lines. Made and dropped by ``Relay``."""
 
     def __init__(
-        self, ident: RoomId, sender: BurstSender, counters: Counters, batch: Batch
+        self,
+        ident: RoomId,
+        sender: BurstSender,
+        counters: Counters,
+        batch: Batch,
+        emit: Callable[[Event], None],
     ) -> None:
         self.id = ident
         self.peers: dict[PeerId, Peer] = {}
         self.presenter: Peer | None = None
         """The connected one."""
-        self._lines: dict[LineKey, list[Line]] = {}
-        self._tracks: dict[SourceName, Track] = {}
+        self.lines: dict[tuple[Form, Track, int], Line] = {}
+        self.emit = emit
+        self.tools = Tools(sender, counters, batch, SentLog())
+        self._upkeep = Upkeep(self)
+        self._feedback = Feedback(self)
         self._touched: list[Track] = []
-        self._sender = sender
-        self._counters = counters
-        self._batch = batch
+        self._waiting: list[Line] = []
+        """Lines that somebody came to wait for, until they are asked for a keyframe."""
+        self._is_stale = False
+        """A source came or came back: who gets what must be looked at again."""
         self._forwarded = 0
 
     # Peers -----------------------------------------------------------------------------------
+
+    def hears(self, peer: Peer) -> bool:
+        """Tell whether a peer's media is of any interest: a replaced presenter's is not."""
+        return peer.is_connected and (peer.role != "presenter" or peer is self.presenter)
+
+    @property
+    def publishing(self) -> int:
+        """How many peers may publish, connected or not."""
+        return sum(peer.may_publish for peer in self.peers.values())
 
     def connect(self, peer: Peer, now: float) -> Peer | None:
         """Let a peer with an address and keys take part; return a presenter that it replaced."""
@@ -56,225 +69,282 @@ class Room:
         if peer.role == "presenter":
             replaced = self.presenter
             self.presenter = peer
-            self._tracks = {}
-        if peer.sender is not None and peer.ice.selected is not None:
-            for section in peer.plan.sections:
-                if section.direction == "send":
-                    sink = Sink(peer.ice.selected, peer.sender, section.kind == "video")
-                    line = self._line_to_join(LineKey.of(section))
-                    line.join(sink)
-                    peer.sinks[section.ssrc] = sink
-                    peer.lines[section.ssrc] = line
-                    self._aim(line, now)
-                    if line.is_video and line.target is not None:
-                        line.target.keyframes.ask(now, newcomer=True)
+        if peer.publisher is not None:
+            self._take_publisher(peer)
+        peer.downlink.serial = self.tools.log.serial()
+        for section in peer.plan.sections:
+            if section.direction == "send":
+                self._subscribe(peer, section)
+        self._share_out([peer], now)
+        for subscription in peer.subscriptions.values():
+            self.aim(subscription, now)
+        self.ask_for_waiting(now)
         return replaced
 
+    def _take_publisher(self, peer: Peer) -> None:
+        if peer.publisher is not None and peer.upstream is None:
+            peer.upstream = Upstream(
+                peer.publisher, lambda packet: self.tell(peer, packet), self.tools.counters
+            )
+
+    def _subscribe(self, peer: Peer, section: Section) -> None:
+        if peer.sender is None or peer.ice.selected is None:
+            return
+        sink = Sink(peer.ice.selected, peer.sender, section.kind == "video")
+        made = Subscription(peer.id, section, sink)
+        # A presenter receives speakers only, whatever its sections say.
+        made.is_spare = made.is_spare or peer.role == "presenter"
+        peer.subscriptions[section.mid] = made
+
+    def change_plan(self, peer: Peer, plan: MediaPlan, now: float) -> None:
+        """Let sections come to a peer; those that it has stay."""
+        peer.plan = plan
+        if not peer.is_connected:
+            return
+        if peer.publisher is not None:
+            peer.publisher.extend(plan)
+        elif any(section.direction == "receive" for section in plan.sections):
+            peer.publish(self.tools.counters)
+            self._take_publisher(peer)
+        for section in plan.sections:
+            if section.direction == "send" and section.mid not in peer.subscriptions:
+                self._subscribe(peer, section)
+        self.select_all(now)
+
     def disconnect(self, peer: Peer) -> None:
-        """Take a peer out of every line; lines that nobody has any more are dropped."""
+        """Take a peer out of every line; what fed on its tracks waits for others."""
         self.peers.pop(peer.id, None)
-        for ssrc, line in peer.lines.items():
-            sink = peer.sinks[ssrc]
-            line.leave(sink)
-            self._forwarded += sink.packets
-            siblings = self._lines.get(line.key, [])
-            if line.is_empty and line in siblings:
-                siblings.remove(line)
-                if not siblings:
-                    del self._lines[line.key]
-        peer.lines.clear()
-        peer.sinks.clear()
+        for subscription in peer.subscriptions.values():
+            subscription.leave()
+            self._forwarded += subscription.sink.packets
+        peer.subscriptions.clear()
         if self.presenter is peer:
             self.presenter = None
-            self._tracks = {}
+        if peer.publisher is not None:
+            self._upkeep.left(peer.publisher)
+            self._is_stale = True
+        self._prune()
 
-    def _line_to_join(self, key: LineKey) -> Line:
-        siblings = self._lines.setdefault(key, [])
-        for line in siblings:
-            if not line.is_near_wrap:
-                return line
-        line = Line(key, self._sender, self._counters, self._batch)
-        siblings.append(line)
+    def tell(self, peer: Peer, packet: bytes) -> bool:
+        """Seal an RTCP compound and send it."""
+        if peer.sender is None or peer.ice.selected is None:
+            return False
+        return self.tools.sender.send_control(peer.sender.seal_rtcp(packet), peer.ice.selected)
+
+    # Who gets what ---------------------------------------------------------------------------
+
+    def set_publishing(self, peer: Peer, sources: frozenset[SourceName], now: float) -> None:
+        peer.allowed = sources
+        if peer.publisher is not None:
+            peer.publisher.allow(sources)
+            self._upkeep.withdrawn(peer.publisher)
+        self.select_all(now)
+
+    def mute(self, peer: Peer, source: SourceName, by: MutedBy, on: bool, now: float) -> None:
+        stream = peer.publisher.stream_of(source) if peer.publisher is not None else None
+        if stream is None or (by in stream.muted_by) == on:
+            return
+        stream.muted_by = stream.muted_by | {by} if on else stream.muted_by - {by}
+        self.emit(TrackMuted(self.id, peer.id, source, stream.muted_by))
+        self.select_all(now)
+
+    def bind(self, subscription: Subscription, bound: Bound | None, now: float) -> None:
+        subscription.bound = bound
+        owner, source = bound if bound is not None else (None, None)
+        mid = subscription.section.mid
+        self.emit(SectionBound(self.id, subscription.peer, mid, owner, source))
+        if bound is None and subscription.is_spare:
+            subscription.leave()
+        self.aim(subscription, now)
+
+    def select_all(self, now: float) -> None:
+        """Look again at what everybody should get."""
+        self._aim_all(now)
+        self.ask_for_waiting(now)
+
+    def _share_out(self, among: Iterable[Peer], now: float) -> None:
+        """Give speakers' tracks to spare sections, and take withdrawn ones from them."""
+        streams = [
+            stream
+            for peer in self.peers.values()
+            if peer.publisher is not None and peer is not self.presenter and self.hears(peer)
+            for stream in peer.publisher.streams.values()
+            if stream.is_allowed and stream.layers
+        ]
+        for peer in among:
+            spare = [one for one in peer.subscriptions.values() if one.is_spare]
+            if spare:
+                self._share_with(peer, spare, [s for s in streams if s.peer != peer.id], now)
+
+    def _share_with(
+        self, peer: Peer, spare: list[Subscription], streams: list[Stream], now: float
+    ) -> None:
+        offered = {Bound(stream.peer, stream.source): stream for stream in streams}
+        for one in spare:
+            if one.bound is not None and one.bound not in offered:
+                self.bind(one, None, now)
+        carried = {one.bound for one in peer.subscriptions.values()}
+        for bound, stream in offered.items():
+            if bound in carried:
+                continue
+            free = (one for one in spare if one.bound is None and one.is_video == stream.is_video)
+            taken = next(free, None)
+            if taken is not None:
+                self.bind(taken, bound, now)
+
+    def stream_for(self, subscription: Subscription, now: float) -> Stream | None:
+        """Return the stream that a section carries, or None if there is none."""
+        bound = subscription.bound
+        if bound is not None:
+            owner = self.peers.get(bound.owner)
+            publisher = owner.publisher if owner is not None and self.hears(owner) else None
+            return publisher.stream_of(bound.source) if publisher is not None else None
+        presenter = self.presenter
+        if subscription.is_spare or presenter is None or presenter.publisher is None:
+            return None
+        find = presenter.publisher.stream_of
+        if subscription.section.source is not None:
+            return find(subscription.section.source)
+        if not subscription.is_video:
+            return find("microphone")
+        screen, camera = find("screen"), find("camera")
+        if screen is None or not screen.layers or not screen.flows:
+            return camera
+        is_shown = camera is None or not camera.layers or screen.is_active(now)
+        return screen if is_shown else camera
+
+    def aim(self, one: Subscription, now: float) -> None:
+        """Let a subscription wait for the line that it should be on, or leave."""
+        stream = self.stream_for(one, now)
+        is_held = stream is not None and not stream.flows
+        if one.is_paused or one.is_starved or is_held or (stream is None and one.is_spare):
+            one.leave()
+            return
+        chosen = choose(stream, one.wish, one.limit, now) if stream is not None else None
+        if chosen is None:
+            return  # nothing to go over to: a reloading presenter is on its way
+        track, temporal = chosen
+        if one.line is not None and (one.line.track, one.line.temporal) == (track, temporal):
+            one.stop_waiting()
+            return
+        if one.target is not None and (one.target.track, one.target.temporal) == chosen:
+            return
+        line = self._line(one.form, track, temporal)
+        one.wait_for(line)
+        self._waiting.append(line)
+
+    def _line(self, form: Form, track: Track, temporal: int) -> Line:
+        key = (form, track, temporal)
+        line = self.lines.get(key)
+        if line is None:
+            line = self.lines[key] = Line(form, track, temporal, self.tools)
+            track.lines.append(line)
         return line
+
+    def ask_for_waiting(self, now: float) -> None:
+        """Ask once for the keyframes that newcomers wait for; ``tick`` repeats it."""
+        for line in self._waiting:
+            if line.needs_keyframe:
+                line.track.keyframes.ask(now, newcomer=True)
+        self._waiting.clear()
+
+    def _prune(self) -> None:
+        for key, line in list(self.lines.items()):
+            if line.is_empty:
+                del self.lines[key]
+                line.track.lines.remove(line)
 
     # Packets ---------------------------------------------------------------------------------
 
-    def touch(self, track: Track) -> bool:
-        """Note that ``track`` has pending packets; return True for a track that is new here."""
-        self._touched.append(track)
-        if self._tracks.get(track.source) is track:
-            return False
-        self._tracks[track.source] = track
-        return True
+    def touch(self, stream: Stream, track: Track, was_active: bool) -> None:
+        """Note that ``track`` has one more pending packet."""
+        if len(track.pending) == 1:
+            self._touched.append(track)
+        if not was_active:
+            self._is_stale = True
+        if not stream.is_started:
+            stream.is_started = True
+            codec = track.codec.key if track.codec else ""
+            self.emit(TrackStarted(self.id, track.peer, track.source, codec))
+
+    def note_change(self) -> None:
+        """Let the next flush look again at who gets what."""
+        self._is_stale = True
 
     def flush(self, now: float) -> None:
         """Forward what this wake-up brought."""
         touched, self._touched = self._touched, []
         try:
-            for line in self._all_lines():
-                line.target = self._wanted(line, now) or line.target
-                self._move_newcomers(line, now)
-            lines = self._all_lines()
+            if self._is_stale:
+                # Keyframes are asked for behind the packets: they may bring one.
+                self._aim_all(now)
             for track in touched:
-                for line in lines:
-                    if track is line.target or track is line.feed:
-                        line.forward(track, now)
-            for line in lines:
-                self._want_keyframe(line, now)
+                for line in track.lines:
+                    line.forward(now)
+            if self._waiting:
+                self.ask_for_waiting(now)
         finally:
             # After a failure, too: nothing half-done may leak into the next wake-up.
-            self._batch.count = 0
+            self.tools.batch.count = 0
             for track in touched:
                 track.pending.clear()
 
-    def _all_lines(self) -> list[Line]:
-        return [line for siblings in self._lines.values() for line in siblings]
-
-    def _move_newcomers(self, line: Line, now: float) -> None:
-        """Nobody begins shortly before a sequence number wraps: they get a fresh line."""
-        if not line.waiting or not line.is_near_wrap:
-            return
-        fresh = self._line_to_join(line.key)
-        moved, line.waiting = line.waiting, []
-        for sink in moved:
-            fresh.join(sink)
-        of_moved = set(moved)
+    def _aim_all(self, now: float) -> None:
+        self._is_stale = False
+        self._share_out(self.peers.values(), now)
         for peer in self.peers.values():
-            for ssrc, sink in peer.sinks.items():
-                if sink in of_moved:
-                    peer.lines[ssrc] = fresh
-        if line.is_empty:
-            self._lines[line.key].remove(line)
-        self._aim(fresh, now)
-
-    def _aim(self, line: Line, now: float) -> None:
-        """Let the line be fed by what it should be; ask for the keyframe that this needs."""
-        line.target = self._wanted(line, now) or line.target
-        self._want_keyframe(line, now)
-
-    def _want_keyframe(self, line: Line, now: float) -> None:
-        """Ask once for the keyframe at which a line changes over; ``tick`` repeats it."""
-        target = line.target
-        if line.is_video and target is not None and target is not line.asked:
-            line.asked = target
-            if target is not line.feed:
-                target.keyframes.ask(now, newcomer=True)
-
-    def _wanted(self, line: Line, now: float) -> Track | None:
-        if line.key.source is not None:
-            return self._tracks.get(line.key.source)
-        if not line.is_video:
-            return self._tracks.get("microphone")
-        screen = self._tracks.get("screen")
-        camera = self._tracks.get("camera")
-        if screen is not None and (camera is None or screen.is_active(now)):
-            return screen
-        return camera
-
-    # Feedback --------------------------------------------------------------------------------
+            for subscription in peer.subscriptions.values():
+                self.aim(subscription, now)
 
     def take_feedback(self, peer: Peer, compound: Compound, now: float) -> None:
-        """Act on what a subscriber or the presenter said."""
-        self._counters.nacks_received += compound.nacked
-        for ssrc in compound.keyframe_requests:
-            line = peer.lines.get(ssrc)
-            if line is not None:
-                self._counters.keyframe_requests_received += 1
-                if line.is_video and line.feed is not None:
-                    line.feed.keyframes.ask(now, newcomer=False)
-        if peer.publisher is not None and peer is self.presenter:
-            self._take_reports(peer.publisher, compound, now)
+        """Act on what a subscriber or a publisher said."""
+        self._feedback.take(peer, compound, now)
 
-    def _take_reports(self, publisher: Publisher, compound: Compound, now: float) -> None:
-        for report in compound.sender_reports:
-            track = publisher.track_of(report.ssrc)
-            if track is not None:
-                track.clock = ClockReport(report.ntp, report.timestamp, now)
-                for line in self._all_lines():
-                    if line.feed is track:
-                        line.report(line.sinks)
-        for ssrc in compound.goodbyes:
-            track = publisher.track_of(ssrc)
-            if track is not None:
-                track.stop()
+    # Time ------------------------------------------------------------------------------------
 
-    def next_keyframe_request(self) -> float | None:
-        """Return when the next PLI is due."""
-        return min((due for t in self._tracks.values() if (due := t.keyframes.due()) is not None),
-                   default=None)  # fmt: skip
+    def next_due(self) -> float | None:
+        """Return when ``serve`` has something to do."""
+        due = [
+            due
+            for peer in self.peers.values()
+            if peer.upstream is not None and (due := peer.upstream.next_due()) is not None
+        ]
+        return min(due, default=None)
 
-    def request_keyframes(self, now: float) -> None:
-        """Send the presenter the PLIs that are due."""
-        for track in self._tracks.values():
-            due = track.keyframes.due()
-            if due is not None and due <= now:
-                track.keyframes.sent(now)
-                if self._tell_presenter(receiver_report(()) + picture_loss(track.ssrc)):
-                    self._counters.keyframe_requests_sent += 1
+    def serve(self, now: float) -> None:
+        """Send the publishers what is due."""
+        for peer in self.peers.values():
+            if peer.upstream is not None and self.hears(peer):
+                peer.upstream.send_due(now)
 
     def tick(self, now: float) -> None:
         """Look again at what silence changes: which track feeds a line, who still waits."""
-        for line in self._all_lines():
-            self._aim(line, now)
-            target = line.target
-            if line.needs_keyframe and target is not None and target.is_active(now):
-                target.keyframes.ask(now, newcomer=False)
+        self._upkeep.tick(now)
+        self.select_all(now)
+        for line in self.lines.values():
+            if line.needs_keyframe and line.track.is_active(now):
+                line.track.keyframes.ask(now, newcomer=False)
+        self._prune()
 
     def report(self, now: float) -> None:
-        """Tell the presenter once a second how its tracks arrive, and how much it may send."""
-        presenter = self.presenter
-        if presenter is None or presenter.publisher is None or not self._tracks:
-            return
-        tracks = list(self._tracks.values())[:_MAX_BLOCKS]
-        packet = receiver_report([_block(track, now) for track in tracks])
-        packet += source_description(OWN_SSRC, CNAME)
-        sections = presenter.publisher.bitrate_sections
-        ssrcs = [track.ssrc for track in tracks if track.section.mid in sections]
-        if ssrcs:
-            packet += bitrate_estimate(BITRATE_BPS, ssrcs)
-        self._tell_presenter(packet)
-
-    def _tell_presenter(self, packet: bytes) -> bool:
-        presenter = self.presenter
-        if presenter is None or presenter.sender is None or presenter.ice.selected is None:
-            return False
-        sealed = presenter.sender.seal_rtcp(packet)
-        return self._sender.send_control(sealed, presenter.ice.selected)
+        """Tell the publishers once a second how their tracks arrive."""
+        for peer in self.peers.values():
+            if peer.upstream is not None and self.hears(peer):
+                peer.upstream.report(now)
 
     def stats(self, now: float) -> RoomStats:
         participants = [peer for peer in self.peers.values() if peer.role == "participant"]
-        sinks = [sink for peer in self.peers.values() for sink in peer.sinks.values()]
-        tracks = tuple(
-            TrackStats(
-                track.source,
-                track.codec.key if track.codec else "",
-                track.ssrc,
-                track.reception.packets,
-                track.reception.bytes,
-                track.reception.lost,
-                track.is_active(now),
-                track.peer,
-            )
-            for track in self._tracks.values()
-        )
+        sinks = [one.sink for peer in self.peers.values() for one in peer.subscriptions.values()]
+        publishers = [p.publisher for p in self.peers.values() if p.publisher and self.hears(p)]
         return RoomStats(
             len(participants),
             sum(peer.is_connected for peer in participants),
             self.presenter is not None,
-            tracks,
+            tuple(
+                track_stats(stream, track, now)
+                for publisher in publishers
+                for stream in publisher.streams.values()
+                for track in stream.layers
+            ),
             self._forwarded + sum(sink.packets for sink in sinks),
         )
-
-
-def _block(track: Track, now: float) -> ReportBlock:
-    reception = track.reception
-    clock = track.clock
-    return ReportBlock(
-        track.ssrc,
-        reception.take_fraction_lost(),
-        reception.lost,
-        reception.highest,
-        int(reception.jitter),
-        clock.ntp >> 16 & 0xFFFFFFFF if clock else 0,
-        int((now - clock.arrived) * 65536) if clock else 0,
-    )

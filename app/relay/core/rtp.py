@@ -13,13 +13,15 @@ _EXTENSION = struct.Struct("!HH")
 MID_URI = "urn:ietf:params:rtp-hdrext:sdes:mid"
 ABS_SEND_TIME_URI = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
 TRANSPORT_WIDE_URI = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
-HOP_BY_HOP_URIS = frozenset({
-    MID_URI,
-    TRANSPORT_WIDE_URI,
-    "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id",
-    "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id",
-})  # fmt: skip
-"""Extensions that mean something between two neighbours only: never passed on."""
+RID_URI = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id"
+REPAIRED_RID_URI = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id"
+LEVEL_URI = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
+DEPENDENCY_URI = (
+    "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension"
+)
+HOP_BY_HOP_URIS = frozenset({MID_URI, RID_URI, REPAIRED_RID_URI})
+"""Extensions that mean something between two neighbours only: never passed on. (Transport-wide
+numbers do, too: a line writes its own.)"""
 
 
 @dataclass(slots=True)
@@ -44,6 +46,18 @@ class Packet:
     """The 48-bit packet index: sequence with rollover, known once the packet is authentic."""
     keyframe: bool = False
     """The first packet of a keyframe."""
+    temporal: int = 0
+    """Its temporal layer, where the codec or the dependency descriptor tells."""
+    is_sync: bool = False
+    """One may switch up to its temporal layer here."""
+    picture_at: int = 0
+    """Offset of a VP8 picture id in the payload, ``WIDE`` added if it has 15 bits; 0: none."""
+    tl0_at: int = 0
+    """Offset of a VP8 TL0PICIDX in the payload; 0: none."""
+    is_repeat: bool = False
+    """It came by RTX."""
+    extension_end: int = 0
+    """Where the header ends, even once a repeat's payload was moved (``publisher``)."""
 
 
 def parse(data: memoryview) -> Packet | None:
@@ -66,7 +80,7 @@ def parse(data: memoryview) -> Packet | None:
         return None
     return Packet(
         data, second & 0x7F, second >= 0x80, sequence, timestamp, ssrc,
-        profile, extension, offset, length,
+        profile, extension, offset, length, extension_end=offset,
     )  # fmt: skip
 
 
@@ -88,9 +102,9 @@ def strip_padding(packet: Packet) -> bool:
 def elements(packet: Packet) -> list[tuple[int, memoryview]]:
     """Return (id, value) of each header extension element; a malformed rest is left out."""
     if packet.profile == ONE_BYTE:
-        return _one_byte(packet.data[packet.extension : packet.payload])
+        return _one_byte(packet.data[packet.extension : packet.extension_end])
     if packet.profile & 0xFFF0 == TWO_BYTE:
-        return _two_byte(packet.data[packet.extension : packet.payload])
+        return _two_byte(packet.data[packet.extension : packet.extension_end])
     return []
 
 

@@ -1,16 +1,27 @@
-"""One stream that a presenter sends: what it is, how it arrives, when to ask for a keyframe."""
+"""One stream that somebody publishes: what it is, how it arrives, when to ask for a keyframe."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from app.core.ids import PeerId
+from app.relay.core import vp8
 from app.relay.core.keyframe import detector
+from app.relay.core.layers import MAX_TEMPORAL, DependencyReader, read_vp8, read_vp9
 from app.relay.core.media import Codec, Section, SourceName
-from app.relay.core.rtp import Packet
+from app.relay.core.missing import Missing
+from app.relay.core.replay import ReplayWindow
+from app.relay.core.rtp import DEPENDENCY_URI, LEVEL_URI, Packet, elements
+
+if TYPE_CHECKING:
+    from app.relay.core.line import Line
 
 ACTIVE_SECONDS = 2.0
 """A track whose last packet is older counts as stopped: the screen then gives way to the camera."""
 KEYFRAME_SECONDS = 1.0
 """Shortest time between two keyframe requests of one kind: a keyframe costs as much as a second."""
+OVERHEAD_BYTES = 44
+"""What a payload costs on the wire besides itself: RTP with extensions, and the SRTP tag."""
+MIN_LAYER_BPS = 1_000.0
 _NEVER = float("-inf")
 
 
@@ -102,6 +113,40 @@ class Reception:
         return min(255, (new_lost << 8) // new_expected)
 
 
+class LayerRates:
+    """How many bits per second each temporal layer of a track has, smoothed over some seconds."""
+
+    __slots__ = ("_bits", "_rates", "_since")
+
+    def __init__(self) -> None:
+        self._bits = [0] * (MAX_TEMPORAL + 1)
+        self._rates = [0.0] * (MAX_TEMPORAL + 1)
+        self._since: float | None = None
+
+    def add(self, temporal: int, size: int) -> None:
+        self._bits[temporal] += 8 * (size + OVERHEAD_BYTES)
+
+    def measure(self, now: float) -> None:
+        """Take what came since the last call into account; call it about twice a second."""
+        since, self._since = self._since, now
+        if since is None or now <= since:
+            return
+        for layer, bits in enumerate(self._bits):
+            rate = bits / (now - since)
+            old = self._rates[layer]
+            self._rates[layer] = rate if not old else old + (rate - old) * 0.5
+        self._bits = [0] * len(self._bits)
+
+    def up_to(self, temporal: int) -> int:
+        """Return the rate of the layers up to ``temporal`` together."""
+        return int(sum(self._rates[: temporal + 1]))
+
+    @property
+    def top(self) -> int:
+        """The highest temporal layer that carries anything."""
+        return max((n for n, rate in enumerate(self._rates) if rate > MIN_LAYER_BPS), default=0)
+
+
 @dataclass(frozen=True, slots=True)
 class ClockReport:
     """The pair of clocks from a sender report, and when it came."""
@@ -113,13 +158,16 @@ class ClockReport:
 
 
 class Track:
-    """One SSRC of one presenter's section. Codecs are found by payload type."""
+    """One SSRC of a publisher's section: a source, or a simulcast layer of it."""
 
-    def __init__(self, peer: PeerId, section: Section, source: SourceName, ssrc: int) -> None:
+    def __init__(
+        self, peer: PeerId, section: Section, source: SourceName, ssrc: int, rid: str = ""
+    ) -> None:
         self.peer = peer
         self.section = section
         self.source = source
         self.ssrc = ssrc
+        self.rid = rid
         self.codecs: dict[int, Codec] = {codec.payload_type: codec for codec in section.codecs}
         self._detectors = {codec.payload_type: detector(codec.key) for codec in section.codecs}
         self.codec: Codec | None = None
@@ -128,10 +176,23 @@ class Track:
         self.clock_rate = first.clock_rate if first else 90_000
         self.reception = Reception(self.clock_rate)
         self.keyframes = KeyframeRequests()
+        self.keyframes_received = 0
         self.clock: ClockReport | None = None
         self.last_packet = _NEVER
         self.pending: list[Packet] = []
         """Packets of this wake-up, in the order of arrival."""
+        self.lines: list[Line] = []
+        """Whom it feeds."""
+        self.seen = ReplayWindow()
+        self.missing = Missing() if "nack" in section.feedback else None
+        self.rates = LayerRates()
+        self.width = 0
+        self.height = 0
+        self._dependency_id = section.extension_id(DEPENDENCY_URI)
+        self._dependencies = DependencyReader()
+        self._level_id = section.extension_id(LEVEL_URI)
+        self.level = 127
+        """The loudest since it was last taken, in -dBov (RFC 6464); 127 is silence."""
 
     @property
     def is_video(self) -> bool:
@@ -140,18 +201,56 @@ class Track:
     def is_active(self, now: float) -> bool:
         return now - self.last_packet < ACTIVE_SECONDS
 
-    def take(self, packet: Packet, now: float) -> None:
-        """Count an authentic packet and keep it for the end of this wake-up."""
-        self.codec = self.codecs.get(packet.payload_type)
+    def take(self, packet: Packet, now: float) -> bool:
+        """Count an authentic packet and keep it for the end of this wake-up.
+
+        False for one that came before, as itself or as a repeat.
+        """
+        if not self.seen.is_new(packet.index):
+            return False
+        self.seen.accept(packet.index)
+        self.codec = codec = self.codecs.get(packet.payload_type)
         self.last_packet = now
         self.reception.add(packet, now)
-        is_start = self._detectors.get(packet.payload_type)
-        if is_start is not None:
-            packet.keyframe = is_start(packet.data[packet.payload : packet.end])
-            if packet.keyframe:
-                self.keyframes.satisfied()
+        if self.missing is not None:
+            self.missing.came(packet.index, now)
+        if self.is_video:
+            self._read_video(packet, codec.key if codec else "")
+        elif self._level_id:
+            self._read_level(packet)
+        self.rates.add(packet.temporal, packet.end - packet.payload)
         self.pending.append(packet)
+        return True
+
+    def _read_video(self, packet: Packet, key: str) -> None:
+        is_start = self._detectors.get(packet.payload_type)
+        payload = packet.data[packet.payload : packet.end]
+        if is_start is not None and is_start(payload):
+            packet.keyframe = True
+            self.keyframes.satisfied()
+            self.keyframes_received += 1
+        if key == "vp8":
+            read_vp8(packet)
+            if packet.keyframe:
+                size = vp8.frame_size(payload, vp8.header_length(payload))
+                self.width, self.height = size if size[0] else (self.width, self.height)
+        elif self._dependency_id:
+            for ident, value in elements(packet):
+                if ident == self._dependency_id:
+                    self._dependencies.read(value, packet)
+        elif key.startswith("vp9"):
+            read_vp9(packet)
+
+    def _read_level(self, packet: Packet) -> None:
+        for ident, value in elements(packet):
+            if ident == self._level_id and value:
+                self.level = min(self.level, value[0] & 0x7F)
+
+    def take_level(self) -> int:
+        """Return the loudest level since the last call, in -dBov."""
+        level, self.level = self.level, 127
+        return level
 
     def stop(self) -> None:
-        """The presenter said goodbye to this stream (RTCP BYE); a later packet revives it."""
+        """The publisher said goodbye to this stream (RTCP BYE); a later packet revives it."""
         self.last_packet = _NEVER

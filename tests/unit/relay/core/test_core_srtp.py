@@ -13,7 +13,7 @@ from app.relay.core.burst import BurstSender
 from app.relay.core.counters import Counters
 from app.relay.core.media import SrtpKeys
 from app.relay.core.replay import WINDOW, ReplayWindow
-from app.relay.core.sink import Sink
+from app.relay.core.sink import Audience, Sink
 from app.relay.core.srtp import (
     MAX_STREAMS,
     GcmReceiver,
@@ -86,7 +86,9 @@ def test_rtp_vector_of_rfc_7714_16_1_is_sealed_by_a_burst() -> None:
     sink.begin(0xF17B)
     batch = Batch()
     batch.append(RTP[:12], memoryview(RTP)[12:], 0, 0xF17B, 0x8041F8D3)
-    BurstSender(transmit, Counters()).seal_and_send(batch, [sink])
+    audience = Audience()
+    audience.add(sink)
+    BurstSender(transmit, Counters()).seal_and_send(batch, audience)
     assert sent == [SRTP]
 
 

@@ -1,0 +1,153 @@
+"""Transport-wide feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01 §3.1)."""
+
+import struct
+from collections.abc import Sequence
+
+DELTA_SECONDS = 0.00025
+REFERENCE_SECONDS = 0.064
+_SMALL, _LARGE = 1, 2
+_MAX_RUN = 0x1FFF
+MAX_STATUSES = 2_000
+"""Numbers that one feedback may speak of; libwebrtc's speak of 100 ms."""
+MAX_HOLE = 500
+"""Numbers in a row that are told as lost."""
+
+
+def read(body: bytes) -> list[tuple[int, float | None]] | None:
+    """Return (16-bit number, arrival in s of the receiver's clock or None) in order.
+
+    None if it is malformed. ``body`` is what follows the RTCP header.
+    """
+    if len(body) < 16:
+        return None
+    base, count = struct.unpack_from("!HH", body, 8)
+    reference = int.from_bytes(body[12:15], "big", signed=True)
+    if not 0 < count <= MAX_STATUSES:
+        return None
+    statuses, position = _read_chunks(body, count)
+    if len(statuses) < count:
+        return None
+    clock = reference * REFERENCE_SECONDS
+    found: list[tuple[int, float | None]] = []
+    for offset in range(count):
+        status = statuses[offset]
+        if status == 0:
+            found.append((base + offset & 0xFFFF, None))
+            continue
+        size = 1 if status == _SMALL else 2
+        if position + size > len(body):
+            return None
+        delta = int.from_bytes(body[position : position + size], "big", signed=size == 2)
+        position += size
+        clock += delta * DELTA_SECONDS
+        found.append((base + offset & 0xFFFF, clock))
+    return found
+
+
+def _read_chunks(body: bytes, count: int) -> tuple[list[int], int]:
+    """Return at least ``count`` statuses (fewer if the body ends) and where the deltas begin."""
+    statuses: list[int] = []
+    position = 16
+    while len(statuses) < count and position + 2 <= len(body):
+        chunk = body[position] << 8 | body[position + 1]
+        position += 2
+        if not chunk & 0x8000:
+            statuses += [chunk >> 13 & 3] * min(chunk & _MAX_RUN, count - len(statuses))
+        elif chunk & 0x4000:
+            statuses += [chunk >> shift & 3 for shift in range(12, -1, -2)]
+        else:
+            statuses += [chunk >> shift & 1 for shift in range(13, -1, -1)]
+    return statuses, position
+
+
+def write(base: int, arrivals: Sequence[tuple[int, float]], serial: int) -> bytes:
+    """Return the part of a feedback behind its SSRCs, padded to 32 bits.
+
+    It speaks of the numbers from ``base`` to the last of ``arrivals``, which are (unwrapped
+    number, seconds), ascending by number, within 8 s of each other and less than ``MAX_STATUSES``
+    behind ``base``; ``serial`` counts feedbacks.
+    """
+    first_time = arrivals[0][1]
+    reference = int(first_time / REFERENCE_SECONDS)
+    clock = round(reference * REFERENCE_SECONDS / DELTA_SECONDS)
+    statuses = [0] * (arrivals[-1][0] - base + 1)
+    deltas = bytearray()
+    for number, time in arrivals:
+        ticks = round(time / DELTA_SECONDS)
+        delta = max(-0x8000, min(0x7FFF, ticks - clock))
+        clock += delta
+        if 0 <= delta <= 0xFF:
+            statuses[number - base] = _SMALL
+            deltas.append(delta)
+        else:
+            statuses[number - base] = _LARGE
+            deltas += delta.to_bytes(2, "big", signed=True)
+    head = struct.pack("!HH", base & 0xFFFF, len(statuses))
+    head += (reference & 0xFFFFFF).to_bytes(3, "big") + bytes((serial & 0xFF,))
+    body = head + _write_chunks(statuses) + deltas
+    return bytes(body) + bytes(-len(body) % 4)
+
+
+def _write_chunks(statuses: Sequence[int]) -> bytes:
+    chunks = bytearray()
+    position = 0
+    while position < len(statuses):
+        status = statuses[position]
+        end = position + 1
+        while end < len(statuses) and statuses[end] == status and end - position < _MAX_RUN:
+            end += 1
+        if end - position >= 7 or end == len(statuses):
+            chunks += (status << 13 | end - position).to_bytes(2, "big")
+            position = end
+            continue
+        chunk = 0xC000
+        for place, value in enumerate(statuses[position : position + 7]):
+            chunk |= value << (12 - 2 * place)
+        chunks += chunk.to_bytes(2, "big")
+        position += 7
+    return bytes(chunks)
+
+
+class Arrivals:
+    """When a publisher's packets came, by their transport-wide numbers, until it is told."""
+
+    __slots__ = ("_arrived", "_highest", "_told", "serial")
+
+    def __init__(self) -> None:
+        self._highest = -1
+        self._told = -1
+        """The highest number that a feedback spoke of."""
+        self._arrived: dict[int, float] = {}
+        self.serial = 0
+
+    def add(self, number: int, now: float) -> None:
+        """Note a 16-bit number; a repeat, or one told already, changes nothing."""
+        if self._highest < 0:
+            index = number + 0x10000
+            self._told = index - 1
+        else:
+            index = self._highest + ((number - self._highest + 0x8000 & 0xFFFF) - 0x8000)
+        if index > self._told and len(self._arrived) < MAX_STATUSES:
+            self._arrived.setdefault(index, now)
+        self._highest = max(self._highest, index)
+
+    def __bool__(self) -> bool:
+        return bool(self._arrived)
+
+    def take(self) -> bytes | None:
+        """Return the next feedback's body, or None if there is nothing to tell."""
+        if not self._arrived:
+            return None
+        known = sorted(self._arrived)
+        # Numbers since the last feedback that did not come are told as lost, too; after a long
+        # hole that would say nothing.
+        base = self._told + 1 if known[0] - self._told < MAX_HOLE else known[0]
+        fitting = [number for number in known if number - base < MAX_STATUSES]
+        start = self._arrived[known[0]]
+        fitting = [n for n in fitting if abs(self._arrived[n] - start) < 4.0]
+        arrivals = [(number, self._arrived.pop(number)) for number in fitting]
+        for number in [n for n in self._arrived if n <= arrivals[-1][0]]:
+            del self._arrived[number]
+        self._told = arrivals[-1][0]
+        self.serial += 1
+        return write(base, arrivals, self.serial - 1)

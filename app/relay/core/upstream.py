@@ -1,0 +1,118 @@
+"""What the relay tells one publisher: reports, NACKs, PLIs, transport-wide feedback."""
+
+from collections.abc import Callable
+
+from app.relay.core.counters import Counters
+from app.relay.core.line import CNAME
+from app.relay.core.publisher import Publisher
+from app.relay.core.rtcp import (
+    OWN_SSRC,
+    ReportBlock,
+    bitrate_estimate,
+    negative_acknowledgement,
+    picture_loss,
+    receiver_report,
+    source_description,
+    transport_feedback,
+)
+from app.relay.core.track import Track
+from app.relay.core.transport import Arrivals
+
+BITRATE_BPS = 6_000_000
+"""What REMB allows a publisher without transport-wide feedback: a sharp 1080p screen."""
+FEEDBACK_SECONDS = 0.05
+"""Between two transport-wide feedbacks (libwebrtc sends one per 50 to 250 ms)."""
+_MAX_BLOCKS = 31
+
+Tell = Callable[[bytes], bool]
+"""Seals one RTCP compound and sends it to the publisher; False if that was not possible."""
+
+
+class Upstream:
+    """Feedback to one publisher; owned by its peer, called by its room."""
+
+    def __init__(self, publisher: Publisher, tell: Tell, counters: Counters) -> None:
+        self._publisher = publisher
+        self._tell = tell
+        self._counters = counters
+        self.arrivals = Arrivals()
+        self._next_feedback = 0.0
+
+    def next_due(self) -> float | None:
+        """Return when ``send_due`` has something to do."""
+        due: list[float] = []
+        for track in self._publisher.tracks:
+            asked = track.keyframes.due()
+            if asked is not None:
+                due.append(asked)
+            hole = track.missing.next_due() if track.missing is not None else None
+            if hole is not None:
+                due.append(hole)
+        if self.arrivals:
+            due.append(self._next_feedback)
+        return min(due, default=None)
+
+    def send_due(self, now: float) -> None:
+        """Send what is due."""
+        packet = b""
+        for track in self._publisher.tracks:
+            packet += self._keyframe_request(track, now) + self._nack(track, now)
+        if packet:
+            self._tell(receiver_report(()) + packet)
+        if self.arrivals and now >= self._next_feedback:
+            self._next_feedback = now + FEEDBACK_SECONDS
+            self._send_feedback()
+
+    def _keyframe_request(self, track: Track, now: float) -> bytes:
+        due = track.keyframes.due()
+        if due is None or due > now:
+            return b""
+        track.keyframes.sent(now)
+        self._counters.keyframe_requests_sent += 1
+        return picture_loss(track.ssrc)
+
+    def _nack(self, track: Track, now: float) -> bytes:
+        missing = track.missing.take_due(now) if track.missing is not None else []
+        if not missing:
+            return b""
+        self._counters.nacks_sent += len(missing)
+        return negative_acknowledgement(track.ssrc, missing)
+
+    def _send_feedback(self) -> None:
+        tracks = self._publisher.tracks
+        ssrc = tracks[0].ssrc if tracks else 0
+        body = self.arrivals.take()
+        if body is not None:
+            self._counters.transport_feedback_sent += 1
+            self._tell(receiver_report(()) + transport_feedback(ssrc, body))
+
+    def report(self, now: float) -> None:
+        """Tell how the tracks arrive, and how much may be sent; call it once a second."""
+        tracks = self._publisher.tracks[:_MAX_BLOCKS]
+        if not tracks:
+            return
+        packet = receiver_report([_block(track, now) for track in tracks])
+        packet += source_description(OWN_SSRC, CNAME)
+        ssrcs = [track.ssrc for track in tracks if _wants_estimate(track)]
+        if ssrcs:
+            packet += bitrate_estimate(BITRATE_BPS, ssrcs)
+        self._tell(packet)
+
+
+def _wants_estimate(track: Track) -> bool:
+    feedback = track.section.feedback
+    return "goog-remb" in feedback and "transport-cc" not in feedback
+
+
+def _block(track: Track, now: float) -> ReportBlock:
+    reception = track.reception
+    clock = track.clock
+    return ReportBlock(
+        track.ssrc,
+        reception.take_fraction_lost(),
+        reception.lost,
+        reception.highest,
+        int(reception.jitter),
+        clock.ntp >> 16 & 0xFFFFFFFF if clock else 0,
+        int((now - clock.arrived) * 65536) if clock else 0,
+    )
