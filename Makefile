@@ -4,7 +4,7 @@
 VENV_PYTHON := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check bench lock web venv venv-dev components
+.PHONY: help serve test faults check bench lock web venv venv-dev components
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -16,6 +16,9 @@ serve: venv ## run everything on this machine, at http://127.0.0.1:8000 (setting
 test: venv-dev components ## run every test: the web client's, unit, integration, end to end
 	@deploy/web.sh required
 	@failed=0; (cd web && npm test) || failed=1; $(VENV_PYTHON) -m pytest $(PYTEST_ARGS) || failed=1; exit $$failed
+
+faults: venv-dev components ## break a running server in every way of docs/faults.md, and write that page (root)
+	@$(VENV_PYTHON) -m tests.faults $(FAULTS_ARGS)
 
 check: venv-dev ## lint, types and layers, of the server and of the web client
 	@$(VENV_PYTHON) -m ruff check .

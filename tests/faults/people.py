@@ -62,6 +62,8 @@ class Person:
         self.answer: dict[str, Any] = {}
         self.state: dict[str, Any] = {}
         self.board = b""
+        self.edited = b""
+        """The last board that it sent, whether it was taken or not."""
         self.shown: list[str] = []
         self.got: list[tuple[float, str, Any]] = []
         self.failed: list[dict[str, Any]] = []
@@ -276,7 +278,7 @@ class Person:
     async def edit(self, objects: bytes | None = None) -> Operation:
         """Replace the board by one that no other edit made."""
         self._writes += 1
-        objects = objects or board_of(f"{self.name} {self._writes}")
+        self.edited = objects = objects or board_of(f"{self.name} {self._writes}")
         log = self.history.invoke(
             "edit", self.name, objects.hex()[-24:], time.monotonic(), epoch=self.epoch
         )

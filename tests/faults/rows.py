@@ -11,6 +11,7 @@ from app.core.ids import RoomId
 from app.questions.store import RedisQuestionStore
 from app.store.redis import Redis
 from tests.faults.history import History, check
+from tests.faults.media import Show
 from tests.faults.people import Person, Presenter, Student
 from tests.faults.readings import read_final
 from tests.faults.world import Reading, World, student, until
@@ -23,6 +24,46 @@ DESCRIPTOR_SLACK = 40
 """The Redis pool keeps the up to 32 connections that a burst made it open."""
 
 TASK_SLACK = 12
+
+
+class Load:
+    """People who write all the time, each waiting for its answer, and retrying what is unknown."""
+
+    def __init__(self, row: "Row") -> None:
+        self.taken = 0
+        self.last_taken = 0.0
+        self._stopping = False
+        self._tasks = [asyncio.ensure_future(self._ask(person)) for person in row.audience]
+        self._tasks.append(asyncio.ensure_future(self._present(row.host)))
+
+    def _note(self) -> None:
+        self.taken += 1
+        self.last_taken = time.monotonic()
+
+    async def _ask(self, person: Person) -> None:
+        n = 0
+        while not self._stopping:
+            n += 1
+            key = f"{person.name}-load-{n}"
+            while (await person.ask(key)).outcome != "ok":
+                await asyncio.sleep(0.1)
+            self._note()
+            await asyncio.sleep(0.15)
+
+    async def _present(self, host: Presenter) -> None:
+        while not self._stopping:
+            log = await host.edit()
+            if log.outcome == "ok":
+                self._note()
+            for question in host.shown[:2]:
+                await host.solve(question)
+            await asyncio.sleep(0.1)
+
+    async def stop(self) -> None:
+        """Stop writing; every write that was begun has its outcome then."""
+        self._stopping = True
+        async with asyncio.timeout(30):
+            await asyncio.gather(*self._tasks)
 
 
 class Row:
@@ -39,15 +80,16 @@ class Row:
         self.checked = False
         self.rss_slack = RSS_SLACK
         self.stalls_allowed = 0
-        self._properties = properties
+        self.properties = properties
         self._students = 0
+        self._show: Show | None = None
 
     def figure(
         self, name: str, value: float, unit: str = "s", *, most: float | None = None
     ) -> None:
         """Note a measured figure, and hold it to its bound."""
         bound = "" if most is None else f" (at most {most:g})"
-        self._properties.append(("figure", f"{name} {value:.3g} {unit}{bound}".replace("  ", " ")))
+        self.properties.append(("figure", f"{name} {value:.3g} {unit}{bound}".replace("  ", " ")))
         assert most is None or value <= most, f"{name}: {value:.3g} {unit}, at most {most:g}"
 
     # people
@@ -68,14 +110,16 @@ class Row:
         await person.enter()
         return person
 
-    async def student(self, home: int | None = None) -> Student:
+    async def student(
+        self, home: int | None = None, offer: dict[str, str] | None = None
+    ) -> Student:
         n = self._students
         self._students += 1
         token = self.world.token(student(n))
         where = n + 1 if home is None else home
         person = Student(f"student{n}", self.room, token, self.world.apis, self.history, where)
         self.people.append(person)
-        await person.enter()
+        await person.enter(offer)
         return person
 
     @property
@@ -98,6 +142,30 @@ class Row:
             log.result = await store.ask(self.room, "many", "Many", content, f"many-{n}")
             log.outcome, log.ended = "ok", time.monotonic()
         await redis.close()
+
+    def load(self) -> Load:
+        """Have everybody write until ``stop``."""
+        return Load(self)
+
+    async def show(self, listeners: int = 1) -> Show:
+        """Let a presenter's voice and its listeners in, and wait until it is heard."""
+        show = self._show = Show(listeners)
+        offers = show.offers()
+        host = self.host
+        await host.stop_staying()
+        host.link.close() if host.link else None
+        host.is_in.clear()
+        await host.enter(offers[0])
+        host.stay()
+        answers = [host.answer["SDP"]["sdp"]]
+        for offer in offers[1:]:
+            listener = await self.student(offer=offer)
+            listener.stay()
+            answers.append(listener.answer["SDP"]["sdp"])
+        await show.begin(answers)
+        await until(lambda: show.heard > 10, 10, "the voice is heard")
+        show.longest_gap = 0.0
+        return show
 
     def stay(self) -> None:
         for person in self.people:
@@ -142,6 +210,8 @@ class Row:
         """End the lecture, let everybody go, and see that it cost nothing that stays."""
         for person in self.people:
             await person.stop_staying()
+        if self._show is not None:
+            await self._show.close()
         await self._end_lecture()
         for person in self.people:
             await person.close()

@@ -46,9 +46,9 @@ TCP, UDP = 1, 2  # socket.SOCK_STREAM, socket.SOCK_DGRAM
 class TcpRedis(RedisServer):
     """A durable server on a TCP port, as an operator's is."""
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, port: int | None = None) -> None:
         super().__init__(durable=True)
-        self.port = free_port(TCP)
+        self.port = port or free_port(TCP)
         self.tcp = f"redis://127.0.0.1:{self.port}/0"
         self._data = folder
 
@@ -199,7 +199,8 @@ def _metrics(text: str, name: str) -> list[float]:
 class World:
     """Redis, relays and api processes. A context manager; what breaks is mended by ``mend``."""
 
-    def __init__(self, *, apis: int = 2, relays: int = 1) -> None:
+    def __init__(self, *, apis: int = 2, relays: int = 1, redis_is_late: bool = False) -> None:
+        self._redis_is_late = redis_is_late
         self.folder = Path(tempfile.mkdtemp(prefix="lectern-faults-"))
         self.redis = TcpRedis()
         self.tokens = UserTokens(SECRET)
@@ -232,7 +233,8 @@ class World:
 
     def __enter__(self) -> Self:
         try:
-            self.redis.start()
+            if not self._redis_is_late:
+                self.redis.start()
             migrate = Process(
                 "migrate", ["migrate"], self._environment, self.folder / "migrate.log"
             )
