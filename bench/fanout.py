@@ -1,4 +1,4 @@
-"""``python -m bench.fanout``: what delivering one room event to one member costs, beside the reference.
+"""``python -m bench.fanout``: what delivering one event to one member costs, beside the reference.
 
 How it measures and how to read it: bench/README.md.
 """

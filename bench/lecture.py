@@ -10,14 +10,19 @@ import os
 import secrets
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from app.auth.principal import Account
+from app.auth.tokens import UserTokens
+from app.core.ids import Email
 from bench.client import sdp
 from bench.process import Child, free_port, pin
 from bench.sockets import LoadSocket
@@ -68,7 +73,7 @@ class ReferenceServer:
         log = self._folder / "reference.log"
         self._child = await Child.start([node, str(REFERENCE / "server.js")], {}, log)
         async with asyncio.timeout(START_SECONDS):
-            while "listening" not in (said := log.read_text()):  # noqa: ASYNC110 (a file)
+            while "listening" not in (said := log.read_text()):
                 self._child.check()
                 await asyncio.sleep(0.05)
         self.port = int(said.split()[1])
@@ -103,6 +108,46 @@ def install_reference() -> None:
     subprocess.run([npm, "ci", "--silent"], cwd=REFERENCE, check=True, timeout=300)
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """One of our lectures, as its clients know it."""
+
+    port: int
+    code: str
+
+    async def presenter(self, token: str) -> LoadSocket:
+        """Start the lecture; return the presenter's connection, in ``/lecture``."""
+        presenter = await LoadSocket.connect(HOST, self.port)
+        auth = {"accessToken": token, "refreshToken": ""}
+        await presenter.join("/create-room", auth)
+        start = {"roomId": self.code, "SDP": {"type": "offer", "sdp": offer(sdp.Sent(1))}}
+        await _accepted(presenter.ask("/create-room", 1, "presenterOffer", start))
+        init = {"roomId": self.code, "whiteboardDetails": board(0)}
+        await _accepted(presenter.ask("/create-room", 2, "whiteboardInit", init, b"first"))
+        await presenter.join("/lecture", auth)
+        return presenter
+
+    async def enter(self, token: str) -> tuple[LoadSocket, str]:
+        """Let somebody in, as a browser does: offer, answer, lecture; a guest with no token.
+
+        Returns also what it comes back with.
+        """
+        member = await LoadSocket.connect(HOST, self.port)
+        ident = await member.join("/enter-room", {"accessToken": token, "refreshToken": ""})
+        enter = {"roomId": self.code, "SDP": {"type": "offer", "sdp": offer()}}
+        await _accepted(member.ask("/enter-room", 1, "studentOffer", enter))
+        await _enter_lecture(member, token or ident)
+        return member, token or ident
+
+    async def come_back(self, credential: str) -> LoadSocket:
+        """Connect anew after the connection was lost: both namespaces, no offer."""
+        member = await LoadSocket.connect(HOST, self.port)
+        token = credential if "." in credential else ""
+        await member.join("/enter-room", {"accessToken": token, "refreshToken": ""})
+        await _enter_lecture(member, credential)
+        return member
+
+
 class LecternServer:
     """``python -m app serve`` with one lecture that has begun."""
 
@@ -117,8 +162,10 @@ class LecternServer:
             "LECTERN_MEDIA_PORT": str(free_port(socket.SOCK_DGRAM)),
             "LECTERN_DATA_DIR": str(self._folder / "data"),
             "LECTERN_RELAYS": "1",
+            "JWT_SECRET_KEY": secrets.token_hex(32),
             **self._settings,
         }
+        self._tokens = UserTokens(environment["JWT_SECRET_KEY"])
         command = [sys.executable, "-m", "app", "serve"]
         self._child = await Child.start(command, environment, self._folder / "serve.log")
         try:
@@ -137,39 +184,15 @@ class LecternServer:
         await self._child.stop()
 
     async def presenter(self) -> LoadSocket:
-        """Start the lecture; return the presenter's connection, in ``/lecture``."""
-        presenter = await LoadSocket.connect(HOST, self.port)
-        auth = {"accessToken": self.token, "refreshToken": ""}
-        await presenter.join("/create-room", auth)
-        start = {"roomId": self.room, "SDP": {"type": "offer", "sdp": offer(sdp.Sent(1))}}
-        await _accepted(presenter.ask("/create-room", 1, "presenterOffer", start))
-        init = {"roomId": self.room, "whiteboardDetails": board(0)}
-        await _accepted(presenter.ask("/create-room", 2, "whiteboardInit", init, b"first"))
-        await presenter.join("/lecture", auth)
-        return presenter
+        """As ``Room.presenter``."""
+        return await self.room.presenter(self.token)
 
     async def member(self) -> LoadSocket:
-        """Let a guest in, as a browser does: offer, answer, lecture."""
-        return (await self.guest())[0]
-
-    async def guest(self) -> tuple[LoadSocket, str]:
-        """As ``member``; return the guest's id too, with which it may come back."""
-        member = await LoadSocket.connect(HOST, self.port)
-        ident = await member.join("/enter-room", {"accessToken": "", "refreshToken": ""})
-        enter = {"roomId": self.room, "SDP": {"type": "offer", "sdp": offer()}}
-        await _accepted(member.ask("/enter-room", 1, "studentOffer", enter))
-        await _enter_lecture(member, ident)
-        return member, ident
-
-    async def come_back(self, ident: str) -> LoadSocket:
-        """A guest's new connection after it lost the old one: no offer, the same id."""
-        member = await LoadSocket.connect(HOST, self.port)
-        await member.join("/enter-room", {"accessToken": "", "refreshToken": ""})
-        await _enter_lecture(member, ident)
-        return member
+        """Let a guest in."""
+        return (await self.room.enter(""))[0]
 
     def edit(self, at: float) -> dict[str, Any]:
-        return {"type": "whiteBoard", "roomId": self.room, "content": board(at)}
+        return {"type": "whiteBoard", "roomId": self.room.code, "content": board(at)}
 
     async def request(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, token: str = ""
@@ -186,6 +209,23 @@ class LecternServer:
         )
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.loads(answer.read())
+
+    def accounts(self, count: int, wall: float) -> Sequence[str]:
+        """Make that many accounts, past the cost of their passwords; return their tokens."""
+        emails = [f"student{number}@example.org" for number in range(count)]
+        with contextlib.closing(
+            sqlite3.connect(self._folder / "data" / "lectern.sqlite3")
+        ) as database:
+            rows = [
+                (secrets.token_hex(16), email, "Student", "-", "2026-01-01") for email in emails
+            ]
+            database.executemany(
+                "INSERT INTO accounts (id, email, username, password_hash, created_at)"
+                " VALUES (?, ?, ?, ?, ?)",
+                rows,
+            )
+            database.commit()
+        return [self._tokens.issue(Account(Email(email), "Student"), wall) for email in emails]
 
     def metric(self, name: str) -> float:
         """Return one metric of the api process, without labels."""
@@ -221,13 +261,9 @@ class LecternServer:
         await self.request("POST", "/auth/signup", person)
         signed = await self.request("POST", "/auth/signin", {"email": email, "password": password})
         self.token = str(signed["token"])
-        await self.new_room()
-
-    async def new_room(self) -> None:
-        """Make another lecture the one that is measured."""
         lecture = {"title": "Bench", "description": "-", "email": "ada@example.org"}
         made = await self.request("POST", "/lecture", lecture, self.token)
-        self.room = str(made["code"])
+        self.room = Room(self.port, str(made["code"]))
 
 
 async def _enter_lecture(member: LoadSocket, ident: str) -> None:
