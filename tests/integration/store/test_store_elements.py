@@ -61,7 +61,7 @@ async def test_a_draw_is_stored_and_told_with_its_hash(live: LiveRoomWorld) -> N
     assert read(board)["a"]["x"] == 0.1
     (event,) = await events(live)
     assert (event["rev"], event["hash"]) == (drawn.rev, drawn.hash)
-    assert event["ops"] == [{"put": element} for element in read(board).values()]
+    assert event["ops"] == [{"put": read(board)[ident]} for ident in "ab"]
 
 
 async def test_a_repeat_answers_as_the_first_did(live: LiveRoomWorld) -> None:
