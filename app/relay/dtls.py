@@ -7,6 +7,8 @@ address come here (docs/decisions/0010).
 
 import asyncio
 import contextlib
+import hmac
+import secrets
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, Literal, cast
 
@@ -36,7 +38,16 @@ MAX_QUEUED: Final = 32
 MAX_DATAGRAM: Final = 1_200
 """Bytes per DTLS datagram sent: what every path carries. Records are never split."""
 
+COOKIE_BYTES: Final = 16
+
+_CHANGE_CIPHER_SPEC: Final = 20
 _ALERT: Final = 21
+_HANDSHAKE: Final = 22
+_CLIENT_HELLO: Final = 1
+_CLIENTS_MESSAGES: Final = frozenset({_CLIENT_HELLO, 11, 15, 16})
+"""In the clear: ClientHello, Certificate, CertificateVerify, ClientKeyExchange."""
+_MAX_MESSAGE: Final = 16_384
+_MAX_NUMBER: Final = 16
 _VERSIONS: Final = (0xFEFF, 0xFEFD)
 _NAMES: Final[dict[bytes, Literal["AEAD_AES_128_GCM", "AES_CM_128_HMAC_SHA1_80"]]] = {
     SRTP_AEAD_AES_128_GCM.openssl_profile: "AEAD_AES_128_GCM",
@@ -58,7 +69,13 @@ class _SharedContext(RTCCertificate):
             self._context = super()._create_ssl_context(srtp_profiles)
             # a shared context would keep every session for a resumption that nobody asks for
             self._context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+            self._context.set_cookie_generate_callback(SSL.Connection.get_app_data)
+            self._context.set_cookie_verify_callback(_is_own_cookie)
         return self._context
+
+
+def _is_own_cookie(connection: SSL.Connection, cookie: bytes) -> bool:
+    return hmac.compare_digest(connection.get_app_data(), cookie)
 
 
 class Certificate:
@@ -92,12 +109,39 @@ def records(data: bytes) -> list[bytes] | None:
 def is_admissible(data: bytes) -> bool:
     """Tell whether a datagram may reach OpenSSL.
 
-    A plaintext alert may not: anybody could have written it, and it would end the association.
+    A plaintext alert may not: anybody could have written it, and it would end the association. No
+    more may handshake messages that no client sends, which would fail the handshake.
     """
     found = records(data)
-    return found is not None and not any(
-        record[0] == _ALERT and record[3:5] == b"\0\0" for record in found
-    )
+    return found is not None and all(map(_is_admissible, found))
+
+
+def _is_admissible(record: bytes) -> bool:
+    if record[0] >> 5 == 0b001 or record[3:5] != b"\0\0":
+        return True  # sealed: OpenSSL drops what does not open
+    if record[0] == _CHANGE_CIPHER_SPEC:
+        return record[13:] == b"\x01"
+    return record[0] == _HANDSHAKE and _is_sound_handshake(record[13:])
+
+
+def _is_sound_handshake(body: bytes) -> bool:
+    """Tell whether ``body`` is whole fragments of a client's messages (RFC 6347 §4.2.2)."""
+    while body:
+        if len(body) < 12 or body[0] not in _CLIENTS_MESSAGES:
+            return False
+        whole, number, offset, size = (
+            int.from_bytes(body[first:last]) for first, last in ((1, 4), (4, 6), (6, 9), (9, 12))
+        )
+        if whole > _MAX_MESSAGE or number > _MAX_NUMBER or offset + size > whole:
+            return False
+        if len(body) < 12 + size:
+            return False
+        body = body[12 + size :]
+    return True
+
+
+def _is_hello(data: bytes) -> bool:
+    return len(data) > 13 and data[0] == _HANDSHAKE and data[13] == _CLIENT_HELLO
 
 
 def _record_end(data: bytes, start: int) -> int | None:
@@ -173,6 +217,34 @@ class _Transport(RTCDtlsTransport):
             receive_salt=secret[2 * key : 2 * key + salt],
             send_salt=secret[2 * key + salt :],
         )
+
+    async def _do_handshake(self) -> None:
+        """Let nothing begin a handshake but a hello with our cookie (RFC 6347 §4.2.1).
+
+        Whoever writes the peer's address on his datagrams does not see what we send there, so he
+        cannot have the cookie; until it comes, no datagram leaves a trace. It is the same for
+        every hello of this peer: an answer to a stranger's is good for the peer's own.
+        """
+        cookie = secrets.token_bytes(COOKIE_BYTES)
+        first = self._connection()
+        while True:
+            data = await self._records._recv()  # noqa: SLF001 (aiortc's name for it)
+            if not _is_hello(data):
+                continue
+            listener = SSL.Connection(first.get_context())
+            listener.set_accept_state()
+            listener.set_app_data(cookie)
+            listener.bio_write(data)
+            self._ssl = listener
+            try:
+                listener.DTLSv1_listen()
+            except SSL.WantReadError:
+                self._flush()  # the request to come again with the cookie
+            except SSL.Error:
+                pass
+            else:
+                break
+        await super()._do_handshake()
 
     def _connection(self) -> SSL.Connection:
         if self._ssl is None:

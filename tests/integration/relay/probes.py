@@ -108,8 +108,10 @@ class Probe:
         self.rtcp: list[bytes] = []
         self.unopened = 0
         self.holds = False
-        """Whether handshake datagrams are kept in ``held`` instead of being sent."""
+        """Whether DTLS datagrams are kept in ``held`` instead of being sent."""
         self.held: list[bytes] = []
+        self.checks: list[bytes] = []
+        """Connectivity checks that were sent."""
         audio, video = sdp.Sent(0x2A000001), sdp.Sent(0x2A000002)
         self.audio = rtp.OpusSource(audio.ssrc, "0")
         self.video = rtp.Vp8Source(video.ssrc, "1")
@@ -134,9 +136,20 @@ class Probe:
         """Connect over UDP or TCP."""
         read = await self.open()
         await self.attach((host, read.port), tcp=tcp, source=source)
-        self.peer.accept(read, self._clock.now())
-        self.flush()
+        self.start(read)
         await self.connected()
+
+    def start(self, answer: sdp.Answer) -> None:
+        """Begin to connect by the link that is attached."""
+        self.peer.accept(answer, self._clock.now())
+        self.flush()
+
+    def release(self) -> None:
+        """Send what was held, and hold no more."""
+        self.holds = False
+        held, self.held = self.held, []
+        for data in held:
+            self.send(data)
 
     async def attach(self, target: tuple[str, int], *, tcp: bool = False, source: str = "") -> None:
         """Send and receive by a fresh socket from now on."""
@@ -186,7 +199,9 @@ class Probe:
 
     def flush(self) -> None:
         for data in self.peer.take():
-            if self.holds:
+            if data[0] <= 3:
+                self.checks.append(data)
+            if self.holds and data[0] >= 20:
                 self.held.append(data)
             else:
                 self.send(data)

@@ -7,6 +7,7 @@ from aiortc import rtcdtlstransport
 from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsParameters, RTCDtlsTransport
 
 from app.relay.dtls import Association, Certificate, HandshakeFailed
+from bench.client.dtls import DtlsClient, make_certificate
 
 GCM, CM = rtcdtlstransport.SRTP_AEAD_AES_128_GCM, rtcdtlstransport.SRTP_AES128_CM_SHA1_80
 GCM_256 = rtcdtlstransport.SRTP_AEAD_AES_256_GCM
@@ -118,6 +119,39 @@ async def test_garbage_during_and_after_the_handshake_changes_nothing() -> None:
     await asyncio.sleep(0.05)
     assert pair.association.dropped == 2 * len(rubbish)
     assert pair.closed == 0
+    await pair.close()
+
+
+async def test_a_strangers_whole_hello_begins_nothing() -> None:  # P7
+    pair = Pair([GCM])
+    connect = asyncio.create_task(pair.connect())
+    stranger = DtlsClient(make_certificate())
+    stranger.start("", 0.0)
+    (hello,) = stranger.take()
+    for _ in range(3):
+        pair.association.receive(hello)
+        await asyncio.sleep(0)
+    await connect
+    # without a cookie, a client is asked for one: nothing longer than its hello goes out for it
+    asked = [data for data in pair.sent if data[13:14] == b"\x03"]
+    assert len(asked) >= 2
+    assert max(map(len, asked)) < len(hello)
+    await pair.close()
+
+
+async def test_a_lost_request_for_the_cookie_costs_a_repeat() -> None:
+    pair = Pair([GCM])
+    real, lost = pair.association._records._send_datagram, []
+
+    def lossy(data: bytes) -> None:
+        if not lost:
+            lost.append(data)
+        else:
+            real(data)
+
+    pair.association._records._send_datagram = lossy
+    assert await pair.connect() is not None
+    assert lost[0][13] == 3
     await pair.close()
 
 
