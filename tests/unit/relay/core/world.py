@@ -14,7 +14,7 @@ from aioice import stun
 from pylibsrtp import Error, Policy, Session
 
 from app.core.ids import PeerId, RoomId
-from app.relay.core.events import Event
+from app.relay.core.events import Event, PeerGone
 from app.relay.core.media import Address, Codec, IceCredentials, MediaPlan, Role, Section, SrtpKeys
 from app.relay.core.relay import Relay
 
@@ -211,12 +211,16 @@ class Link:
 
     loss: float = 0.0
     seed: int = 1
+    only: Address | None = None
+    """The one client whose packets are lost; None: everybody's."""
     rng: random.Random = field(init=False)
 
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)
 
-    def loses(self) -> bool:
+    def loses(self, address: Address | None = None) -> bool:
+        if self.only is not None and address not in (None, self.only):
+            return False
         return self.rng.random() < self.loss
 
 
@@ -232,6 +236,8 @@ class World:
         """(bytes, segment size, address) of each call to transmit."""
         self.room_in_kernel: Callable[[], int] | None = None
         """How many datagrams the kernel takes now; None is all."""
+        self.tap: Callable[[bytes, Address], object] | None = None
+        """Sees every datagram that the relay sends."""
         self.events: list[Event] = []
         self._port = 40_000
         self._arrived: deque[tuple[bytes, Address]] = deque()
@@ -279,8 +285,10 @@ class World:
         by_address = {client.address: client for client in self.clients}
         while self._arrived:
             data, address = self._arrived.popleft()
+            if self.tap is not None:
+                self.tap(data, address)
             client = by_address.get(address)
-            if client is not None and not self.link.loses():
+            if client is not None and not self.link.loses(address):
                 client.take(data)
         self.events.extend(self.relay.take_events())
 
@@ -293,6 +301,9 @@ class World:
             if due is not None and due <= self.now:
                 self.relay.handle_timer(self.now)
                 self.settle()
+
+    def events_of_gone(self) -> list[Event]:
+        return self.events_of(PeerGone)
 
     def events_of(self, kind: type) -> list[Event]:
         return [event for event in self.events if isinstance(event, kind)]
