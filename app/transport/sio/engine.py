@@ -18,6 +18,7 @@ from app.core.tasks import OnCrash, Tasks
 from app.transport.sio.config import SioConfig
 from app.transport.sio.outbox import Outbox
 from app.transport.sio.pings import Pings
+from app.transport.sio.requests import read_request
 from app.transport.sio.session import Session
 
 PATROL_SECONDS = 1.0
@@ -113,6 +114,10 @@ class BoundedWebSocket(asgi_driver.WebSocket):  # type: ignore[misc]  # engineio
         metrics.INPUT_DROPS.labels("socket", "frame").inc()
         return None
 
+    def release(self) -> None:
+        """Refer to nothing any more: session, socket and handler would hold each other."""
+        self.handler = None
+
     def cut(self) -> None:
         """Drop the TCP connection at once, with what is buffered for it."""
         transport = getattr(getattr(self.asgi_send, "__self__", None), "transport", None)
@@ -147,7 +152,11 @@ class BoundedEngine(engineio.AsyncServer):  # type: ignore[misc]  # engineio shi
             json=ShortJson,
             **options,
         )
-        self._async: dict[str, Any] = {**vars(self)["_async"], "websocket": BoundedWebSocket}
+        self._async: dict[str, Any] = {
+            **vars(self)["_async"],
+            "websocket": BoundedWebSocket,
+            "translate_request": read_request,
+        }
 
     def create_queue(self, *_: Any, **__: Any) -> Outbox:
         """Return the queue of a new session (the library asks for it)."""
@@ -248,11 +257,17 @@ class BoundedEngine(engineio.AsyncServer):  # type: ignore[misc]  # engineio shi
         while True:
             await asyncio.sleep(PATROL_SECONDS)
             now = self._clock.now()
-            for sid, session in list(self.sockets.items()):
+            since = now - self.ping_timeout
+            done = [
+                session
+                for session in self.sockets.values()
+                if session.closed or (session.pinged_at is not None and session.pinged_at < since)
+            ]
+            for session in done:
                 if session.closed:
-                    self.sockets.pop(sid, None)
-                elif session.pinged_at is not None and now - session.pinged_at > self.ping_timeout:
-                    await self.cut(sid)
+                    self.sockets.pop(session.sid, None)
+                else:
+                    await self.cut(session.sid)
 
 
 def _origins(allowed: tuple[str, ...]) -> str | Callable[[str | None, dict[str, Any]], bool]:

@@ -30,6 +30,15 @@ def frame(message: str | bytes) -> bytes:
     return head + payload
 
 
+class LeanWebSocket(WebSocketsSansIOProtocol):
+    """The web server's WebSocket, of which nothing is left for the collector once it is closed."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End as the web server does."""
+        super().connection_lost(exc)
+        self.conn.parser.close()  # a suspended generator that refers to what holds it
+
+
 class FrameWriter:
     """Writes whole frames to one WebSocket's transport, where the ASGI server is known."""
 

@@ -161,7 +161,7 @@ class Outbox(asyncio.Queue[Any]):
 
     def detach(self) -> None:
         """Write nothing more: the WebSocket is gone."""
-        self._direct = None
+        self._direct = self._start_writer = None
         self._is_writing = True
 
     def take(self) -> Any:

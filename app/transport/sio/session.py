@@ -81,6 +81,7 @@ class Session(AsyncSocket):  # type: ignore[misc]  # engineio ships no types
             self.queue.detach()
             await websocket.close()
             await self.close(wait=False, abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
+            websocket.release()
 
     async def _upgraded_on(self, websocket: "BoundedWebSocket") -> bool:
         """Let a polling client change to its WebSocket; False if it does not go on with that."""
