@@ -48,6 +48,7 @@ from app.transport.http.app import create_http
 from app.transport.http.config import HttpConfig
 from app.transport.http.whip import IceServers, MediaEndpoints
 from app.transport.sio.config import SioConfig
+from app.transport.sio.frames import LeanWebSocket
 from app.transport.sio.service import SioServer
 from app.turn import coturn
 from app.turn.assembly import TurnRole
@@ -81,7 +82,7 @@ async def run_api(settings: Settings) -> None:
             host=settings.host,
             port=settings.port,
             http="httptools",
-            ws="websockets-sansio",
+            ws=LeanWebSocket,
             ws_max_size=SioConfig().max_message_bytes,
             ws_ping_interval=None,  # Engine.IO has its own, and watches them
             ws_per_message_deflate=False,
