@@ -105,6 +105,17 @@ export class FakePeerConnection {
   readonly offers: { iceRestart?: boolean }[] = []
   readonly transceivers: { mid: string | null; sender: FakeSender; receiver: { track: object }; direction: string }[] = []
   readonly candidates: unknown[] = []
+  stats = new Map<string, unknown>()
+
+  constructor(public configuration: RTCConfiguration = {}) {}
+
+  setConfiguration(configuration: RTCConfiguration) {
+    this.configuration = configuration
+  }
+
+  getStats() {
+    return Promise.resolve(this.stats)
+  }
 
   addTransceiver(kind: string, { direction }: { direction: string }) {
     const sender: FakeSender = {
@@ -157,8 +168,8 @@ export class FakePeerConnection {
 
 export class FakeConnections {
   readonly made: FakePeerConnection[] = []
-  readonly connect = (): RTCPeerConnection => {
-    const connection = new FakePeerConnection()
+  readonly connect = (configuration: RTCConfiguration = {}): RTCPeerConnection => {
+    const connection = new FakePeerConnection(configuration)
     this.made.push(connection)
     return connection as unknown as RTCPeerConnection
   }

@@ -16,16 +16,18 @@ export interface PeerPort {
   state: (state: PeerState) => void
 }
 
-export type Connect = () => RTCPeerConnection
+export type Connect = (configuration: RTCConfiguration) => RTCPeerConnection
 
 /** What the machine waits for, in ms. */
 export interface PeerTimes {
   disconnected: number
   connecting: number
   retry: number
+  /** For a way without TURN to be found, before the servers of the first answer are tried. */
+  unaided: number
 }
 
-const TIMES: PeerTimes = { disconnected: 3000, connecting: 12_000, retry: 2500 }
+const TIMES: PeerTimes = { disconnected: 3000, connecting: 12_000, retry: 2500, unaided: 1500 }
 const SOURCES: readonly Source[] = ['microphone', 'camera', 'screen']
 
 /**
@@ -44,6 +46,10 @@ export class MediaPeer {
   private timer: ReturnType<typeof setTimeout> | undefined
   private current: PeerState = 'new'
   private generation = 0
+  private servers: RTCIceServer[] = []
+  /** The TURN addresses that the last offer gathered with. */
+  private gathered: string[] = []
+  private readonly relayOnly = isRelayOnly()
   private readonly tracks = new Map<Source, MediaStreamTrack | null>()
 
   /** `received` hears of each section's track, for a participant; a fresh one after a new connection. */
@@ -51,7 +57,7 @@ export class MediaPeer {
     private readonly direction: 'sendonly' | 'recvonly',
     private readonly port: PeerPort,
     private readonly received: (source: Source, track: MediaStreamTrack) => void = () => undefined,
-    private readonly connect: Connect = () => new RTCPeerConnection({ bundlePolicy: 'max-bundle' }),
+    private readonly connect: Connect = (configuration) => new RTCPeerConnection(configuration),
     private readonly times: PeerTimes = TIMES,
   ) {
     window.addEventListener('online', this.onOnline)
@@ -70,7 +76,7 @@ export class MediaPeer {
     if (this.closed) return
     this.drop()
     this.peerId = undefined
-    const pc = this.connect()
+    const pc = this.connect(this.configuration())
     this.pc = pc
     this.listen(pc)
     const senders: Promise<void>[] = []
@@ -119,11 +125,43 @@ export class MediaPeer {
     await pc.setRemoteDescription(answer.SDP)
     if (answer.peerId !== undefined) this.peerId = answer.peerId
     this.answered = true
+    if (answer.iceServers) this.configure(answer.iceServers)
     const early = this.early
     this.early = []
     for (const candidate of early) await this.remoteCandidate(candidate)
-    if (pc.connectionState !== 'connected') this.watch(this.times.connecting, () => { void this.start() })
-    else this.enter('connected')
+    if (pc.connectionState === 'connected') this.enter('connected')
+    else if (this.gathered.length === 0 && this.servers.length > 0) {
+      this.watch(this.relayOnly ? 0 : this.times.unaided, () => { void this.restart() })
+    } else this.watch(this.times.connecting, () => { void this.start() })
+  }
+
+  /** Other servers, or fresh credentials. Leaves a server that is not among them at once. */
+  useServers(servers: RTCIceServer[]): void {
+    const before = urlsOf(this.servers).join(' ')
+    this.configure(servers)
+    if (this.closed || before === urlsOf(servers).join(' ')) return
+    if (this.current === 'reconnecting') void this.restart()
+    else if (this.current === 'connected') void this.leaveLostServer()
+  }
+
+  private configure(servers: RTCIceServer[]): void {
+    this.servers = servers
+    if (this.pc && this.pc.connectionState !== 'closed') this.pc.setConfiguration(this.configuration())
+  }
+
+  private configuration(): RTCConfiguration {
+    return {
+      bundlePolicy: 'max-bundle',
+      iceServers: this.servers,
+      iceTransportPolicy: this.relayOnly ? 'relay' : 'all',
+    }
+  }
+
+  /** The browser itself would notice only after seconds of silence. */
+  private async leaveLostServer(): Promise<void> {
+    const pc = this.pc
+    const used = pc ? relayUrl(await pc.getStats()) : null
+    if (used !== null && pc === this.pc && !urlsOf(this.servers).includes(used)) void this.restart()
   }
 
   async remoteCandidate(candidate: RTCIceCandidateInit): Promise<void> {
@@ -152,6 +190,7 @@ export class MediaPeer {
     this.local = []
     this.enter(this.current === 'new' || this.current === 'connecting' ? 'connecting' : 'reconnecting')
     try {
+      this.gathered = urlsOf(this.servers)
       const offer = await pc.createOffer({ iceRestart })
       await pc.setLocalDescription(offer)
       if (generation !== this.generation) return
@@ -240,4 +279,34 @@ export class MediaPeer {
     this.pc.close()
     this.pc = null
   }
+}
+
+/** For tests and support: `?debug=1&relay=only` uses TURN and nothing else. */
+function isRelayOnly(): boolean {
+  const query = new URLSearchParams(window.location.search)
+  return query.get('debug') === '1' && query.get('relay') === 'only'
+}
+
+function urlsOf(servers: readonly RTCIceServer[]): string[] {
+  return servers.flatMap((server) => server.urls)
+}
+
+interface Stat {
+  type: string
+  candidateType?: string
+  localCandidateId?: string
+  selectedCandidatePairId?: string
+  url?: string
+}
+
+/** The TURN address that the connection runs through; `null` when it runs through none. */
+function relayUrl(report: RTCStatsReport): string | null {
+  const stats = report as unknown as ReadonlyMap<string, Stat>
+  for (const stat of stats.values()) {
+    if (stat.type !== 'transport' || stat.selectedCandidatePairId === undefined) continue
+    const pair = stats.get(stat.selectedCandidatePairId)
+    const local = stats.get(pair?.localCandidateId ?? '')
+    if (local?.candidateType === 'relay') return local.url ?? null
+  }
+  return null
 }
