@@ -1,4 +1,4 @@
-"""``make faults``: every row that is automatic, then the fuzzers, and docs/faults.md from it all."""
+"""``make faults``: every automatic row, then the fuzzers, and docs/faults.md from it all."""
 
 import os
 import platform
@@ -28,7 +28,7 @@ class Result:
 
     number: int
     title: str
-    outcome: str = "passed"
+    outcome: str = "not run"
     seconds: float = 0.0
     figures: list[str] = field(default_factory=list)
 
@@ -57,25 +57,32 @@ class Results:
         row.seconds += report.duration
         if report.failed:
             row.outcome = "FAILED"
-        elif report.skipped and row.outcome == "passed":
-            row.outcome = "skipped"
+        elif report.when == "call" and row.outcome != "FAILED":
+            row.outcome = report.outcome
         if report.when == "teardown":
             row.figures = [str(value) for name, value in report.user_properties if name == "figure"]
 
 
 def page(rows: list[Result], fuzz: str, seconds: float) -> str:
     """Return docs/faults.md."""
+    machine = ", ".join(
+        (
+            f"{datetime.now(UTC):%Y-%m-%d}",
+            f"{os.cpu_count()} cores",
+            f"Linux {platform.release()}",
+            f"Python {platform.python_version()}",
+        )
+    )
     lines = [
         "# Faults",
         "",
         "Written by `make faults` (do not edit): what is done to a running Lectern of several",
         "processes, what came of it, and the figures of this run. In every row the server stays",
-        "alive, its loop computes nothing for more than 50 ms in one piece, memory, descriptors and",
-        "tasks go back to where they were, and the history checker (`tests/faults/history.py`) finds",
-        "every acknowledged write stored, once, and every page converged.",
+        "alive, its loop computes nothing for more than 50 ms in one piece, memory, descriptors",
+        "and tasks go back to where they were, and the history checker finds every acknowledged",
+        "write stored, once, and every page converged (`tests/faults/history.py`).",
         "",
-        f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, Linux {platform.release()}, Python"
-        f" {platform.python_version()}; {seconds / 60:.1f} minutes.",
+        f"{machine}; {seconds / 60:.1f} minutes.",
         "",
         "| Row | What is done | Result | Measured |",
         "|---|---|---|---|",
@@ -108,7 +115,7 @@ def main() -> int:
     if not selected:
         PAGE.write_text(page(list(results.rows.values()), fuzz, time.monotonic() - began))
         sys.stdout.write(f"written: {PAGE.relative_to(ROOT)}\n")
-    for row in results.rows.values():
+    for row in (row for row in results.rows.values() if row.outcome != "not run"):
         sys.stdout.write(f"{row.number:3} {row.outcome:7} {row.seconds:6.1f} s  {row.title}\n")
         for figure in row.figures:
             sys.stdout.write(f"      {figure}\n")

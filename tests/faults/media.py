@@ -3,11 +3,38 @@
 import asyncio
 import contextlib
 
-from app.core.clock import SystemClock
-from bench.client.dtls import make_certificate
-from bench.clients import Publisher, Receiver
+from pylibsrtp import Error as SrtpError
+
+from app.core.clock import Clock, SystemClock
+from bench.client import rtp, sdp
+from bench.client.dtls import Certificate, make_certificate
+from bench.client.peer import ClientPeer
+from bench.clients import ClientSocket, Publisher
 
 PACKET_SECONDS = 0.02
+
+
+class Ear(ClientSocket):
+    """Counts the media packets that it could open, and whose contents are what was sent."""
+
+    def __init__(self, certificate: Certificate, clock: Clock) -> None:
+        super().__init__(ClientPeer(certificate), clock)
+        self.packets = 0
+        self.longest_gap = 0.0
+        """Seconds between two packets, at most."""
+        self._heard_at: float | None = None
+        ice = self.peer.ice
+        self.offer = sdp.offer(ice.ufrag, ice.password, certificate.fingerprint, None, None)
+
+    def on_media(self, packet: bytes) -> None:
+        if rtp.is_rtcp(packet) or self.incoming is None:
+            return
+        with contextlib.suppress(SrtpError):
+            if rtp.is_intact(self.incoming.unprotect(packet)):
+                self.packets += 1
+                now = self._clock.now()
+                self.longest_gap = max(self.longest_gap, now - (self._heard_at or now))
+                self._heard_at = now
 
 
 class Show:
@@ -17,9 +44,8 @@ class Show:
         clock, certificate = SystemClock(), make_certificate()
         self._clock = clock
         self.voice = Publisher(certificate, clock)
-        self.listeners = [Receiver(certificate, clock, verify=True) for _ in range(listeners)]
+        self.listeners = [Ear(certificate, clock) for _ in range(listeners)]
         self._speaking: asyncio.Task[None] | None = None
-        self.longest_gap = 0.0
 
     def offers(self) -> list[dict[str, str]]:
         """The voice's offer, then each listener's."""
@@ -33,15 +59,22 @@ class Show:
         self._speaking = asyncio.ensure_future(self._speak())
 
     async def _speak(self) -> None:
-        heard_at, heard = self._clock.now(), self.heard
         while True:
             assert self.voice.outgoing is not None
             packet = self.voice._audio.packet(self._clock.now())
             self.voice.send(self.voice.outgoing.protect(packet))
             await asyncio.sleep(PACKET_SECONDS)
-            if self.heard > heard:
-                heard_at, heard = self._clock.now(), self.heard
-            self.longest_gap = max(self.longest_gap, self._clock.now() - heard_at)
+
+    @property
+    def longest_gap(self) -> float:
+        """The longest silence that a listener heard, in seconds, one that lasts included."""
+        now = self._clock.now()
+        return max(max(ear.longest_gap, now - (ear._heard_at or now)) for ear in self.listeners)
+
+    def forget_gaps(self) -> None:
+        """Measure silence from now on."""
+        for ear in self.listeners:
+            ear.longest_gap = 0.0
 
     @property
     def heard(self) -> int:

@@ -164,7 +164,7 @@ class Row:
             answers.append(listener.answer["SDP"]["sdp"])
         await show.begin(answers)
         await until(lambda: show.heard > 10, 10, "the voice is heard")
-        show.longest_gap = 0.0
+        show.forget_gaps()
         return show
 
     def stay(self) -> None:

@@ -1,0 +1,383 @@
+"""Clients that misbehave, vanish or come in crowds: rows 19, 21, 22, 25 to 28, 31, 32."""
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+
+from tests.faults.history import Operation
+from tests.faults.link import Link, LostError, RefusedError
+from tests.faults.people import Presenter, Student, some_offer
+from tests.faults.proxy import Proxy
+from tests.faults.rows import Row
+from tests.faults.world import SECRET, Api, student, until
+
+SHIM = Path(__file__).resolve().parent / "clock_shim.c"
+
+
+class BehindProxy(Presenter):
+    """A presenter whose connection goes through a proxy."""
+
+    proxy_port = 0
+
+    def _address(self, api: Api) -> tuple[str, int]:
+        return "127.0.0.1", self.proxy_port
+
+
+async def test_row_19_half_open_connection(row: Row) -> None:
+    """The presenter's network vanishes without a word: noticed, slot freed."""
+    row.room, row.owner = await row.world.lecture()
+    async with Proxy("127.0.0.1", row.world.apis[0].port) as proxy:
+        token = row.world.token(row.owner)
+        host = BehindProxy("host", row.room, token, row.world.apis, row.history)
+        host.proxy_port = proxy.port
+        row.people.append(host)
+        await host.enter()
+        member = await row.student()
+        assert (await host.edit()).outcome == "ok"
+        proxy.black_hole()
+        took = await member.until(lambda: member.heard("presenter_away"), 20)
+        row.figure("presenter gone after", took, most=10.0)
+        host.is_in.clear()
+        await row.settled()
+
+
+async def _arrive(row: Row, n: int, apis: list[Api]) -> float:
+    """Have one guest come in, as a page does; return the seconds that it took."""
+    guest = Student(f"guest{n}", row.room, "", apis, row.history, n)
+    guest.is_logged = False
+    row.people.append(guest)
+    began = time.monotonic()
+    await guest.enter()
+    return time.monotonic() - began
+
+
+def _share(sorted_values: list[float], share: float) -> float:
+    return sorted_values[min(len(sorted_values) - 1, int(len(sorted_values) * share))]
+
+
+async def test_row_21_a_thousand_joins(row: Row) -> None:
+    """1,000 joins in 10 s: none fails."""
+    row.rss_slack = 120 << 20
+    await row.lecture(0)
+    began = time.monotonic()
+    joins = []
+    for n in range(1000):
+        joins.append(asyncio.ensure_future(_arrive(row, n, row.world.apis)))
+        await asyncio.sleep(max(0.0, began + (n + 1) / 100 - time.monotonic()))
+    took = sorted(await asyncio.gather(*joins))
+    row.figure("all in after", time.monotonic() - began)
+    row.figure("median", _share(took, 0.5))
+    row.figure("p99", _share(took, 0.99), most=1.0)
+    await row.settled(20)
+
+
+async def _come_back(link_of: dict[int, Link], n: int, room: str, api: Api) -> float:
+    """One returning tab, as cheap as it can be: both namespaces with the same auth."""
+    began = time.monotonic()
+    for attempt in range(8):
+        link = Link()
+        try:
+            await link.connect("127.0.0.1", api.port)
+            ident = await link.join("/enter-room", {"accessToken": "", "refreshToken": ""})
+            if n not in link_of:
+                offer = {"roomId": room, "SDP": some_offer(presenter=False)}
+                answer = await link.call("/enter-room", "studentOffer", offer, 20)
+                assert answer["ok"], answer
+                link.ident = ident  # type: ignore[attr-defined]
+            else:
+                link.ident = link_of[n].ident  # type: ignore[attr-defined]
+            ident = link.ident  # type: ignore[attr-defined]
+            await link.join("/lecture", {"accessToken": ident, "refreshToken": ""})
+        except LostError:
+            link.abort()
+            await asyncio.sleep(0.5 + (n % 10) / 10 + attempt / 2)
+        else:
+            link_of[n] = link
+            return time.monotonic() - began
+    raise AssertionError(f"tab {n} did not come back")
+
+
+async def test_row_22_nine_thousand_reconnects(row: Row) -> None:
+    """9,000 sockets reconnect within 20 s: none fails."""
+    row.rss_slack = 900 << 20
+    row.stalls_allowed = 1_000
+    await row.lecture(1)
+    links: dict[int, Link] = {}
+    for first in range(0, 9000, 100):  # who is in when it begins: no part of what is measured
+        some = (
+            _come_back(links, n, row.room, row.world.apis[n % 2]) for n in range(first, first + 100)
+        )
+        await asyncio.gather(*some)
+    assert len(links) == 9000
+    for link in links.values():
+        link.abort()
+    began = time.monotonic()
+    tabs = []
+    for n in range(9000):
+        tabs.append(asyncio.ensure_future(_come_back(links, n, row.room, row.world.apis[n % 2])))
+        if n % 50 == 49:  # spread over 15 s, as Managers' random delays are
+            await asyncio.sleep(max(0.0, began + 15 * n / 9000 - time.monotonic()))
+    took = sorted(await asyncio.gather(*tabs))
+    row.figure("all back after", time.monotonic() - began, most=20.0)
+    row.figure("p99 of one", _share(took, 0.99))
+    for link in links.values():
+        link.abort()
+    await row.settled(20)
+
+
+@pytest.fixture
+async def shifted(row: Row, tmp_path: Path) -> AsyncIterator[tuple[Api, Path]]:
+    """An api process whose date is what a file says it is, in seconds from the real one."""
+    library, offset = tmp_path / "clock_shim.so", tmp_path / "offset"
+    build = ["gcc", "-shared", "-fPIC", "-O1", "-o", str(library), str(SHIM), "-ldl"]
+    subprocess.run(build, check=True, timeout=60)
+    offset.write_text("0")
+    api = row.world.new_api("api-shifted", LD_PRELOAD=str(library), CLOCK_OFFSET=str(offset))
+    api.start()
+    try:
+        await asyncio.to_thread(api.wait_until_up)
+        await until(api.is_ready, 10)
+        yield api, offset
+    finally:
+        api.stop()
+
+
+async def test_row_25_clock_jumps(shifted: tuple[Api, Path], row: Row) -> None:
+    """An api process' date jumps an hour on and back: nobody is lost, nothing ends."""
+    api, offset = shifted
+    row.room, row.owner = await row.world.lecture()
+    token = row.world.token(row.owner)
+    host = Presenter("host", row.room, token, [api], row.history)
+    member = Student("student", row.room, row.world.token(student(0)), [api], row.history)
+    row.people += [host, member]
+    await host.enter()
+    await member.enter()
+    for jump in (3600, -3600, 0):
+        offset.write_text(str(jump))
+        for _ in range(5):
+            assert (await host.edit()).outcome == "ok"
+            assert (await member.ask()).outcome == "ok"
+            await asyncio.sleep(0.5)  # long enough for every timer that looks at dates
+        assert await api.is_ready()
+    await asyncio.sleep(8)  # a lease, and a ping with its time-out
+    assert host.link is not None
+    assert not host.link.lost.is_set()
+    assert (host.heard("ended"), member.heard("presenter_away")) == ([], [])
+    status = await row.raw.hget(f"room:{{{row.room}}}", "status")
+    assert status == b"LIVE"
+    row.figure("connections lost", 0, "")
+    await row.settled()
+    for person in row.people:
+        await person.close()
+
+
+def _tokens(row: Row) -> dict[str, str]:
+    now = int(time.time())
+    claims = {"username": "x", "email": row.owner, "iat": now, "exp": now + 3600}
+    unsigned = jwt.encode(claims, key="", algorithm="none")
+    return {
+        "expired": row.world.token(row.owner, age=3700),
+        "forged": jwt.encode(claims, "another-secret-that-is-long-enough-too", algorithm="HS256"),
+        "unsigned": unsigned,
+        "other algorithm": jwt.encode(claims, SECRET * 2, algorithm="HS512"),
+        "without exp": jwt.encode({**claims, "exp": None}, SECRET, algorithm="HS256"),
+        "not a token": "x.y.z",
+        "empty": "",
+    }
+
+
+async def test_row_26_tokens_that_are_not_good(row: Row) -> None:
+    """Tokens expired, forged, unsigned, of a stranger or a guest's replayed: refused at once."""
+    await row.lecture(1)
+    before = await row.raw.hgetall(f"room:{{{row.room}}}")
+    took = []
+    stranger = await row.world.lecture()  # a lecture of another owner
+    bad = {name: token for name, token in _tokens(row).items() if name != "expired"}
+    expired = row.world.token(stranger[1], age=3700)  # in no live room
+    for token in (*bad.values(), expired):
+        for namespace in ("/create-room", "/lecture"):
+            link = Link()
+            await link.connect("127.0.0.1", row.world.apis[0].port)
+            began = time.monotonic()
+            with pytest.raises(RefusedError) as refusal:
+                await link.join(namespace, {"accessToken": token, "refreshToken": ""})
+            took.append(time.monotonic() - began)
+            assert refusal.value.data["data"]["code"] == "unauthorized"
+            link.close()
+    presenter = Presenter(
+        "thief", row.room, row.world.token(stranger[1]), row.world.apis, row.history
+    )
+    began = time.monotonic()
+    with pytest.raises(RefusedError) as role:
+        await presenter.enter()
+    assert role.value.data["code"] == "forbidden"
+    await presenter.close()
+    guest = Student("guest", row.room, "", row.world.apis, row.history, 0)
+    row.people.append(guest)
+    await guest.enter()
+    link = Link()
+    await link.connect("127.0.0.1", row.world.apis[1].port)
+    with pytest.raises(RefusedError):
+        await link.join("/lecture", {"accessToken": guest._seat_token, "refreshToken": ""})
+    link.close()
+    took.sort()
+    row.figure("refused after, worst", took[-1], most=0.05)
+    after = await row.raw.hgetall(f"room:{{{row.room}}}")
+    changing = {b"seq", b"listeners", b"lease", b"logBytes"}
+    kept = {name: value for name, value in before.items() if name not in changing}
+    assert {name: value for name, value in after.items() if name not in changing} == kept
+    await row.settled()
+
+
+async def test_row_27_token_expires_mid_lecture(row: Row) -> None:
+    """A token expires while its owner is in: the lecture goes on, also over a lost connection."""
+    row.room, row.owner = await row.world.lecture()
+    world = row.world
+    people = [
+        Presenter("host", row.room, world.token(row.owner, 3597), world.apis, row.history),
+        Student("student", row.room, world.token(student(0), 3597), world.apis, row.history, 1),
+    ]
+    row.people += people
+    for person in people:
+        await person.enter()
+    token_ends = time.monotonic() + 3.2
+    await asyncio.sleep(token_ends - time.monotonic())  # until both tokens are expired
+    host, member = people
+    question = await member.ask()
+    assert (question.outcome, (await host.edit()).outcome) == ("ok", "ok")
+    for person in people:
+        person.stay()
+        person.home += 1
+        assert person.link is not None
+        person.link.abort()
+    await until(lambda: all(p.returns and p.is_in.is_set() for p in people), 15)
+    row.figure("back with expired tokens", max(p.returns[0] for p in people))
+    await host.until(lambda: host.epoch > 1, 15)
+    assert (await member.ask()).outcome == "ok"
+    assert (await host.edit()).outcome == "ok"
+    assert all(person.refusals == [] for person in people)
+    await row.settled()
+
+
+BAD_BOARDS: list[Any] = [
+    None, 7, "x", [], {"objects": "text"}, {"objects": 5}, {"objects": None},
+    {"viewport": [1, 2]}, {"viewport": ["a"] * 6}, {"viewport": [1e400] * 6},
+    {"eventTime": "now"}, {"width": "wide"}, {"height": {}},
+    {"objects": {"_placeholder": True, "num": 9}}, {"viewport": [[[[[[1]]]]]] * 6},
+]  # fmt: skip
+
+
+async def test_row_28_malformed_boards(row: Row) -> None:
+    """Malformed boards and Socket.IO packets: refused, nobody else notices."""
+    await row.lecture(2)
+    host = row.host
+    assert (await host.edit()).outcome == "ok"
+    good = {"objects": b"x", "viewport": [1, 0, 0, 1, 0, 0], "eventTime": 1}
+    seq = await row.raw.hget(f"room:{{{row.room}}}", "rev")
+    for bad in BAD_BOARDS:
+        content = {**good, "width": 1, "height": 1, **bad} if isinstance(bad, dict) and bad else bad
+        answer = await host.call("edit", {"type": "whiteBoard", "content": content})
+        assert answer["ok"] is False, (bad, answer)
+        assert answer["error"]["code"] in ("bad_request", "too_large"), (bad, answer)
+    assert await row.raw.hget(f"room:{{{row.room}}}", "rev") == seq
+    cut = 0
+    for raw in (
+        "4", "49", "42", "42[", '42["x"', '42/nowhere,["x"]', "451-", '45999-["x"]',
+        '451-["x",{"_placeholder":true,"num":0}]', b"\x00", "4" + "[" * 5000, "43[]", "46-", "7",
+        '42["connect"]', '42["disconnect"]', '42/lecture,["disconnect"]', "40" + "/" * 3000,
+    ):  # fmt: skip
+        link = Link()
+        await link.connect("127.0.0.1", row.world.apis[0].port)
+        link.raw(raw)
+        with contextlib.suppress(LostError, RefusedError):
+            await link.join("/enter-room", {"accessToken": "", "refreshToken": ""}, 2)
+        cut += link.lost.is_set()
+        link.close()
+    row.figure("malformed messages", len(BAD_BOARDS) + 18, "")
+    row.figure("connections cut for them", cut, "")
+    assert (await host.edit()).outcome == "ok"
+    await row.settled()
+
+
+async def test_row_31_oversize(row: Row) -> None:
+    """Oversize offers, boards, questions, frames and bodies: refused or cut, memory bounded."""
+    await row.lecture(2)
+    host, member, api = row.host, row.audience[0], row.world.apis[0]
+    before = await api.reading()
+    huge = {"objects": os.urandom((1 << 20) + 1), "viewport": [1, 0, 0, 1, 0, 0], "eventTime": 1,
+            "width": 1, "height": 1}  # fmt: skip
+    answer = await host.call("edit", {"type": "whiteBoard", "content": huge})
+    assert answer["error"]["code"] == "too_large"
+    long = await member.call("ask", {"type": "question", "content": "x" * 2001})
+    assert long["error"]["code"] == "too_large"
+    link = Link()
+    await link.connect("127.0.0.1", api.port)
+    await link.join("/enter-room", {"accessToken": "", "refreshToken": ""})
+    offer = {"roomId": row.room, "SDP": {"type": "offer", "sdp": "v=0\r\n" + "a" * 66_000}}
+    refused = await link.call("/enter-room", "studentOffer", offer)
+    assert refused["ok"] is False
+    link.close()
+    for _ in range(8):  # frames of 4 MB: beyond what the web server takes
+        link = Link()
+        await link.connect("127.0.0.1", api.port)
+        link.raw("4" + "x" * (4 << 20))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(link.lost.wait(), 5)
+        assert link.lost.is_set()
+    now = await api.reading()
+    row.figure("most memory", (now.rss_bytes - before.rss_bytes) / (1 << 20), "MB", most=20)
+    assert (await host.edit()).outcome == "ok"
+    await row.settled()
+
+
+async def test_row_32_question_flood(row: Row) -> None:
+    """One person asks 1,000 questions a second: limited, and others notice nothing."""
+    await row.lecture(3)
+    flooder, other, api = row.audience[0], row.audience[2], row.world.apis[0]
+    flooder.stay()
+    assert {person.home % 2 for person in (flooder, other)} == {1}
+    stop = asyncio.Event()
+    sent = 0
+
+    async def flood() -> None:
+        nonlocal sent
+        while not stop.is_set():
+            for _ in range(20):
+                sent += 1
+                content = f"flood {sent}"
+                log: Operation = row.history.invoke(
+                    "ask", "flooder", content, time.monotonic(), content
+                )
+                assert log.outcome == "unknown"
+                data = {"type": "question", "roomId": row.room, "content": content}
+                with contextlib.suppress(LostError):
+                    assert flooder.link is not None
+                    flooder.link.emit("/lecture", "ask", data)
+            await asyncio.sleep(0.02)
+
+    flooding = asyncio.ensure_future(flood())
+    took = []
+    began = time.monotonic()
+    while time.monotonic() - began < 5:
+        log = await other.ask()
+        assert log.outcome == "ok", log
+        took.append((log.ended or 0) - log.began)
+        await asyncio.sleep(0.08)
+    stop.set()
+    await flooding
+    took.sort()
+    stored = await row.raw.xlen(f"question:{{{row.room}}}")
+    row.figure("sent", sent, "questions")
+    row.figure("stored of the flood", stored - len(took), "", most=300)
+    row.figure("another's acknowledgement, p99", _share(took, 0.99), most=0.25)
+    assert await api.is_ready()
+    await flooder.stop_staying()
+    await row.settled()
