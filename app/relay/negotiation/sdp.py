@@ -257,9 +257,11 @@ def _ssrcs(own: _Attributes) -> tuple[int, ...]:
 def _repairs(own: _Attributes) -> tuple[tuple[int, int], ...]:
     pairs: list[tuple[int, int]] = []
     for group in own.all("ssrc-group"):
-        name, *ssrcs = group.split()
-        if name == "FID" and len(ssrcs) == 2 and all(_is_number(s, 2**32 - 1) for s in ssrcs):
-            pairs.append((int(ssrcs[0]), int(ssrcs[1])))
+        fields = group.split()
+        if fields[:1] == ["FID"] and len(fields) == 3:
+            media, repair = fields[1:]
+            if _is_number(media, 2**32 - 1) and _is_number(repair, 2**32 - 1):
+                pairs.append((int(media), int(repair)))
     return tuple(pairs[:MAX_SSRCS])
 
 

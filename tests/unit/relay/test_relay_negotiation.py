@@ -27,7 +27,7 @@ def ssrc_of(name: str) -> int:
 def ask(
     text: str, role: Role = "participant", sources: dict[str, SourceName] | None = None
 ) -> tuple[Negotiation, str]:
-    negotiation = negotiate(text, role, sources or {}, ssrc_of)
+    negotiation = negotiate(text, role, sources or {}, ssrc_of, frozenset())
     return negotiation, write_answer(negotiation, negotiation.plan, LOCAL)
 
 
