@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs what the tests run against, where it is missing: Chromium, a Redis server, PostgreSQL.
+# Installs what the tests run against, where it is missing: Chromium, a Redis server, PostgreSQL,
+# coturn, and iproute2 for network namespaces.
 set -eu
 
 missing=
@@ -15,6 +16,8 @@ find_one() { # package, then commands of which one is enough
 find_one redis-server redis-server valkey-server
 find_one chromium chromium chromium-browser google-chrome
 find_one postgresql initdb /usr/lib/postgresql/*/bin/initdb
+find_one coturn turnserver
+find_one iproute2 ip
 if [ -z "$missing" ]; then exit 0; fi
 
 if ! command -v apt-get >/dev/null; then
@@ -30,6 +33,12 @@ if [ "$(id -u)" -ne 0 ]; then
     as_root="sudo -n"
 fi
 echo "Installing what the tests run against:$missing"
+case $missing in
+*coturn*)
+    # Debian's package starts a TURN server of its own on every address; the tests start theirs.
+    if command -v systemctl >/dev/null; then $as_root systemctl mask coturn.service >/dev/null 2>&1 || true; fi
+    ;;
+esac
 export DEBIAN_FRONTEND=noninteractive
 # shellcheck disable=SC2086  # words are meant to be split
 if ! { $as_root apt-get update -q && $as_root apt-get install -q -y --no-install-recommends $missing; } >/dev/null; then
