@@ -19,7 +19,7 @@ class Codec:
     payload_type: int
     key: str
     """Lower-case name and whatever must agree to be decodable, e.g. ``opus``, ``vp8``,
-    ``h264/42e01f/1`` (profile and packetization mode), ``vp9/0``, ``av1/0``, ``rtx``, ``red``."""
+    ``h264/42e0/1`` (profile and packetization mode), ``vp9/0``, ``av1/0``, ``rtx``, ``red``."""
     clock_rate: int
     apt: int = 0
     """Of an ``rtx`` codec: the payload type that it repeats (RFC 4588 §8.6); else 0."""

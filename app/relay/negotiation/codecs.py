@@ -52,7 +52,9 @@ def codec_key(codec: OfferedCodec) -> str:
     if name == "h264":
         # RFC 6184 §8.1: without the parameters it is Baseline, level 1, mode 0
         profile = parameters.get("profile-level-id", "42000a").lower()
-        return f"h264/{profile}/{parameters.get('packetization-mode', '0')}"
+        # The profile alone: a level bounds what may be sent, and formats that differ in nothing
+        # else decode each other (RFC 6184 §8.2.2).
+        return f"h264/{profile[:4]}/{parameters.get('packetization-mode', '0')}"
     return name
 
 

@@ -47,7 +47,7 @@ def test_a_presenter_is_received_in_our_order_of_codecs() -> None:
     assert sources((audio, video)) == [("0", "microphone", "receive"), ("1", "camera", "receive")]
     assert [codec.key for codec in audio.codecs] == ["opus", "red"]
     assert [codec.key for codec in video.codecs] == [
-        "vp8", "vp9/0", "vp9/2", "h264/42001f/1", "h264/42001f/0", "av1/0",
+        "vp8", "vp9/0", "vp9/2", "h264/4200/1", "h264/4200/0", "av1/0",
     ]  # fmt: skip
     assert block(answer, 0)[0] == "m=audio 7882 UDP/TLS/RTP/SAVPF 111 63"
     assert block(answer, 1)[0] == "m=video 7882 UDP/TLS/RTP/SAVPF 96 98 100 102 127 45"
