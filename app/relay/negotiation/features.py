@@ -2,11 +2,14 @@
 
 from typing import Final, Literal
 
-Feature = Literal["rtx", "nack", "transport-cc", "simulcast", "dependency descriptor", "speakers"]
+Feature = Literal[
+    "rtx", "nack", "transport-cc", "estimate", "simulcast", "dependency descriptor", "speakers"
+]
+"""``transport-cc``: transport-wide feedback to who sends. ``estimate``: of who receives, too."""
 Features = frozenset[Feature]
 
 ALL: Final[Features] = frozenset(
-    ("rtx", "nack", "transport-cc", "simulcast", "dependency descriptor", "speakers")
+    ("rtx", "nack", "transport-cc", "estimate", "simulcast", "dependency descriptor", "speakers")
 )
-SERVED: Final[Features] = frozenset()
+SERVED: Final[Features] = ALL - {"estimate"}
 """What the core does today."""

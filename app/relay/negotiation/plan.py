@@ -202,6 +202,8 @@ def _sent(
     ssrc_of: SsrcOf,
     served: Features,
 ) -> Section:
+    if "estimate" not in served:
+        served -= {"transport-cc"}
     has_repairs = any(codec.key == "rtx" for codec in one.codecs)
     return replace(
         _agreed(one, served),

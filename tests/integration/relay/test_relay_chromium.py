@@ -31,7 +31,7 @@ window.join = async (name, role, prepare) => {
   await pc.setLocalDescription(offer);
   await pc.setRemoteDescription({type: "answer", sdp: answer});
 };
-window.present = (name, hertz) => window.join(name, "presenter", async (pc) => {
+window.present = (name, hertz, rids = [], width = 320) => window.join(name, "presenter", async (pc) => {
   const context = new AudioContext();
   const tone = context.createOscillator();
   tone.frequency.value = hertz;
@@ -39,15 +39,20 @@ window.present = (name, hertz) => window.join(name, "presenter", async (pc) => {
   tone.connect(sink);
   tone.start();
   const canvas = document.createElement("canvas");
-  canvas.width = 320; canvas.height = 240;
+  canvas.width = width; canvas.height = width * 3 / 4;
   const brush = canvas.getContext("2d");
   let turn = 0;
   setInterval(() => {
     brush.fillStyle = `hsl(${turn++ % 360} 80% 50%)`;
-    brush.fillRect(0, 0, 320, 240);
+    brush.fillRect(0, 0, canvas.width, canvas.height);
   }, 50);
   pc.addTrack(sink.stream.getAudioTracks()[0], sink.stream);
-  pc.addTrack(canvas.captureStream(20).getVideoTracks()[0], sink.stream);
+  const picture = canvas.captureStream(20).getVideoTracks()[0];
+  if (rids.length === 0) pc.addTrack(picture, sink.stream);
+  else pc.addTransceiver(picture, {
+    direction: "sendonly", streams: [sink.stream],
+    sendEncodings: rids.map((rid, n) => ({rid, scaleResolutionDownBy: 2 ** (rids.length - 1 - n)})),
+  });
 });
 window.listen = (name) => window.join(name, "participant", async (pc) => {
   if (name === "late") pc.createDataChannel("not served");
@@ -69,6 +74,10 @@ window.report = async (name) => {
       Object.assign(out, {energy: row.totalAudioEnergy, heard: row.packetsReceived});
     if (row.type === "inbound-rtp" && row.kind === "video")
       Object.assign(out, {frames: row.framesDecoded, freezes: row.freezeCount});
+    if (row.type === "inbound-rtp" && row.kind === "video")
+      Object.assign(out, {width: row.frameWidth, rtx: row.retransmittedPacketsReceived});
+    if (row.type === "outbound-rtp" && row.kind === "video")
+      out["sent" + (row.rid ?? "")] = row.packetsSent;
     if (row.type === "transport") out.cipher = row.srtpCipher;
     if (row.type === "candidate-pair" && row.nominated) out.pair = row.remoteCandidateId;
     if (row.type === "remote-candidate") out[row.id] = row.protocol;
@@ -155,3 +164,15 @@ async def test_chromium_with_both_stays_on_udp(rig: Rig, page: Page) -> None:
     assert report[report["pair"]] == "udp"
     await until(lambda: rig.service.stats()["tcp_connections"] == 0, 10)
     assert rig.service.stats()["peers_moved"] == 0
+
+
+async def test_chromium_sends_simulcast_and_gets_the_best_layer(rig: Rig, page: Page) -> None:
+    """M10"""
+    await page.evaluate("listen('participant')")
+    await page.evaluate("present('presenter', 440, ['l', 'h'], 640)")
+    await reaches(page, "presenter", sentl=20, senth=20)
+    report = await reaches(page, "participant", energy=0.05, frames=40, width=640)
+    assert report["freezes"] == 0
+    described = await rig.client.describe(NODE, ROOM)
+    assert sum(track.source == "camera" for track in described.tracks) == 2
+    assert rig.service.stats()["errors"] == 0

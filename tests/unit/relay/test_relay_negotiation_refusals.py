@@ -17,7 +17,7 @@ CANDIDATE = "a=candidate:1 1 udp 2122260223 192.0.2.1 50000 typ host\n"
 
 
 def answer(text: str, role: Role = "presenter") -> None:
-    negotiate(text, role, {}, lambda _kind, _source: 1)
+    negotiate(text, role, {}, lambda _name: 1)
 
 
 @pytest.mark.parametrize(
