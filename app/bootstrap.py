@@ -154,6 +154,7 @@ async def _api(
     stack.push_async_callback(media.close)
     endings = Endings(rooms, catalogue, media)
     boards, questions = Boards(RedisBoardStore(redis)), Questions(RedisQuestionStore(redis))
+    stack.push_async_callback(questions.close)
     lectures = Lectures(rooms, boards, presence, media, endings, catalogue, node, lecture_config)
     broadcasts = Broadcasts(rooms, SessionStore(redis), media, endings, catalogue, lecture_config)
     await _entered(stack, broadcasts)

@@ -7,7 +7,8 @@ import orjson
 
 from app.core.ids import RoomId
 
-Audience = Literal["room", "presenter"]
+Audience = Literal["room", "presenter", "staff"]
+"""Staff: the presenter and the assistants."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,36 @@ def sessions(room_id: RoomId) -> str:
     return f"room:{{{room_id}}}:sessions"
 
 
+def voters(room_id: RoomId) -> str:
+    """Set: ``<question id> <identity>`` of everyone who votes for a question."""
+    return f"room:{{{room_id}}}:voters"
+
+
+def votes(room_id: RoomId) -> str:
+    """Sorted set: question id → how many vote for it."""
+    return f"room:{{{room_id}}}:votes"
+
+
+def new_votes(room_id: RoomId) -> str:
+    """Set: questions whose count changed since the class was last told."""
+    return f"room:{{{room_id}}}:new-votes"
+
+
+def facts(room_id: RoomId) -> str:
+    """Hash: question id → JSON: who asked, who may see it, its answer, who has claimed it."""
+    return f"room:{{{room_id}}}:facts"
+
+
+def claims(room_id: RoomId) -> str:
+    """Sorted set: questions that an assistant has claimed, by the ms at which the claim ends."""
+    return f"room:{{{room_id}}}:claims"
+
+
+def budgets(room_id: RoomId) -> str:
+    """Hash: what and who → ``left:ms``; how much somebody may still ask or vote (token buckets)."""
+    return f"room:{{{room_id}}}:budgets"
+
+
 def user(identity: Email | str) -> str:
     """Hash: type (PRESENTER, STUDENT, GUEST), roomId; by e-mail, or by a guest's id."""
     return f"user:{identity}"

@@ -44,13 +44,14 @@ T = TypeVar("T")
 
 
 class _Script:
-    """A script's text, with the prelude that it names in its first line, and its hash."""
+    """A script's text, with the preludes that it names in its first line, and its hash."""
 
     def __init__(self, path: Path) -> None:
         text = path.read_text(encoding="utf-8")
         if text.startswith("-- prelude: "):
-            prelude = text.partition("\n")[0].removeprefix("-- prelude: ").strip()
-            text = (SCRIPTS / f"_{prelude}.lua").read_text(encoding="utf-8") + text
+            names = text.partition("\n")[0].removeprefix("-- prelude: ").split()
+            preludes = [(SCRIPTS / f"_{name}.lua").read_text(encoding="utf-8") for name in names]
+            text = "".join((*preludes, text))
         self.text = text.encode()
         self.sha = hashlib.sha1(self.text, usedforsecurity=False).hexdigest()
 
@@ -70,6 +71,12 @@ def room_keys(room: RoomId) -> list[str]:
         keys.elements(room),
         keys.removed(room),
         keys.draws(room),
+        keys.voters(room),
+        keys.votes(room),
+        keys.new_votes(room),
+        keys.facts(room),
+        keys.claims(room),
+        keys.budgets(room),
     ]
 
 

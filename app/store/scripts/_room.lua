@@ -2,6 +2,8 @@
 -- they are taken off here, so that a script counts its own arguments from 1.
 local ROOM, EVENTS, QUESTIONS, ASKED, LISTENERS = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local ELEMENTS, REMOVED, DRAWS = KEYS[6], KEYS[7], KEYS[8]
+local VOTERS, VOTES, NEW_VOTES, FACTS = KEYS[9], KEYS[10], KEYS[11], KEYS[12]
+local CLAIMS, BUDGETS = KEYS[13], KEYS[14]
 local CODE = table.remove(ARGV, 1)
 local WAKE = table.remove(ARGV, 1)
 local TTL = table.remove(ARGV, 1)
@@ -124,6 +126,7 @@ end
 -- Make the group from the stream's beginning: a group at `$` would skip what was asked before.
 -- When an operator (or an expired key) took the group, what was answered stays answered.
 local function make_group(consumer)
+  redis.call('DEL', CLAIMS) -- whatever was claimed is the presenter's again
   redis.call('XGROUP', 'CREATE', QUESTIONS, GROUP, '0', 'MKSTREAM')
   redis.call('XREADGROUP', 'GROUP', GROUP, consumer, 'STREAMS', QUESTIONS, '>')
   for _, field in ipairs(redis.call('HKEYS', ASKED)) do
@@ -139,18 +142,31 @@ local function take_new(consumer)
   if type(reply) == 'table' and reply.err then make_group(consumer) end
 end
 
+-- The order of two entries by their ids, `<ms>-<number>`.
+local function is_earlier(one, other)
+  local ms_of, number_of = string.match(one[1], '(%d+)-(%d+)')
+  local ms_other, number_other = string.match(other[1], '(%d+)-(%d+)')
+  if ms_of ~= ms_other then return tonumber(ms_of) < tonumber(ms_other) end
+  return tonumber(number_of) < tonumber(number_other)
+end
+
 -- The unanswered questions as {id, {field, value, …}}, in stream order.
 local function pending()
   local consumer = get('presenterEmail')
   take_new(consumer)
   local reply = redis.call('XREADGROUP', 'GROUP', GROUP, consumer, 'STREAMS', QUESTIONS, '0')
-  local list = {}
-  if reply then
-    for _, entry in ipairs(reply[1][2]) do
-      -- A deleted entry is still pending, without fields: there is nothing left to answer.
-      if entry[2] then list[#list + 1] = entry end
-    end
+  local list, listed = {}, {}
+  local function add(entry)
+    -- A deleted entry is still pending, without fields: there is nothing left to answer.
+    if not entry or not entry[2] or listed[entry[1]] then return end
+    list[#list + 1] = entry
+    listed[entry[1]] = true
   end
+  for _, entry in ipairs(reply and reply[1][2] or {}) do add(entry) end
+  -- What an assistant has claimed is on the assistant's list, and unanswered all the same.
+  local claimed = redis.call('ZRANGE', CLAIMS, 0, -1)
+  for _, id in ipairs(claimed) do add(redis.call('XRANGE', QUESTIONS, id, id)[1]) end
+  if #claimed > 0 then table.sort(list, is_earlier) end
   return list
 end
 

@@ -2,6 +2,7 @@
 
 from app.lecture.model import Snapshot
 from app.lecture.seat import AudienceSeat, PresenterSeat, Seat
+from app.questions.model import QuestionView
 from app.store.events import RoomEvent
 from app.transport.sio import wire
 from app.transport.sio.connection import Connection, Seated
@@ -18,7 +19,7 @@ class Arrivals:
         self._sketches = sketches
         self._trail = trail
 
-    async def bring(self, member: Member, place: Seated, now: Snapshot) -> None:
+    async def bring(self, member: Member, place: Seated, now: Snapshot, view: QuestionView) -> None:
         """Send ``state`` and what the member lacks, then everything live: in order, each once.
 
         One whose ``cursor`` the log still reaches back to gets exactly the events after it;
@@ -27,10 +28,12 @@ class Arrivals:
         closed.
         """
         cursor = member.connection.cursor
-        if cursor is None or not await self._replay(member, place.seat, now, cursor):
-            await self._show(member, place, now)
+        if cursor is None or not await self._replay(member, place.seat, now, view, cursor):
+            await self._show(member, place, now, view)
 
-    async def _replay(self, member: Member, seat: Seat, now: Snapshot, cursor: int) -> bool:
+    async def _replay(
+        self, member: Member, seat: Seat, now: Snapshot, view: QuestionView, cursor: int
+    ) -> bool:
         """Send what came after ``cursor``; False, and nothing, where the log begins later."""
         if cursor > now.seq:  # of an earlier lecture under this code
             return False
@@ -38,7 +41,7 @@ class Arrivals:
         if cursor < now.seq and (not batch or batch[0].seq != cursor + 1):
             return False
         connection = member.connection
-        connection.emit(wire.LECTURE, "state", wire.state(now, seat, cursor))
+        connection.emit(wire.LECTURE, "state", wire.state(now, seat, view, cursor))
         at = cursor
         while batch and connection.is_open:
             for event in batch:
@@ -53,15 +56,15 @@ class Arrivals:
         return True
 
     async def _send(self, connection: Connection, seat: Seat, event: RoomEvent) -> None:
-        if event.audience == "presenter" and not isinstance(seat, PresenterSeat):
+        if not _is_for(event, connection, seat):
             return
         await self._sketches.send(connection, [wire.room_event_for(event)(seat)])
         if event.type == "asked":
             self._trail.sent(event.room, event.data["questionId"], event.seq)
 
-    async def _show(self, member: Member, place: Seated, now: Snapshot) -> None:
+    async def _show(self, member: Member, place: Seated, now: Snapshot, view: QuestionView) -> None:
         connection, seat = member.connection, place.seat
-        connection.emit(wire.LECTURE, "state", wire.state(now, seat))
+        connection.emit(wire.LECTURE, "state", wire.state(now, seat, view))
         if now.board_kind == "elements" and connection.knows_elements:
             await self._show_elements(connection, seat, now)
         else:
@@ -88,3 +91,10 @@ class Arrivals:
         for question in self._trail.missed(seat.room, now.questions or []):
             connection.emit(wire.LECTURE, "asked", wire.asked(question, now.seq))
             self._trail.sent(seat.room, question.id, now.seq)
+
+
+def _is_for(event: RoomEvent, connection: Connection, seat: Seat) -> bool:
+    """Tell whether a member hears an event, as the room's hub decides it for live ones."""
+    if event.audience == "room" or isinstance(seat, PresenterSeat):
+        return True
+    return event.audience == "staff" and connection.is_assistant

@@ -9,6 +9,7 @@ MAX_BOARD_BYTES = 1024 * 1024
 """The compressed objects of one board snapshot."""
 
 MAX_QUESTION_CHARS = 2000
+MAX_ANSWER_CHARS = 4000
 MAX_CANDIDATES = 32
 """Per offer. A relay is ICE-lite and needs none of them; they are read and counted, no more."""
 

@@ -81,6 +81,9 @@ class Connection:
         """It draws and shows element boards; an existing client is sent whole snapshots of them."""
         self.cursor: int | None = None
         """The last room event that the client has from an earlier connection."""
+        self.member = ""
+        """Its id as others see it; "" until it was shown the questions."""
+        self.is_assistant = False
         self.is_open = True
         self._end = end
 
@@ -157,5 +160,7 @@ class Reply:
 KNOWN_EVENTS = frozenset(
     {"presenterOffer", "whiteboardInit", "studentOffer", "clientCandidate", "edit", "ask"}
     | {"solved", "end", "leave", "sources", "draw", "drawing", "page", "snapshot"}
+    | {"upvote", "answer", "hide", "approve", "claim", "appoint", "dismiss", "moderation"}
+    | {"questions"}
 )
 """Every event that clients may send; any other name is counted as ``unknown``."""

@@ -6,13 +6,23 @@ from typing import Any, Protocol
 
 from app.auth.principal import Account, Guest, Principal
 from app.core.clock import Clock
-from app.core.errors import NotFound, NotJoined, RateLimited, TooLarge, Unauthorized, WrongOrder
+from app.core.errors import (
+    Ended,
+    Forbidden,
+    NotFound,
+    NotJoined,
+    RateLimited,
+    StalePresenter,
+    TooLarge,
+    Unauthorized,
+    WrongOrder,
+)
 from app.core.ids import ConnectionId, RoomId
 from app.core.tasks import Tasks
 from app.lecture.seat import PresenterSeat, Seat
 from app.transport.sio import messages
 from app.transport.sio.config import SioConfig
-from app.transport.sio.connection import Connection, Seated
+from app.transport.sio.connection import Connection, Done, Seated
 from app.transport.sio.hub import RoomHub
 from app.transport.sio.ice_servers import IceServers
 from app.transport.sio.ports import BoardsPort, GuestsPort, LecturesPort, QuestionsPort, TokensPort
@@ -107,6 +117,26 @@ def is_of(seat: Seat, who: Principal) -> bool:
         return isinstance(who, Account) and who.email == seat.email
     identity = who.id if isinstance(who, Guest) else who.email
     return identity == seat.identity and isinstance(who, Guest) == (seat.kind == "GUEST")
+
+
+def seat_in(connection: Connection, room: RoomId) -> Seat:
+    """Return the seat, if it is in that room. Raises NotJoined, or Ended once it is over."""
+    if isinstance(connection.place, Done):
+        raise Ended("the lecture is over")
+    seat = connection.seat
+    if seat is None or seat.room != room:
+        raise NotJoined("this connection is not in that lecture")
+    return seat
+
+
+def presenter_in(connection: Connection, room: RoomId) -> PresenterSeat:
+    """Return the seat of a presenter with the slot. Raises Forbidden, StalePresenter too."""
+    seat = seat_in(connection, room)
+    if not isinstance(seat, PresenterSeat):
+        raise Forbidden("only the presenter may do that")
+    if seat.epoch == 0:
+        raise StalePresenter("another connection presents")
+    return seat
 
 
 def check_offer(connection: Connection, room: RoomId, presents: bool, now: float) -> None:

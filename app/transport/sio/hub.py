@@ -9,7 +9,7 @@ import structlog
 from app.core import metrics
 from app.core.ids import ConnectionId, RoomId
 from app.lecture.seat import PresenterSeat
-from app.store.events import RoomEvent
+from app.store.events import Audience, RoomEvent
 from app.transport.sio import wire
 from app.transport.sio.connection import Connection
 from app.transport.sio.outbox import Parcel
@@ -143,13 +143,21 @@ class RoomHub:
     def _deliver(self, room: _Room, event: RoomEvent) -> None:
         parcel_for = wire.room_event_for(event)
         members = list(room.members.values())
-        if event.audience == "presenter":
-            members = _effective(members)
+        if event.audience != "room":
+            members = _staff(members, event.audience)
         for member in members:
             member.offer(event.seq, parcel_for(member.connection.seat))
-            if event.audience == "presenter":
+            if event.audience != "room":
                 member.connection.outbox.ask_for_proof()
         self._on_event(event, [member.connection for member in members])
+
+
+def _staff(members: list[Member], audience: Audience) -> list[Member]:
+    """Return whom an event is for that is not for the whole room."""
+    staff = _effective(members)
+    if audience == "staff":
+        staff += [member for member in members if member.connection.is_assistant]
+    return staff
 
 
 def _effective(members: list[Member]) -> list[Member]:

@@ -8,27 +8,32 @@ from app.core.errors import (
     Forbidden,
     NotJoined,
     RateLimited,
-    StalePresenter,
     Unauthorized,
 )
-from app.core.ids import RoomId
 from app.lecture.seat import AudienceSeat, PresenterSeat, Seat
 from app.transport.sio import wire
 from app.transport.sio.arrival import Arrivals
 from app.transport.sio.claim import SlotClaims
 from app.transport.sio.connection import Connection, Done, Seated
-from app.transport.sio.desk import Desk, Fields, Route, is_of, note_abilities
+from app.transport.sio.desk import (
+    Desk,
+    Fields,
+    Route,
+    is_of,
+    note_abilities,
+    presenter_in,
+    seat_in,
+)
 from app.transport.sio.messages import (
-    Ask,
     Credentials,
     Draw,
     DrawingMessage,
     Edit,
     InRoom,
     PageMessage,
-    Solved,
     Sources,
 )
+from app.transport.sio.questions import QuestionDesk
 from app.whiteboard.model import Author
 
 log = structlog.get_logger(__name__)
@@ -45,11 +50,10 @@ class LectureRoom:
     def __init__(self, desk: Desk, claims: SlotClaims) -> None:
         self._desk = desk
         self._claims = claims
+        self._questions = QuestionDesk(desk)
         self._arrivals = Arrivals(desk.hub, desk.sketches, desk.trail)
         self.routes = {
             "edit": Route(Edit, self.edit),
-            "ask": Route(Ask, self.ask),
-            "solved": Route(Solved, self.solve),
             "end": Route(InRoom, self.end),
             "leave": Route(InRoom, self.leave),
             "sources": Route(Sources, self.sources),
@@ -57,6 +61,7 @@ class LectureRoom:
             "drawing": Route(DrawingMessage, self.drawing),
             "page": Route(PageMessage, self.page),
             "snapshot": Route(InRoom, self.snapshot),
+            **self._questions.routes,
         }
 
     async def admit(self, connection: Connection, credentials: Credentials, _: str) -> None:
@@ -89,13 +94,14 @@ class LectureRoom:
         member = await self._desk.hub.join(seat.room, connection)
         try:
             now = await self._desk.lectures.snapshot(seat)
+            view = await self._questions.look(connection, seat)
         except Ended:
             self.dismiss(connection, seat)
             connection.emit(self.name, "ended", wire.ended("over", None))
             return
         if isinstance(seat, AudienceSeat):
             self._desk.lectures.present(seat.room, connection.id)
-        await self._arrivals.bring(member, place, now)
+        await self._arrivals.bring(member, place, now, view)
         self._desk.ice.on_return(connection, seat)
         if isinstance(seat, PresenterSeat) and seat.epoch == 0:
             self._claims.begin(connection, seat)
@@ -117,15 +123,15 @@ class LectureRoom:
             self._desk.lectures.absent(seat.room, connection.id)
 
     async def edit(self, connection: Connection, message: Edit) -> Fields:
-        seat = _presenter(connection, message.room)
+        seat = presenter_in(connection, message.room)
         board = message.content.board()
         return {"rev": await self._desk.boards.edit(seat.room, seat.epoch, board)}
 
     async def draw(self, connection: Connection, message: Draw) -> Fields:
         """Draw elements, as the presenter or as one whom the presenter lets draw."""
-        seat = _member(connection, message.room)
+        seat = seat_in(connection, message.room)
         if isinstance(seat, PresenterSeat):
-            seat = _presenter(connection, message.room)
+            seat = presenter_in(connection, message.room)
             author = Author(seat.email, seat.epoch)
         else:
             author = Author(seat.identity)
@@ -134,18 +140,18 @@ class LectureRoom:
         return {"rev": drawn.rev, "hash": drawn.hash}
 
     async def drawing(self, connection: Connection, message: DrawingMessage) -> Fields:
-        seat = _presenter(connection, message.room)
+        seat = presenter_in(connection, message.room)
         _ = await self._desk.boards.set_drawing(seat.room, seat.epoch, message.drawing())
         return {}
 
     async def page(self, connection: Connection, message: PageMessage) -> Fields:
-        seat = _presenter(connection, message.room)
+        seat = presenter_in(connection, message.room)
         _ = await self._desk.boards.set_page(seat.room, seat.epoch, message.page)
         return {}
 
     async def snapshot(self, connection: Connection, message: InRoom) -> Fields:
         """Send the element board to a member that found its own to differ."""
-        seat = _member(connection, message.room)
+        seat = seat_in(connection, message.room)
         if not connection.budgets.snapshots.take(self._desk.clock.now()):
             raise RateLimited("too many snapshots: slow down")
         connection.knows_elements = True
@@ -154,22 +160,8 @@ class LectureRoom:
         await self._desk.sketches.send(connection, parts)
         return {"rev": now.rev, "hash": now.board_hash, "parts": len(parts)}
 
-    async def ask(self, connection: Connection, message: Ask) -> Fields:
-        seat = _member(connection, message.room)
-        if isinstance(seat, PresenterSeat):
-            raise Forbidden("the presenter answers questions")
-        question = await self._desk.questions.ask(
-            seat.room, seat.identity, seat.name, message.content, message.clientQuestionId
-        )
-        return {"questionId": question}
-
-    async def solve(self, connection: Connection, message: Solved) -> Fields:
-        seat = _presenter(connection, message.room)
-        solved = await self._desk.questions.solve(seat.room, seat.epoch, message.question)
-        return {"solved": solved}
-
     async def sources(self, connection: Connection, message: Sources) -> Fields:
-        seat = _presenter(connection, message.room)
+        seat = presenter_in(connection, message.room)
         await self._desk.lectures.set_sources(
             seat,
             {
@@ -184,14 +176,14 @@ class LectureRoom:
         """End the lecture; everybody, the presenter too, hears it from the room."""
         if isinstance(connection.place, Done) and connection.host is not None:
             return {}
-        await self._desk.lectures.end(_presenter(connection, message.room))
+        await self._desk.lectures.end(presenter_in(connection, message.room))
         return {}
 
     async def leave(self, connection: Connection, message: InRoom) -> Fields:
         """Let a participant go; ``response`` is for the leaver alone, and comes once."""
         place = connection.place
         if isinstance(place, Seated):
-            seat = _member(connection, message.room)
+            seat = seat_in(connection, message.room)
             if isinstance(seat, PresenterSeat):
                 raise Forbidden("a presenter ends the lecture")
             await self._desk.lectures.leave(seat, place.peer)
@@ -202,23 +194,3 @@ class LectureRoom:
             connection.emit(self.name, "response", {"type": "lecture", "content": "success"})
         connection.place = Done(message.room, dismissed=True)
         return {}
-
-
-def _member(connection: Connection, room: RoomId) -> Seat:
-    """Return the seat, if it is in that room. Raises NotJoined, or Ended once it is over."""
-    if isinstance(connection.place, Done):
-        raise Ended("the lecture is over")
-    seat = connection.seat
-    if seat is None or seat.room != room:
-        raise NotJoined("this connection is not in that lecture")
-    return seat
-
-
-def _presenter(connection: Connection, room: RoomId) -> PresenterSeat:
-    """Return the seat of a presenter with the slot. Raises Forbidden, StalePresenter too."""
-    seat = _member(connection, room)
-    if not isinstance(seat, PresenterSeat):
-        raise Forbidden("only the presenter may do that")
-    if seat.epoch == 0:
-        raise StalePresenter("another connection presents")
-    return seat

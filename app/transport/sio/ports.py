@@ -7,6 +7,7 @@ from app.auth.principal import Account, Principal
 from app.core.ids import ConnectionId, PeerId, QuestionId, RoomId
 from app.lecture.model import Entered, Offer, Snapshot, Started
 from app.lecture.seat import AudienceSeat, PresenterSeat, Seat
+from app.questions.model import Caller, Claimed, QuestionView
 from app.relay.messages import Source
 from app.store.events import RoomEvent
 from app.turn.service import Issued
@@ -65,9 +66,35 @@ class QuestionsPort(Protocol):
     """``questions.service.Questions``."""
 
     async def ask(
-        self, room: RoomId, asker: str, name: str, content: str, client_id: str | None
+        self,
+        room: RoomId,
+        asker: str,
+        name: str,
+        content: str,
+        client_id: str | None,
+        anonymous: bool = False,
     ) -> QuestionId: ...
-    async def solve(self, room: RoomId, epoch: int, question: QuestionId) -> bool: ...
+    async def solve_as(self, room: RoomId, caller: Caller, question: QuestionId) -> bool: ...
+    async def upvote(self, room: RoomId, caller: Caller, question: QuestionId, on: bool) -> int: ...
+    async def answer(
+        self,
+        room: RoomId,
+        caller: Caller,
+        question: QuestionId,
+        content: str,
+        client_id: str | None,
+    ) -> bool: ...
+    async def hide(self, room: RoomId, caller: Caller, question: QuestionId) -> bool: ...
+    async def approve(self, room: RoomId, caller: Caller, question: QuestionId) -> bool: ...
+    async def claim(self, room: RoomId, caller: Caller, question: QuestionId | None) -> Claimed: ...
+    async def appoint(
+        self, room: RoomId, caller: Caller, member: str, name: str
+    ) -> list[dict[str, str]]: ...
+    async def dismiss(self, room: RoomId, caller: Caller, member: str) -> list[dict[str, str]]: ...
+    async def moderate(self, room: RoomId, caller: Caller, on: bool) -> bool: ...
+    async def view(
+        self, room: RoomId, caller: Caller, known: Sequence[QuestionId] = ()
+    ) -> QuestionView: ...
 
 
 class FanOutPort(Protocol):

@@ -29,6 +29,7 @@ from app.transport.sio.ports import (
     TokensPort,
     TurnPort,
 )
+from app.transport.sio.questions import note_assistants
 from app.transport.sio.sketches import Sketches
 from app.transport.sio.trail import QuestionTrail
 
@@ -142,6 +143,8 @@ class SioServer:
             self._sketches.changed(event.room, members)
         elif event.type == "asked":
             self._trail.sent(event.room, event.data["questionId"], event.seq)
+        elif event.type == "assistants":
+            note_assistants(event, members)
         elif event.type == "ended":
             self._trail.forget(event.room)
             for connection in members:

@@ -8,7 +8,7 @@ import orjson
 
 from app.lecture.model import Snapshot
 from app.lecture.seat import PresenterSeat, Seat
-from app.questions.model import Question
+from app.questions.model import Question, QuestionView
 from app.relay.messages import Candidate, PeerOpened
 from app.store.events import RoomEvent
 from app.transport.sio.outbox import BoardPart, Parcel
@@ -103,7 +103,9 @@ def drawing(of: Drawing, seat: Seat | None) -> dict[str, Any]:
     return {"mode": of.mode, "may": seat is not None and of.lets(seat.identity)}
 
 
-def state(of: Snapshot, seat: Seat, cursor: int | None = None) -> dict[str, Any]:
+def state(
+    of: Snapshot, seat: Seat, view: QuestionView, cursor: int | None = None
+) -> dict[str, Any]:
     """Where the lecture is, as the client enters it; ``cursor``: what it missed follows."""
     fields: dict[str, Any] = {
         "roomId": seat.room,
@@ -120,13 +122,38 @@ def state(of: Snapshot, seat: Seat, cursor: int | None = None) -> dict[str, Any]
         "sources": dict(of.sources),
         "whip": of.whip,
     }
+    fields |= {
+        "memberId": view.member,
+        "assistant": view.role == "assistant",
+        "assistants": view.assistants,
+        "moderation": view.moderation,
+        "questions": view.questions,
+    }
     if isinstance(seat, PresenterSeat):
         fields["epoch"] = seat.epoch
+        more = {question["questionId"]: question for question in view.questions}
         fields["questions"] = [
-            {"questionId": question.id, "content": question.content, "name": question.name}
+            {
+                **more.get(question.id, {}),
+                "questionId": question.id,
+                "content": question.content,
+                "name": question.name,
+            }
             for question in of.questions or []
         ]
     return fields
+
+
+def questions(of: QuestionView) -> dict[str, Any]:
+    """What a client is answered that asks for all the questions it may see."""
+    return {
+        "memberId": of.member,
+        "assistant": of.role == "assistant",
+        "assistants": of.assistants,
+        "moderation": of.moderation,
+        "questions": of.questions,
+        "known": of.known,
+    }
 
 
 def ended(reason: str, seq: int | None) -> dict[str, Any]:

@@ -62,7 +62,7 @@ async def test_student_enters_and_gets_the_board(stack: Stack) -> None:  # B4
     assert student.order().index("serverAnswer") < student.order().index("serverCandidate")
     listed = student.all("state")[0]
     assert listed["role"] == "student"
-    assert "questions" not in listed
+    assert (listed["questions"], listed["assistant"]) == ([], False)
 
 
 async def test_before_the_first_board_objects_are_empty_binary(stack: Stack) -> None:  # B4

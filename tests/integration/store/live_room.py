@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import redis.asyncio as driver
 
-from app.core.ids import Email, LectureId, NodeId, RoomId
+from app.core.ids import Email, LectureId, NodeId, QuestionId, RoomId
 from app.questions.service import Questions
 from app.questions.store import RedisQuestionStore
 from app.rooms.store import RoomStore
@@ -26,6 +26,7 @@ class LiveRoomWorld:
     raw: driver.Redis
 
     def __post_init__(self) -> None:
+        self.asked = QuestionId("")
         self.rooms = RoomStore(self.redis)
         self.boards = Boards(RedisBoardStore(self.redis))
         self.questions = Questions(RedisQuestionStore(self.redis))

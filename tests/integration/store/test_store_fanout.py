@@ -50,7 +50,7 @@ async def test_events_arrive_whole_and_in_order(live: LiveRoomWorld, fanout: Fan
     await live.boards.edit(ROOM, 1, Board(blob, (1, 2, 3, 4, 5, 6), 7.5, 800, 600))
     question = await live.questions.ask(ROOM, "sam", "Sam", "why?", None)
 
-    await until(lambda: len(second) == 2)
+    await until(lambda: len(second) == 3)
     assert first == second
     assert first[0] == RoomEvent(
         ROOM,
@@ -60,7 +60,7 @@ async def test_events_arrive_whole_and_in_order(live: LiveRoomWorld, fanout: Fan
         blob,
         "room",
     )
-    assert (first[1].type, first[1].audience) == ("asked", "presenter")
+    assert (first[1].type, first[1].audience) == ("asked", "staff")
     assert first[1].data["questionId"] == question
 
 

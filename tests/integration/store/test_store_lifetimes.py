@@ -5,14 +5,23 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from app.core.ids import NodeId
+from app.questions.model import Caller
 from app.whiteboard.model import Board
 from tests.integration.store.live_room import EMAIL, ROOM, LiveRoomWorld
 
 R1 = NodeId("relay-1")
+ADA = Caller("presenter", EMAIL, "Ada", 1)
+SAM = Caller("student", "sam", "Sam")
 DAY = 86_400
 
 WRITES: dict[str, Callable[[LiveRoomWorld], Awaitable[object]]] = {
     "ask": lambda live: live.questions.ask(ROOM, "sam", "Sam", "why?", "c2"),
+    "upvote": lambda live: live.questions.upvote(ROOM, SAM, live.asked),
+    "answer": lambda live: live.questions.answer(ROOM, ADA, live.asked, "because"),
+    "hide": lambda live: live.questions.hide(ROOM, ADA, live.asked),
+    "claim": lambda live: live.questions.claim(ROOM, ADA, live.asked),
+    "appoint": lambda live: live.questions.appoint(ROOM, ADA, "eve@example.org"),
+    "moderate": lambda live: live.questions.moderate(ROOM, ADA, on=True),
     "pending": lambda live: live.questions.pending(ROOM),
     "edit": lambda live: live.boards.edit(ROOM, 1, Board(b"x")),
     "init_board": lambda live: live.boards.begin(ROOM, 1, Board(b"x")),
@@ -30,7 +39,7 @@ WRITES: dict[str, Callable[[LiveRoomWorld], Awaitable[object]]] = {
 @pytest.mark.parametrize("write", WRITES)
 async def test_a_write_refreshes_all(live: LiveRoomWorld, write: str) -> None:  # X6, B0, P10
     await live.start()
-    await live.questions.ask(ROOM, "sam", "Sam", "first", "c1")
+    live.asked = await live.questions.ask(ROOM, "sam", "Sam", "first", "c1")
     for key in await live.raw.keys("*{004217}*"):
         await live.raw.expire(key, 60)
     await WRITES[write](live)

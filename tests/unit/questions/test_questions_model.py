@@ -4,7 +4,14 @@ import pytest
 
 from app.core.errors import BadRequest, NotFound, TooLarge
 from app.core.ids import QuestionId, RoomId
-from app.questions.model import MAX_CHARACTERS, accepted, is_question_id
+from app.questions.model import (
+    MAX_ANSWER_CHARACTERS,
+    MAX_CHARACTERS,
+    MAX_KNOWN,
+    Caller,
+    accepted,
+    is_question_id,
+)
 from app.questions.service import Questions
 
 
@@ -35,11 +42,30 @@ def test_anything_else_is_not(text: str) -> None:
     assert not is_question_id(text)
 
 
+class _Untouched:
+    """A store that no call may reach."""
+
+    def __getattr__(self, name: str) -> object:
+        def reached(*_: object, **__: object) -> None:
+            raise AssertionError(name)
+
+        return reached
+
+
 async def test_what_cannot_be_is_refused_before_the_store() -> None:
-    questions = Questions(store=None)  # type: ignore[arg-type]
+    questions = Questions(_Untouched())  # type: ignore[arg-type]
     room = RoomId("004217")
     with pytest.raises(NotFound):
         await questions.solve(room, 1, QuestionId("$"))
     for client_id in ("", "x" * 129):
         with pytest.raises(BadRequest):
             await questions.ask(room, "sam", "Sam", "why?", client_id)
+    ada = Caller("presenter", "ada@example.org", "Ada", 1)
+    for text, refusal in ((" ", BadRequest), ("x" * (MAX_ANSWER_CHARACTERS + 1), TooLarge)):
+        with pytest.raises(refusal):
+            await questions.answer(room, ada, QuestionId("1-0"), text)
+    for member in ("", "ada", "0" * 15, "g" * 16, "@" * 255):
+        with pytest.raises(BadRequest):
+            await questions.appoint(room, ada, member)
+    with pytest.raises(BadRequest):
+        await questions.view(room, ada, [QuestionId("1-0")] * (MAX_KNOWN + 1))
