@@ -35,6 +35,7 @@ from app.relay.client import RelayClient
 from app.relay.config import RelayConfig
 from app.relay.service import RelayService
 from app.rooms.catalogue import Catalogue
+from app.rooms.copies import Copies
 from app.rooms.guests import Guests
 from app.rooms.presence import Presence
 from app.rooms.sessions import SessionStore
@@ -158,7 +159,9 @@ async def _api(
     lectures = Lectures(rooms, boards, presence, media, endings, catalogue, node, lecture_config)
     broadcasts = Broadcasts(rooms, SessionStore(redis), media, endings, catalogue, lecture_config)
     await _entered(stack, broadcasts)
-    await _entered(stack, Keeper(rooms, presence, registry, endings, node, clock, lecture_config))
+    copies = Copies(redis)
+    keeper = Keeper(rooms, presence, registry, endings, node, clock, lecture_config, copies)
+    await _entered(stack, keeper)
 
     async def heard(other: NodeId) -> int | None:
         return await registry.heard("api", other)

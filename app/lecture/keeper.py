@@ -13,14 +13,20 @@ from app.core.tasks import OnCrash, Tasks
 from app.lecture.ending import Endings
 from app.lecture.model import LectureConfig
 from app.lecture.rounds import repeat
+from app.rooms.copies import Copies
 from app.rooms.model import EndedRoom, holder
-from app.rooms.presence import Presence
+from app.rooms.presence import HeldSlot, Presence
 from app.rooms.store import RoomStore
 
 log = structlog.get_logger(__name__)
 
 SWEEP_SECONDS = 1.0
 LISTENERS_SECONDS = 1.0
+
+COPIES_SECONDS = 0.25
+"""What is lost at most when a room's keys are deleted; an unchanged room is only asked for its
+``seq``."""
+
 RELAYS_SECONDS = 1.0
 
 RENEWALS_PER_LEASE = 3
@@ -56,7 +62,9 @@ class Keeper:
         node: NodeId,
         clock: Clock,
         config: LectureConfig | None = None,
+        copies: Copies | None = None,
     ) -> None:
+        self._copies = copies
         self._rooms = rooms
         self._presence = presence
         self._registry = registry
@@ -76,6 +84,8 @@ class Keeper:
         renew_seconds = self._config.lease_seconds / RENEWALS_PER_LEASE
         self._repeat("sweep", SWEEP_SECONDS, self.sweep)
         self._repeat("renew", renew_seconds, self.renew)
+        if self._copies is not None:
+            self._repeat("copies", COPIES_SECONDS, self.copy_rooms)
         self._repeat("listeners", LISTENERS_SECONDS, self.publish_listeners)
         self._repeat("relays", RELAYS_SECONDS, self.watch_relays)
 
@@ -90,8 +100,32 @@ class Keeper:
         """Lengthen the leases that this process holds, and with them all TTLs of their rooms."""
         for slot in self._presence.held():
             name = holder(self._node, slot.connection)
-            if not await self._rooms.renew(slot.room, name, slot.epoch, self._config.lease_seconds):
+            if await self._rooms.renew(slot.room, name, slot.epoch, self._config.lease_seconds):
+                continue
+            if not await self._restore(slot):
                 self._presence.drop(slot)
+
+    async def copy_rooms(self) -> None:
+        """Copy the rooms whose presenters this process holds, and write back what was deleted."""
+        if self._copies is None:
+            return
+        held = self._presence.held()
+        self._copies.retain({slot.room for slot in held})
+        for slot in held:
+            if not await self._copies.refresh(slot.room):
+                await self._restore(slot)
+
+    async def _restore(self, slot: HeldSlot) -> bool:
+        """Write a deleted room back, if this process has a copy; its presenter is told."""
+        if self._copies is None:
+            return False
+        name, lease = holder(self._node, slot.connection), self._config.lease_seconds
+        due = await self._copies.restore(slot, name, lease)
+        if not due:
+            return False
+        log.error("a live room's keys were deleted; it was written back", room=slot.room)
+        await self._rooms.restored(slot.room, due)
+        return True
 
     async def sweep(self) -> None:
         """Do what is due in any room: a dead lease, a passed deadline, an end left unfinished."""

@@ -164,6 +164,13 @@ class RoomStore:
         reply = await self._redis.on_room("end", room, "" if epoch is None else epoch, reason)
         return _ended(reply) if reply[0] == b"ended" else None
 
+    async def restored(self, room: RoomId, due_ms: int) -> None:
+        """Note what was beside a room that was written back: when to look, and its presenter."""
+        await self._schedule(room, due_ms)
+        (email,) = await self._redis.fields(keys.room(room), "presenterEmail")
+        if email is not None:
+            await self.remember(email.decode(), "PRESENTER", room)
+
     async def forget_due(self, room: RoomId) -> None:
         """Look at the room no more. Called last, once everybody knows that it ended."""
         await self._redis.script("schedule", [keys.DUE], [room, "", TTL_MS])

@@ -13,6 +13,7 @@ import pytest
 from tests.faults.link import LostError, RefusedError
 from tests.faults.people import Presenter, Student
 from tests.faults.proxy import Proxy
+from tests.faults.readings import read_final
 from tests.faults.rows import Row
 from tests.faults.world import TcpRedis, World, student, until
 
@@ -165,6 +166,33 @@ async def test_row_23_lifetimes_forced_low(row: Row) -> None:
     row.figure("refreshed", await until(lasts, 3))
     await row.settled()
     assert row.host.shown == [question.result]
+
+
+async def test_row_24_room_keys_deleted(row: Row) -> None:
+    """All keys of a live room deleted, more than once: written back, the presenter is told."""
+    await row.lecture()
+    row.stay()
+    host = row.host
+    worst = 0.0
+    for times in range(1, 4):
+        asked = [await member.ask() for member in row.audience for _ in range(3)]
+        assert (await host.edit()).outcome == "ok"
+        assert (await host.solve(asked[0].result)).outcome == "ok"
+        before = await read_final(row.raw, row.room)
+        await asyncio.sleep(0.6)  # two copies are made in this time
+        await row.raw.delete(*await row.raw.keys(f"*{{{row.room}}}*"))
+        began = time.monotonic()
+        await host.until(lambda n=times: len(host.heard("restored")) == n, 10)
+        worst = max(worst, time.monotonic() - began)
+        after = await read_final(row.raw, row.room)
+        assert (after.stored, after.pending) == (before.stored, before.pending)
+        assert after.board == before.board
+        again = await row.audience[0].ask(asked[1].key)  # whose answer it did not trust
+        assert again.result == asked[1].result
+    row.figure("written back", worst, most=3.0)
+    assert (await host.edit()).outcome == "ok"
+    assert (host.heard("ended"), host.returns) == ([], [])
+    await row.settled()
 
 
 @pytest.fixture
