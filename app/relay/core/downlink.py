@@ -1,21 +1,178 @@
-"""What one subscriber's link does: round trip, repeats, and how much it carries."""
+"""What one subscriber's link does: round trip, repeats, how much it carries, and probes of that."""
 
+from collections.abc import Mapping
+
+from app.relay.core import transport
+from app.relay.core.estimator import MAX_BPS, START_BPS, Arrived, Estimator
 from app.relay.core.repeats import Repeats
+from app.relay.core.sent import SentLog
+from app.relay.core.track import OVERHEAD_BYTES
+from app.relay.core.trendline import Usage
+
+PROBE_SECONDS = 1.0
+MAX_PROBE_SECONDS = 4.0
+"""Between probes: doubled after each that showed nothing new. A link that has recovered is found
+within two or three."""
+PROBE_TIME = 0.02
+"""How long a train lasts at the rate that it probes."""
+PROBE_GROWTH = 3.0
+"""At most this many times the estimate: more would fill the queue that audio waits in."""
+TRIAL_SECONDS = 6.0
+"""Without RTX there is nothing to probe with: media is tried this often."""
+FREE_SECONDS = 3.0
+"""A link on which everything has fitted for so long is not thought of as narrow any more."""
+_MIN_PROBE_PACKETS, _MAX_PROBE_PACKETS = 6, 40
 
 
 class Downlink:
-    """One per peer."""
+    """One per peer. Until its link shows that it is narrow, it is not limited: a start at a low
+    estimate would cost every newcomer the picture."""
 
     def __init__(self) -> None:
         self.serial = 0
         """In the room's log of sent packets, for repeats and probes."""
         self.rtt: float | None = None
-        self.estimate_bps: int | None = None
+        self.is_limited = False
         self.padding_bytes = 0
         self._repeats: Repeats | None = None
+        self._estimator: Estimator | None = None
+        self.has_transport = False
+        self._probes: set[int] = set()
+        self._probed_from = 0
+        self._probe_pause = PROBE_SECONDS
+        self._next_probe = 0.0
+        self._free_since: float | None = None
 
     @property
     def repeats(self) -> Repeats:
         if self._repeats is None:
             self._repeats = Repeats()
         return self._repeats
+
+    @property
+    def estimate_bps(self) -> int | None:
+        """What the link carries; None without feedback."""
+        return self._estimator.bps if self._estimator is not None else None
+
+    # Feedback --------------------------------------------------------------------------------
+
+    def take_transport(
+        self, body: bytes, log: SentLog, begun: Mapping[int, int], sending_bps: int, now: float
+    ) -> None:
+        """Take in transport-wide feedback.
+
+        ``begun``: serial of each line (and of this peer) → first index sent to this peer, -1 where
+        losses are not to be counted. ``sending_bps``: what it is being sent.
+        """
+        told = transport.read(body)
+        if told is None:
+            return
+        arrived: list[Arrived] = []
+        for wire, received in told:
+            number = log.unwrap(wire)
+            if number < 0:
+                continue
+            owner, index, size, sent = log.of(number)
+            first = begun.get(owner)
+            if first is None or (received is None and (first < 0 or index < first)):
+                continue
+            is_probe = number in self._probes
+            arrived.append(Arrived(sent, received, size + OVERHEAD_BYTES, is_probe))
+            self._probes.discard(number)
+        if not arrived:
+            return
+        if self._estimator is None or not self.has_transport:
+            self.has_transport = True
+            self._estimator = Estimator(now, max(START_BPS, sending_bps))
+        before = self._estimator.bps
+        self._estimator.take(arrived, now)
+        self._note_limit(before, sending_bps, now)
+        if any(packet.is_probe for packet in arrived):
+            # A probe that brought something new is followed by the next one soon.
+            has_grown = self._estimator.bps > 1.1 * self._probed_from
+            pause = PROBE_SECONDS if has_grown else min(MAX_PROBE_SECONDS, 2 * self._probe_pause)
+            self._probe_pause = pause
+            self._next_probe = min(self._next_probe, now + pause)
+
+    def take_loss(self, fraction: float, sending_bps: int, now: float) -> None:
+        """Take in the loss that a receiver report tells, where there is no better feedback."""
+        if self.has_transport:
+            return
+        if self._estimator is None:
+            self._estimator = Estimator(now, max(START_BPS, 2 * sending_bps))
+        before = self._estimator.bps
+        self._estimator.take_loss(fraction, now)
+        self._note_limit(before, sending_bps, now)
+
+    def take_estimate(self, bps: int, sending_bps: int, now: float) -> None:
+        """Take in a REMB. It grows with what arrives, so only one below that says anything."""
+        if self.has_transport:
+            return
+        if self._estimator is None:
+            self._estimator = Estimator(now, MAX_BPS)
+        before = self._estimator.bps
+        self._estimator.cap(bps if bps < 0.8 * sending_bps else max(2 * bps, before))
+        self._note_limit(before, sending_bps, now)
+
+    def _note_limit(self, before: int, sending_bps: int, now: float) -> None:
+        if self._estimator is None:
+            return
+        is_falling = self._estimator.bps < before
+        if is_falling and (sending_bps > self._estimator.bps or self.is_over):
+            self.is_limited = True
+            self._free_since = None
+            self._next_probe = max(self._next_probe, now + PROBE_SECONDS)
+
+    @property
+    def is_over(self) -> bool:
+        """Its queue grows now."""
+        return self._estimator is not None and self._estimator.usage is Usage.OVER
+
+    # Budget ----------------------------------------------------------------------------------
+
+    @property
+    def budget_bps(self) -> int:
+        """What may be sent."""
+        if not self.is_limited or self._estimator is None:
+            return MAX_BPS
+        return self._estimator.bps
+
+    def note_fit(self, everything_bps: int, now: float) -> None:
+        """Everything wanted costs ``everything_bps``: lift the limit if that fits for a while."""
+        if not self.is_limited or self._estimator is None:
+            return
+        if self._estimator.bps < 1.2 * everything_bps or self.is_over:
+            self._free_since = None
+        elif self._free_since is None:
+            self._free_since = now
+        elif now - self._free_since >= FREE_SECONDS:
+            self.is_limited = False
+            self._free_since = None
+            self._probe_pause = PROBE_SECONDS
+
+    def probe_bps(self, wanted_bps: int, now: float) -> int:
+        """Return the rate to probe now for a budget of ``wanted_bps``, 0 for none."""
+        if self._estimator is None or not self.has_transport or not self.is_limited:
+            return 0
+        if now < self._next_probe or self.is_over or wanted_bps <= self._estimator.bps:
+            return 0
+        return int(min(1.3 * wanted_bps, PROBE_GROWTH * self._estimator.bps))
+
+    def probe_packets(self, rate_bps: int, size: int) -> int:
+        """Return how many packets of ``size`` bytes make a train of that rate."""
+        count = int(rate_bps * PROBE_TIME / 8 / size)
+        return max(_MIN_PROBE_PACKETS, min(_MAX_PROBE_PACKETS, count))
+
+    def probed(self, numbers: range, size: int, now: float) -> None:
+        """Note a train that was sent: its transport-wide numbers and all its bytes."""
+        self._probes = set(numbers)
+        self._probed_from = self.estimate_bps or 0
+        self._next_probe = now + self._probe_pause
+        self.padding_bytes += size
+
+    def try_media(self, wanted_bps: int, now: float) -> None:
+        """Where nothing can be probed with: believe now and then that the link has recovered."""
+        if self._estimator is not None and self.is_limited and now >= self._next_probe:
+            if wanted_bps > self._estimator.bps and not self.is_over:
+                self._estimator.believe(wanted_bps)
+            self._next_probe = now + TRIAL_SECONDS

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from app.relay.core.links import Links
 from app.relay.core.peer import Peer
 from app.relay.core.publisher import Publisher
 from app.relay.core.rtcp import Compound, ReportBlock
@@ -18,7 +19,8 @@ MAX_RTT = 10.0
 class Feedback:
     """Belongs to one room."""
 
-    def __init__(self, room: "Room") -> None:
+    def __init__(self, room: "Room", links: Links) -> None:
+        self._links = links
         self._room = room
         self._counters = room.tools.counters
 
@@ -35,6 +37,8 @@ class Feedback:
                 self._counters.nacks_unanswered += 1
         for block in compound.blocks:
             self._take_block(peer, block, now)
+        if compound.transport or compound.estimates or compound.blocks:
+            self._links.take(peer, compound, now)
         if peer.publisher is not None and self._room.hears(peer):
             self._take_reports(peer.publisher, compound, now)
 

@@ -72,7 +72,7 @@ class Repeats:
         if not payload_type:
             return Repeat(bytes(data), sent.header, sent.number + variant.shift)
         ssrc = subscription.section.rtx_ssrc
-        index = self._next_index(ssrc)
+        index = self.next_index(ssrc)
         original = bytes(data[2:4])
         data[1] = data[1] & 0x80 | payload_type
         data[2:4] = (index & 0xFFFF).to_bytes(2, "big")
@@ -81,7 +81,8 @@ class Repeats:
         packet = bytes(data[: sent.header]) + original + bytes(data[sent.header :])
         return Repeat(packet, sent.header, index)
 
-    def _next_index(self, ssrc: int) -> int:
+    def next_index(self, ssrc: int) -> int:
+        """Return an index of an RTX SSRC that was never given out."""
         index = self._rtx_indices.get(ssrc)
         if index is None:
             index = secrets.randbelow(_START_BELOW)

@@ -11,6 +11,7 @@ from app.relay.core.feedback import Feedback
 from app.relay.core.figures import track_stats
 from app.relay.core.form import Form
 from app.relay.core.line import Line, Tools
+from app.relay.core.links import Links
 from app.relay.core.media import MediaPlan, Section, SourceName
 from app.relay.core.peer import Peer
 from app.relay.core.rtcp import Compound
@@ -44,7 +45,8 @@ class Room:
         self.emit = emit
         self.tools = Tools(sender, counters, batch, SentLog())
         self._upkeep = Upkeep(self)
-        self._feedback = Feedback(self)
+        self._links = Links(self)
+        self._feedback = Feedback(self, self._links)
         self._touched: list[Track] = []
         self._waiting: list[Line] = []
         """Lines that somebody came to wait for, until they are asked for a keyframe."""
@@ -320,6 +322,8 @@ class Room:
     def tick(self, now: float) -> None:
         """Look again at what silence changes: which track feeds a line, who still waits."""
         self._upkeep.tick(now)
+        for peer in self.peers.values():
+            self._links.look_after(peer, now)
         self.select_all(now)
         for line in self.lines.values():
             if line.needs_keyframe and line.track.is_active(now):

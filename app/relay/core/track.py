@@ -129,7 +129,8 @@ class LayerRates:
     def measure(self, now: float) -> None:
         """Take what came since the last call into account; call it about twice a second."""
         since, self._since = self._since, now
-        if since is None or now <= since:
+        if since is None or now <= since or not any(self._bits):
+            # What has stopped would cost as much again.
             return
         for layer, bits in enumerate(self._bits):
             rate = bits / (now - since)

@@ -112,6 +112,8 @@ class Client:
         self._seal = self._session(self.keys.receive_key + self.keys.receive_salt, False)
         self._open = self._session(self.keys.send_key + self.keys.send_salt, True)
         self.heard: list[Heard] = []
+        self.arrived: list[float] = []
+        """When each of ``heard`` came."""
         self.rtcp: list[bytes] = []
         self.stun: list[stun.Message] = []
         self.dtls: list[bytes] = []
@@ -181,6 +183,7 @@ class Client:
                 self.rtcp.append(self._open.unprotect_rtcp(data))
             else:
                 self.heard.append(read_rtp(self._open.unprotect(data)))
+                self.arrived.append(self.world.arrival)
         except Error:
             self.failed += 1
 
@@ -224,6 +227,32 @@ class Link:
         return self.rng.random() < self.loss
 
 
+class Pipe:
+    """A link with a rate, a delay and a queue that drops what does not fit."""
+
+    def __init__(self, bps: float, queue_bytes: int = 40_000, delay: float = 0.02) -> None:
+        self.bps = bps
+        self.queue_bytes = queue_bytes
+        self.delay = delay
+        self.dropped = 0
+        self._free_at = 0.0
+        self._queue: deque[tuple[float, bytes]] = deque()
+
+    def push(self, data: bytes, now: float) -> None:
+        waiting = max(0.0, self._free_at - now) * self.bps / 8
+        if waiting + len(data) > self.queue_bytes:
+            self.dropped += 1
+            return
+        self._free_at = max(now, self._free_at) + 8 * (len(data) + 28) / self.bps
+        self._queue.append((self._free_at + self.delay, data))
+
+    def pop(self, now: float) -> list[tuple[float, bytes]]:
+        came = []
+        while self._queue and self._queue[0][0] <= now:
+            came.append(self._queue.popleft())
+        return came
+
+
 class World:
     """One relay, its clients, and the time."""
 
@@ -239,6 +268,10 @@ class World:
         self.tap: Callable[[bytes, Address], object] | None = None
         """Sees every datagram that the relay sends."""
         self.events: list[Event] = []
+        self.pipes: dict[Address, Pipe] = {}
+        """Links with a rate and a queue, by the client at their end."""
+        self.arrival = self.now
+        """When the datagram that is being delivered came."""
         self._port = 40_000
         self._arrived: deque[tuple[bytes, Address]] = deque()
 
@@ -288,7 +321,10 @@ class World:
             if self.tap is not None:
                 self.tap(data, address)
             client = by_address.get(address)
-            if client is not None and not self.link.loses(address):
+            self.arrival = self.now
+            if address in self.pipes:
+                self.pipes[address].push(data, self.now)
+            elif client is not None and not self.link.loses(address):
                 client.take(data)
         self.events.extend(self.relay.take_events())
 
@@ -297,10 +333,18 @@ class World:
         end = self.now + seconds
         while self.now < end - 1e-9:
             self.now = min(end, self.now + step)
+            self._drain_pipes()
             due = self.relay.next_timer()
             if due is not None and due <= self.now:
                 self.relay.handle_timer(self.now)
                 self.settle()
+
+    def _drain_pipes(self) -> None:
+        by_address = {client.address: client for client in self.clients}
+        for address, pipe in self.pipes.items():
+            for self.arrival, data in pipe.pop(self.now):
+                by_address[address].take(data)
+        self.arrival = self.now
 
     def events_of_gone(self) -> list[Event]:
         return self.events_of(PeerGone)

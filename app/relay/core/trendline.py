@@ -1,0 +1,95 @@
+"""Is the queue of a link growing? The delay gradient of libwebrtc's trendline estimator.
+
+After libwebrtc's ``trendline_estimator.cc`` and draft-ietf-rmcat-gcc-02 §5: a line is fitted
+through the smoothed one-way delays of packet groups, and its slope is compared with an adaptive
+threshold.
+"""
+
+import enum
+from collections import deque
+
+WINDOW = 20
+SMOOTHING = 0.9
+GAIN = 4.0
+K_UP, K_DOWN = 0.0087, 0.039
+OVERUSE_MS = 10.0
+MAX_ADAPT_OFFSET_MS = 15.0
+MIN_THRESHOLD, MAX_THRESHOLD = 6.0, 600.0
+_MIN_DELTAS = 60
+_MAX_PAUSE_MS = 100.0
+
+
+class Usage(enum.Enum):
+    """What the delays say of the link."""
+
+    NORMAL = "normal"
+    OVER = "over"
+    UNDER = "under"
+
+
+class Trendline:
+    """Fed with the differences between consecutive groups of packets, in ms."""
+
+    __slots__ = ("_accumulated", "_deltas", "_first", "_last_update", "_over_count", "_over_time",
+                 "_points", "_previous", "_smoothed", "threshold", "usage")  # fmt: skip
+
+    def __init__(self) -> None:
+        self.usage = Usage.NORMAL
+        self.threshold = 12.5
+        self._deltas = 0
+        self._accumulated = 0.0
+        self._smoothed = 0.0
+        self._first: float | None = None
+        self._points: deque[tuple[float, float]] = deque(maxlen=WINDOW)
+        self._previous = 0.0
+        self._over_time = -1.0
+        self._over_count = 0
+        self._last_update: float | None = None
+
+    def add(self, sent_ms: float, received_ms: float, arrival_ms: float) -> Usage:
+        """Take in one group: how long after the one before it was sent and received, and when it
+        arrived (on the receiver's clock)."""
+        if self._first is None:
+            self._first = arrival_ms
+        self._deltas = min(self._deltas + 1, 1000)
+        self._accumulated += received_ms - sent_ms
+        self._smoothed = SMOOTHING * self._smoothed + (1 - SMOOTHING) * self._accumulated
+        self._points.append((arrival_ms - self._first, self._smoothed))
+        trend = self._slope() if len(self._points) == WINDOW else self._previous
+        self._detect(trend, sent_ms, arrival_ms)
+        return self.usage
+
+    def _slope(self) -> float:
+        points = self._points
+        mean_x = sum(x for x, _ in points) / WINDOW
+        mean_y = sum(y for _, y in points) / WINDOW
+        denominator = sum((x - mean_x) ** 2 for x, _ in points)
+        if denominator == 0:
+            return self._previous
+        return sum((x - mean_x) * (y - mean_y) for x, y in points) / denominator
+
+    def _detect(self, trend: float, sent_ms: float, arrival_ms: float) -> None:
+        modified = min(self._deltas, _MIN_DELTAS) * trend * GAIN
+        if modified > self.threshold:
+            # Over-use counts once it lasts: it began half a group ago.
+            self._over_time = sent_ms / 2 if self._over_time < 0 else self._over_time + sent_ms
+            self._over_count += 1
+            if self._over_time > OVERUSE_MS and self._over_count > 1 and trend >= self._previous:
+                self._over_time = 0.0
+                self._over_count = 0
+                self.usage = Usage.OVER
+        else:
+            self._over_time = -1.0
+            self._over_count = 0
+            self.usage = Usage.UNDER if modified < -self.threshold else Usage.NORMAL
+        self._previous = trend
+        self._adapt(modified, arrival_ms)
+
+    def _adapt(self, modified: float, arrival_ms: float) -> None:
+        last, self._last_update = self._last_update, arrival_ms
+        if last is None or abs(modified) > self.threshold + MAX_ADAPT_OFFSET_MS:
+            return
+        k = K_DOWN if abs(modified) < self.threshold else K_UP
+        passed = min(arrival_ms - last, _MAX_PAUSE_MS)
+        moved = self.threshold + k * (abs(modified) - self.threshold) * passed
+        self.threshold = min(max(moved, MIN_THRESHOLD), MAX_THRESHOLD)

@@ -1,0 +1,50 @@
+"""A narrow link: audio untouched, video paused and back; others notice nothing."""
+
+from app.relay.core.events import LayerChanged
+from tests.unit.relay.core.narrow import NarrowParticipant, Stage
+from tests.unit.relay.core.world import OUT_AUDIO, OUT_VIDEO, VIDEO_SSRC, World
+
+WIDE, NARROW_BPS = 5_000_000, 200_000
+
+
+def test_at_200_kbit_audio_is_untouched_and_video_comes_back_within_ten_seconds() -> None:
+    world = World()
+    stage = Stage(world)
+    stage.add_video(VIDEO_SSRC, packets=5, size=1_150)  # 1.15 Mbit/s
+    weak = NarrowParticipant(world, "weak", WIDE)
+    strong = NarrowParticipant(world, "strong", WIDE)
+    stage.play(5.0, [weak, strong])
+    assert weak.between(OUT_VIDEO, world.now - 1, world.now) == 125
+    weak.pipe.bps = NARROW_BPS
+    narrowed = world.now
+    stage.play(12.0, [weak, strong])
+    for second in range(3, 12):
+        start = narrowed + second
+        assert weak.between(OUT_AUDIO, start, start + 1) in range(45, 56), second
+    assert weak.between(OUT_VIDEO, narrowed + 3, world.now) < 0.1 * 9 * 125
+    assert weak.audio_lost() <= 25, "half a second, while the queue was full"
+    assert world.events_of(LayerChanged)[-1].is_paused  # type: ignore[attr-defined]
+    weak.pipe.bps = WIDE
+    widened = world.now
+    stage.play(10.0, [weak, strong])
+    assert weak.between(OUT_VIDEO, widened + 9, widened + 10) == 125
+    lost = weak.audio_lost()
+    stage.play(5.0, [weak, strong])
+    assert weak.audio_lost() == lost
+    assert strong.pipe.dropped == strong.audio_lost() == 0
+    assert strong.between(OUT_VIDEO, narrowed, widened) in range(1490, 1501)
+    stats = world.relay.peer_stats(weak.client.id, world.now)
+    assert stats is not None
+    assert stats.estimate_bps is not None
+    assert world.relay.counters.errors == 0
+
+
+def test_a_wide_link_is_never_limited_and_never_probed() -> None:
+    world = World()
+    stage = Stage(world)
+    stage.add_video(VIDEO_SSRC, packets=5, size=1_150)
+    wide = NarrowParticipant(world, "wide", 3_000_000)
+    stage.play(15.0, [wide])
+    assert wide.between(OUT_VIDEO, world.now - 10, world.now) in range(1245, 1256)
+    assert world.relay.counters.probes_sent == 0
+    assert wide.audio_lost() == wide.pipe.dropped == 0
