@@ -215,7 +215,7 @@ class RelayService:
         return self._opened(peer, negotiation)
 
     def _restart_peer(self, peer: Peer, command: OpenPeer) -> PeerOpened:
-        """Answer an offer of a peer that is here: new credentials, the same media and DTLS."""
+        """Answer an offer of a peer that is here: new credentials or sections, the same DTLS."""
         if peer.room != command.room or peer.role not in (command.role, role_of(command)):
             raise BadRequest("this peer is in another room or role")
         room = self._rooms[peer.room]
@@ -224,7 +224,12 @@ class RelayService:
         negotiation = negotiate_command(command, room)
         if negotiation.fingerprints != peer.fingerprints:
             raise BadOffer("a new certificate needs a new peer connection")
-        keep_lines(negotiation, peer.plan)
+        plan = keep_lines(negotiation, peer.plan)
+        if plan != peer.plan:
+            self._core.change_plan(peer.id, plan, self._clock.now())
+            peer.plan = plan
+            peer.version += 1
+            self._settle()
         if peer.is_restart(negotiation):
             local = new_credentials()
             self._core.restart_ice(peer.id, local, negotiation.remote, self._clock.now())

@@ -85,17 +85,28 @@ def negotiate(
 
 
 def keep_lines(negotiation: Negotiation, before: MediaPlan) -> MediaPlan:
-    """Return the plan of a peer that offers again: what it had, unchanged.
+    """Return the plan of a peer that offers again: what it had, unchanged, and what is new.
 
-    Raises BadOffer if the new offer changes a section that media flows in; sections that are new
-    are not served (they are answered as rejected, since their mids are not in the plan).
+    Raises BadOffer if the new offer changes a section that media flows in.
     """
     now = {section.mid: section for section in negotiation.plan.sections}
     for section in before.sections:
-        again = now.get(section.mid)
+        again = now.pop(section.mid, None)
         if again is None or (again.kind, again.codecs) != (section.kind, section.codecs):
             raise BadOffer(f"section {section.mid} changed; offer from a new peer connection")
-    return before
+    shows_any = any(
+        section.direction == "send" and section.kind == "video" and section.source is None
+        for section in before.sections
+        if not section.is_spare
+    )
+    return MediaPlan((*before.sections, *(_added(section, shows_any) for section in now.values())))
+
+
+def _added(section: Section, shows_any: bool) -> Section:
+    """A picture beside one that shows whatever the presenter has is for speakers."""
+    if shows_any and section.direction == "send" and section.kind == "video":
+        return replace(section, source=None, is_spare=True)
+    return section
 
 
 def _kind(section: OfferedSection) -> Kind | None:

@@ -31,7 +31,8 @@ window.join = async (name, role, prepare) => {
   await pc.setLocalDescription(offer);
   await pc.setRemoteDescription({type: "answer", sdp: answer});
 };
-window.present = (name, hertz, rids = [], width = 320) => window.join(name, "presenter", async (pc) => {
+window.present = (name, hertz, rids = [], width = 320) =>
+window.join(name, "presenter", async (pc) => {
   const context = new AudioContext();
   const tone = context.createOscillator();
   tone.frequency.value = hertz;

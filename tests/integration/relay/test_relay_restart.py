@@ -75,3 +75,16 @@ async def test_a_restart_changes_nothing_but_the_credentials(rig: Rig) -> None:
     moved = participant.command(again(participant)).model_copy(update={"room": "111111"})
     with pytest.raises(BadRequest):
         await rig.client.open(NODE, moved)
+
+
+async def test_sections_may_come_later(rig: Rig) -> None:
+    await rig.join(presenter=True, tone=440.0)
+    participant = await rig.join(videos=0)
+    await participant.tunes_in(440)
+    participant.pc.addTransceiver("video", direction="recvonly")
+    await participant.offer()
+    assert participant.answered.count("a=sendonly") == 2
+    left, right = await participant.sees()
+    assert left > right
+    assert await participant.hears() == pytest.approx(440, abs=15)
+    assert rig.service.stats()["errors"] == 0

@@ -258,9 +258,18 @@ def test_an_offer_again_keeps_every_line() -> None:
     )
     again = ask(more)[0]
     kept = keep_lines(again, before)
-    assert kept == before
+    assert kept.sections[:2] == before.sections
+    # the one picture that shows whatever there is stays so; what comes beside it is for speakers
+    assert sources(kept.sections) == [
+        ("0", "microphone", "send"),
+        ("1", None, "send"),
+        ("2", None, "send"),
+    ]
+    assert [section.is_spare for section in kept.sections] == [False, False, True]
+    assert len({section.ssrc for section in kept.sections}) == 3
     answer = write_answer(again, kept, LOCAL)
-    assert block(answer, 2)[0].startswith("m=video 0 ")
-    assert "a=group:BUNDLE 0 1\r\n" in answer
+    assert block(answer, 2)[0].startswith("m=video 7882 ")
+    assert "a=group:BUNDLE 0 1 2\r\n" in answer
+    assert keep_lines(ask(text)[0], before) == before
     with pytest.raises(BadOffer, match="section 1 changed"):
         keep_lines(ask(offers.offer(offers.audio("0", "recvonly")))[0], before)
