@@ -110,8 +110,11 @@ class Line:
 
     @property
     def needs_keyframe(self) -> bool:
-        """True while somebody waits for one."""
-        return self.is_video and bool(self.waiting)
+        """True while somebody waits for one: not those who have this track in another line, since
+        temporal layers have switching points of their own."""
+        return self.is_video and any(
+            one.line is None or one.line.track is not self.track for one in self.waiting
+        )
 
     # Packets ---------------------------------------------------------------------------------
 
@@ -155,15 +158,21 @@ class Line:
         self.report([one.sink for one in ready], now)
 
     def _may_begin(self, one: "Subscription", packet: Packet) -> bool:
+        held = one.line
+        if held is not None and held.track is self.track:
+            return packet is self.track.pending[0] and self._may_change(held, packet)
         if not self.is_video or packet.keyframe:
             return self._floor < 0 or packet.index >= self._floor
-        held = one.line
-        if held is None or held.track is not self.track or packet.timestamp == held.stamp:
+        return False
+
+    def _may_change(self, held: "Line", packet: Packet) -> bool:
+        """Tell whether one may come here from ``held``, which is of the same track.
+
+        It must have sent all before this packet, and nothing of this packet's frame.
+        """
+        if packet.timestamp == held.stamp or packet.index <= held.highest:
             return False
-        # Another temporal limit of the same track, at the first packet of a frame.
-        if packet.index <= held.highest:
-            return False
-        if self.temporal < held.temporal:
+        if packet.keyframe or self.temporal < held.temporal:
             return True
         return packet.is_sync and held.temporal < packet.temporal <= self.temporal
 

@@ -281,10 +281,16 @@ class Room:
                 # Keyframes are asked for behind the packets: they may bring one.
                 self._aim_all(now)
             for track in touched:
-                for line in track.lines:
+                lines = track.lines
+                if len(lines) > 1:
+                    # Whoever goes over from one line of a track to another has left the first
+                    # before that sends the frame with which it begins on the second.
+                    lines = sorted(lines, key=lambda line: not line.waiting)
+                for line in lines:
                     line.forward(now)
             if self._waiting:
                 self.ask_for_waiting(now)
+            self._upkeep.listen(now)
         finally:
             # After a failure, too: nothing half-done may leak into the next wake-up.
             self.tools.batch.count = 0

@@ -247,6 +247,10 @@ class Track:
             if ident == self._level_id and value:
                 self.level = min(self.level, value[0] & 0x7F)
 
+    @property
+    def tells_level(self) -> bool:
+        return bool(self._level_id)
+
     def take_level(self) -> int:
         """Return the loudest level since the last call, in -dBov."""
         level, self.level = self.level, 127

@@ -2,11 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from app.relay.core.events import LayersWanted, TrackStopped
+from app.relay.core.events import LayersWanted, Levels, SpeakerChanged, TrackStopped
+from app.relay.core.loudness import EVERY_SECONDS, SILENT, Loudness
 from app.relay.core.publisher import Publisher
 from app.relay.core.stream import Stream
 
 if TYPE_CHECKING:
+    from app.core.ids import PeerId
     from app.relay.core.room import Room
 
 
@@ -15,6 +17,8 @@ class Upkeep:
 
     def __init__(self, room: "Room") -> None:
         self._room = room
+        self._loudness = Loudness()
+        self._next_look = 0.0
 
     def left(self, publisher: Publisher) -> None:
         """A publisher is gone."""
@@ -36,7 +40,30 @@ class Upkeep:
         )  # fmt: skip
         self._room.emit(event)
 
+    def listen(self, now: float) -> None:
+        """Look who speaks, at most three times a second; called at every wake-up."""
+        if now < self._next_look:
+            return
+        self._next_look = now + EVERY_SECONDS
+        room = self._room
+        levels: dict[PeerId, int] = {}
+        for peer in room.peers.values():
+            streams = peer.publisher.streams.values() if peer.publisher is not None else ()
+            for stream in streams:
+                track = next(iter(stream.layers), None)
+                if track is None or not track.tells_level or not room.hears(peer):
+                    continue
+                level = track.take_level()
+                is_heard = stream.flows and track.is_active(now)
+                levels[peer.id] = min(level if is_heard else SILENT, levels.get(peer.id, SILENT))
+        if self._loudness.look(levels, now):
+            room.emit(SpeakerChanged(room.id, self._loudness.speaker))
+        news = self._loudness.take_news(levels)
+        if news is not None:
+            room.emit(Levels(room.id, news))
+
     def tick(self, now: float) -> None:
+        self.listen(now)
         for peer in self._room.peers.values():
             if peer.publisher is not None:
                 for stream in peer.publisher.streams.values():

@@ -342,7 +342,8 @@ class World:
     def _drain_pipes(self) -> None:
         by_address = {client.address: client for client in self.clients}
         for address, pipe in self.pipes.items():
-            for self.arrival, data in pipe.pop(self.now):
+            for arrival, data in pipe.pop(self.now):
+                self.arrival = arrival
                 by_address[address].take(data)
         self.arrival = self.now
 
