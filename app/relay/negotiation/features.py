@@ -11,5 +11,5 @@ Features = frozenset[Feature]
 ALL: Final[Features] = frozenset(
     ("rtx", "nack", "transport-cc", "estimate", "simulcast", "dependency descriptor", "speakers")
 )
-SERVED: Final[Features] = ALL - {"estimate"}
+SERVED: Final[Features] = ALL
 """What the core does today."""
