@@ -23,11 +23,22 @@ def _problems(settings: Settings, relays: int) -> Iterator[str]:
     if settings.media_port + relays - 1 > LAST_PORT:
         yield f"LECTERN_MEDIA_PORT: {settings.media_port} leaves no room for {relays} relays"
         return
+    yield from _turn_problems(settings)
     bind = settings.media_bind_host
     for port in range(settings.media_port, settings.media_port + relays):
         fault = _fault(bind, port, socket.SOCK_DGRAM)
         if fault is not None:
             yield _sentence(fault, "LECTERN_MEDIA_BIND", bind, "LECTERN_MEDIA_PORT", port, "UDP")
+
+
+def _turn_problems(settings: Settings) -> Iterator[str]:
+    if settings.turn == "off":
+        return
+    bind, port = settings.turn_bind or settings.turn_address, settings.turn_port
+    for kind, name in ((socket.SOCK_DGRAM, "UDP"), (socket.SOCK_STREAM, "TCP")):
+        fault = _fault(bind, port, kind)
+        if fault is not None:
+            yield _sentence(fault, "LECTERN_TURN_BIND", bind, "LECTERN_TURN_PORT", port, name)
 
 
 def _fault(host: str, port: int, kind: socket.SocketKind) -> OSError | None:

@@ -24,6 +24,9 @@ log = structlog.get_logger(__name__)
 
 BEAT_SECONDS = 1.0
 
+STARTING_SECONDS = 0.2
+"""Between two beats while coturn runs and has not answered yet."""
+
 SILENT_SECONDS = 3.0
 """Without an answer to STUN for this long, a coturn that runs is offered to nobody."""
 
@@ -32,6 +35,10 @@ HUNG_SECONDS = 15.0
 
 STOP_SECONDS = 4.0
 """coturn has nothing to save: it ends within a second, or is killed."""
+
+UNSEEN_SECONDS = 2.5
+"""For which a server stays away whose monitor was killed a moment ago: every api process looks
+each second and must see it gone, since whoever used it needs another one now."""
 
 LOG_BYTES = 5_000_000
 """At which coturn's own log begins anew; strangers can make it write."""
@@ -52,6 +59,7 @@ class Registry(Protocol):
     """The part of ``store.TurnStore`` that says who is there."""
 
     async def announce(self, server: TurnServer) -> None: ...
+    async def is_announced(self, server: str) -> bool: ...
     async def withdraw(self, server: str) -> None: ...
 
 
@@ -123,6 +131,7 @@ class Monitor:
 
     async def _keep_running(self) -> None:
         restarts = Restarts()
+        await self._end_of_an_earlier_life()
         while True:
             self._began = self._clock.now()
             await self._child.start()
@@ -134,6 +143,16 @@ class Monitor:
             log.warning("coturn ended", code=code, restart_seconds=delay, why=self._last_words())
             await self._withdraw()
             await asyncio.sleep(delay)
+
+    async def _end_of_an_earlier_life(self) -> None:
+        """Leave the registry for one that was killed and could not."""
+        try:
+            self._is_announced = await self._registry.is_announced(self._config.id)
+        except Unavailable:
+            return
+        if self._is_announced:
+            await self._withdraw()
+            await asyncio.sleep(UNSEEN_SECONDS)
 
     def _last_words(self) -> str:
         try:
@@ -150,7 +169,9 @@ class Monitor:
             self._measure()
             await self._beat_keyring()
             await self._say()
-            await asyncio.sleep(max(0.05, BEAT_SECONDS - (self._clock.now() - began)))
+            is_starting = self._child.is_running and self._heard < self._began
+            pause = STARTING_SECONDS if is_starting else BEAT_SECONDS
+            await asyncio.sleep(max(0.05, pause - (self._clock.now() - began)))
 
     async def _listen(self) -> None:
         if not self._child.is_running:

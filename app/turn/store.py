@@ -58,6 +58,10 @@ class TurnStore:
         known = KNOWN_SECONDS * 1000
         await self._redis.script("announce", [keys.nodes(KIND)], [server.id, known, known])
 
+    async def is_announced(self, server: str) -> bool:
+        """Tell whether a server was announced within ``GONE_SECONDS`` and has not left."""
+        return await self._redis.exists(keys.node(KIND, NodeId(server)))
+
     async def withdraw(self, server: str) -> None:
         """Say that a server takes nobody from now on."""
         await self._redis.script("describe_node", [keys.node(KIND, NodeId(server))], [1])

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 import redis as driver
 import redis.asyncio as asyncio_driver
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 from app.core.errors import Unavailable
 from app.turn.door import RedisDoor
@@ -40,7 +42,12 @@ class Open:
         self.door = RedisDoor(REALM, self.keeper, lambda *said: self.heard.append(said))
 
     def client(self, password: str | None) -> asyncio_driver.Redis:
-        return asyncio_driver.Redis(port=self.door.address.port, password=password, protocol=2)
+        return asyncio_driver.Redis(
+            port=self.door.address.port,
+            password=password,
+            protocol=2,
+            retry=Retry(NoBackoff(), 0),
+        )
 
 
 @pytest.fixture

@@ -19,11 +19,15 @@ class Parts:
         self.steps: list[str] = []
         self.away = away
         self.long_term = ""
+        self.left_behind = False
         self.is_running = False
         self.died = asyncio.Event()
 
     async def announce(self, server: TurnServer) -> None:
         self.steps.append("announce")
+
+    async def is_announced(self, server: str) -> bool:
+        return self.left_behind
 
     async def withdraw(self, server: str) -> None:
         self._note("leave the registry")
@@ -115,4 +119,18 @@ async def test_a_death_leaves_the_registry_at_once(clock: ManualClock, tmp_path:
     for _ in range(5):
         await asyncio.sleep(0)
     assert "leave the registry" in parts.steps
+    await watched.close()
+
+
+async def test_one_that_was_killed_stays_away_until_all_have_seen_it(
+    clock: ManualClock, tmp_path: Path
+) -> None:  # row 35
+    parts = Parts()
+    parts.left_behind = True
+    watched = monitor(parts, clock, tmp_path)
+    await watched.open()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert "leave the registry" in parts.steps
+    assert "start" not in parts.steps
     await watched.close()
