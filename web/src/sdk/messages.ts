@@ -26,6 +26,12 @@ export interface ServerAnswer {
   presenterPresent?: boolean
   startTime?: string
   whiteboard?: WireBoard
+  iceServers?: RTCIceServer[]
+}
+
+/** The TURN servers to use from now on: fresh credentials, or others because one died. */
+export interface IceServersNews {
+  iceServers?: RTCIceServer[]
 }
 
 /** A stream entry, or the same with names. */
@@ -48,6 +54,17 @@ export interface RoomState {
   listeners?: number
   sources?: Partial<Sources> | null
   questions?: WireQuestion[]
+  /** What was missed since the cursor follows, with greater numbers than `seq`. */
+  resumed?: boolean
+  board?: { kind: 'whole' | 'elements'; rev: number; hash: string }
+  page?: number
+  drawing?: DrawingRule
+}
+
+/** Who may draw beside the presenter; `may`: whether this member does. */
+export interface DrawingRule {
+  mode: 'presenter' | 'list' | 'everyone'
+  may: boolean
 }
 
 export interface Asked {

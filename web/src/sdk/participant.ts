@@ -1,11 +1,12 @@
-import { decodeBoard, fromWireViewport, toBuffer } from './board/codec'
-import type { BoardElement, Viewport } from './board/codec'
+import type { Drawn, SnapshotPart } from './board/elements'
+import { BoardReceiver } from './board/receiver'
+import { Cursor } from './cursor'
 import { toError } from './errors'
 import type { LecternError } from './errors'
 import { MediaPeer } from './media/peer'
 import type { Connect, PeerOffer, PeerState } from './media/peer'
 import { NO_SOURCES, readSources } from './messages'
-import type { RoomState, ServerAnswer, Source, Sources, Update, WireBoard } from './messages'
+import type { IceServersNews, RoomState, ServerAnswer, Source, Sources, Update } from './messages'
 import type { Connection } from './presenter'
 import { OwnQuestions } from './questions'
 import type { OwnQuestion } from './questions'
@@ -26,13 +27,6 @@ export interface ParticipantState {
   deadline: string | null
   sources: Sources
   streams: Record<Source, MediaStream> | null
-}
-
-export interface BoardState {
-  elements: BoardElement[] | null
-  /** Another client drew it, in a form that is not ours. */
-  foreign: boolean
-  view: Viewport | null
 }
 
 export interface ParticipantOptions {
@@ -58,7 +52,8 @@ export class Participant {
     sources: NO_SOURCES,
     streams: null,
   })
-  readonly board = new Store<BoardState>({ elements: null, foreign: false, view: null })
+  private readonly receiver = new BoardReceiver(() => { this.lecture.send('snapshot', { roomId: this.options.code }) })
+  readonly board = this.receiver.state
   readonly questions: OwnQuestions
   readonly peer: MediaPeer
   private readonly entrance: Channel
@@ -68,16 +63,14 @@ export class Participant {
   private entered = false
   private closed = false
   private received: Partial<Record<Source, MediaStream>> = {}
-  /** The newest board not yet decoded; one is decoded at a time, so an older one never overtakes. */
-  private nextBoard: WireBoard | null = null
-  private decoding = false
+  private readonly cursor = new Cursor()
 
   constructor(private readonly options: ParticipantOptions) {
     this.transport = options.transport ?? socketIoTransport()
     this.entrance = new Channel(
       this.transport,
       '/enter-room',
-      () => ({ accessToken: options.token(), refreshToken: '', roomId: options.code }),
+      () => ({ accessToken: options.token(), refreshToken: '', roomId: options.code, elements: true }),
       {
         connected: () => { this.entranceUp() },
         lost: () => { this.lost() },
@@ -88,7 +81,10 @@ export class Participant {
     this.lecture = new Channel(
       this.transport,
       '/lecture',
-      () => ({ accessToken: options.token() || this.guestId, refreshToken: '', roomId: options.code }),
+      () => ({
+        accessToken: options.token() || this.guestId, refreshToken: '', roomId: options.code, elements: true,
+        ...(this.cursor.seq !== null && { cursor: this.cursor.seq }),
+      }),
       {
         connected: () => { this.lectureUp() },
         lost: () => { this.lost() },
@@ -132,6 +128,7 @@ export class Participant {
   close(): void {
     this.closed = true
     this.questions.close()
+    this.receiver.close()
     this.peer.close()
     this.lecture.close()
     this.entrance.close()
@@ -143,19 +140,30 @@ export class Participant {
     this.entrance.on<{ candidate: RTCIceCandidateInit }>('serverCandidate', ({ candidate }) => {
       void this.peer.remoteCandidate(candidate)
     })
+    for (const channel of [this.entrance, this.lecture]) {
+      channel.on<IceServersNews>('iceServers', ({ iceServers }) => { this.peer.useServers(iceServers ?? []) })
+    }
     this.lecture.on<RoomState>('state', (state) => { this.roomState(state) })
-    this.lecture.on<Update>('update', ({ content }) => { this.updated(content) })
-    this.lecture.on<{ questionId: string }>('solved', ({ questionId }) => { this.questions.answered(questionId) })
-    this.lecture.on<Partial<Sources>>('sources', (sources) => { this.state.set({ sources: readSources(sources) }) })
-    this.lecture.on<{ deadline: string }>('presenter_away', ({ deadline }) => {
+    this.hear<Update>('update', (update) => { this.receiver.updated(update) })
+    this.hear<Drawn>('drawn', (drawn) => { this.receiver.drawn(drawn) })
+    this.hear<SnapshotPart>('snapshot', (part) => { if (this.receiver.part(part)) this.cursor.arrived() })
+    this.hear<{ page: number }>('page', ({ page }) => { this.receiver.show(page) })
+    this.hear<{ questionId: string }>('solved', ({ questionId }) => { this.questions.answered(questionId) })
+    this.hear<Partial<Sources>>('sources', (sources) => { this.state.set({ sources: readSources(sources) }) })
+    this.hear<{ deadline: string }>('presenter_away', ({ deadline }) => {
       this.state.set({ presenterPresent: false, deadline })
     })
-    this.lecture.on('presenter_back', () => { this.state.set({ presenterPresent: true, deadline: null }) })
-    this.lecture.on('media_moved', () => void this.peer.start())
+    this.hear('presenter_back', () => { this.state.set({ presenterPresent: true, deadline: null }) })
+    this.hear('media_moved', () => void this.peer.start())
     this.lecture.on('ended', () => {
       this.lecture.send('leave', { type: 'lecture', roomId: this.options.code })
       this.finish('ended')
     })
+  }
+
+  /** A room event: each once, also when a return replays some. */
+  private hear<T>(event: string, listener: (payload: T) => void): void {
+    this.lecture.on<T>(event, (payload) => { if (this.cursor.accept(payload)) listener(payload) })
   }
 
   private entranceUp(): void {
@@ -212,7 +220,7 @@ export class Participant {
       startTime: answer.startTime ?? this.state.get().startTime,
       presenterPresent: answer.presenterPresent ?? this.state.get().presenterPresent,
     })
-    if (answer.whiteboard) this.updated(answer.whiteboard)
+    if (answer.whiteboard) this.receiver.updated({ content: answer.whiteboard })
     if (!this.entered) {
       this.entered = true
       this.guestId = this.entrance.id
@@ -225,6 +233,8 @@ export class Participant {
   }
 
   private roomState(state: RoomState): void {
+    this.cursor.began(state)
+    this.receiver.roomState(state)
     const present = state.presenterPresent ?? true
     this.state.set({
       startTime: state.startTime ?? this.state.get().startTime,
@@ -232,27 +242,6 @@ export class Participant {
       deadline: present ? null : (state.deadline ?? null),
       sources: readSources(state.sources),
     })
-  }
-
-  private updated(content: WireBoard): void {
-    const skipped = this.nextBoard
-    // A viewport alone must not swallow the objects of the snapshot that it overtakes.
-    const unchanged = toBuffer(content.objects).byteLength === 0
-    this.nextBoard = skipped && unchanged ? { ...content, objects: skipped.objects ?? null } : content
-    if (!this.decoding) void this.decodeBoards()
-  }
-
-  private async decodeBoards(): Promise<void> {
-    this.decoding = true
-    for (let board = this.nextBoard; board !== null && !this.closed; board = this.nextBoard) {
-      this.nextBoard = null
-      const decoded = await decodeBoard(board)
-      const view = fromWireViewport(board) ?? this.board.get().view
-      if (decoded.kind === 'elements') this.board.set({ elements: decoded.elements, foreign: false, view })
-      else if (decoded.kind === 'foreign') this.board.set({ foreign: true, view })
-      else this.board.set({ view })
-    }
-    this.decoding = false
   }
 
   private async send(content: string, clientQuestionId: string): Promise<string | null> {

@@ -1,5 +1,8 @@
 import { BoardPublisher } from './board/publisher'
-import { decodeBoard, fromWireViewport, gzipList } from './board/codec'
+import { decodeBoard, fromWireViewport, gzipList, hasObjects } from './board/codec'
+import type { Change, Drawn, Operation, SnapshotPart } from './board/elements'
+import { BoardReceiver } from './board/receiver'
+import { Cursor } from './cursor'
 import type { BoardElement, Decoded, Viewport } from './board/codec'
 import { QuestionDesk } from './desk'
 import { LecternError, toError } from './errors'
@@ -8,7 +11,7 @@ import { MediaPeer } from './media/peer'
 import type { Connect, PeerOffer, PeerState } from './media/peer'
 import { NO_SOURCES } from './messages'
 import type {
-  Asked, BoardContent, ReconnectPresenter, RoomState, ServerAnswer, Source, Sources, Update, WireBoard,
+  Asked, BoardContent, IceServersNews, ReconnectPresenter, RoomState, ServerAnswer, Source, Sources, Update, WireBoard,
 } from './messages'
 import { Channel, socketIoTransport } from './signalling'
 import type { Transport } from './signalling'
@@ -32,6 +35,8 @@ export interface PresenterState {
   listeners: number
   /** What the room had when this page came; the editor takes it over, once, and may then draw. */
   restored: Restored | null
+  /** The page of the board that everyone is shown. */
+  page: number
   boardProblem: Code | null
 }
 
@@ -58,6 +63,7 @@ export class Presenter {
     startTime: null,
     listeners: 0,
     restored: null,
+    page: 0,
     boardProblem: null,
   })
   readonly questions: QuestionDesk
@@ -66,6 +72,11 @@ export class Presenter {
   private readonly lecture: Channel
   private readonly transport: Transport
   private readonly publisher: BoardPublisher
+  private readonly receiver: BoardReceiver
+  private readonly cursor = new Cursor()
+  private readonly followers = new Set<(change: Change) => void>()
+  /** The view that the room had, kept until its elements have come. */
+  private restoredView: Viewport | null = null
   private sources: Sources = NO_SOURCES
   private blank = new ArrayBuffer(0)
   private initialised = false
@@ -79,7 +90,10 @@ export class Presenter {
 
   constructor(private readonly options: PresenterOptions) {
     this.transport = options.transport ?? socketIoTransport()
-    const auth = () => ({ accessToken: options.token(), refreshToken: '', roomId: options.code })
+    const auth = () => ({
+      accessToken: options.token(), refreshToken: '', roomId: options.code, elements: true,
+      ...(this.cursor.seq !== null && { cursor: this.cursor.seq }),
+    })
     this.room = new Channel(this.transport, '/create-room', auth, {
       connected: () => { this.roomUp() },
       lost: () => { this.lost() },
@@ -104,9 +118,14 @@ export class Presenter {
       options.connect,
     )
     this.publisher = new BoardPublisher(
+      (opId, ops) => this.sendDraw(opId, ops),
       (content) => this.edit(content),
       () => this.elapsed(),
       (error) => { this.boardProblem(error) },
+    )
+    this.receiver = new BoardReceiver(
+      () => { this.lecture.send('snapshot', { roomId: options.code }) },
+      (change, whole) => { this.boardChanged(change, whole) },
     )
     this.questions = new QuestionDesk(
       (questionId) => this.write('solved', { type: 'question', questionId }),
@@ -130,8 +149,27 @@ export class Presenter {
     this.tellSources()
   }
 
-  draw(elements: readonly BoardElement[], view: Viewport): void {
-    if (this.state.get().restored) this.publisher.changed(elements, view)
+  /** The editor changed: `elements` are those of `page`, removed ones included. */
+  draw(elements: readonly BoardElement[], view: Viewport, page = 0): void {
+    if (this.state.get().restored) this.publisher.changed(elements, view, page)
+  }
+
+  /** Tells of what others drew, and of our own when it is confirmed. Returns what ends it. */
+  follow(listener: (change: Change) => void): () => void {
+    this.followers.add(listener)
+    return () => { this.followers.delete(listener) }
+  }
+
+  /** What the room has on a page. */
+  elements(page: number): BoardElement[] {
+    return this.receiver.board.page(page)
+  }
+
+  /** Shows another page to everyone, once what was drawn on this one is sent. */
+  async showPage(page: number): Promise<void> {
+    await this.publisher.flush()
+    await this.write('page', { page })
+    this.state.set({ page })
   }
 
   /** Ends the lecture for everyone. Rejects when the server could not be told. */
@@ -152,6 +190,7 @@ export class Presenter {
     this.closed = true
     clearTimeout(this.slotTimer)
     this.publisher.close()
+    this.receiver.close()
     this.peer.close()
     this.lecture.close()
     this.room.close()
@@ -168,14 +207,25 @@ export class Presenter {
       this.questions.load(back.questions ?? [])
       if (back.whiteboard) void this.restore(back.whiteboard)
     })
+    for (const channel of [this.room, this.lecture]) {
+      channel.on<IceServersNews>('iceServers', ({ iceServers }) => { this.peer.useServers(iceServers ?? []) })
+    }
     this.lecture.on<RoomState>('state', (state) => { this.roomState(state) })
-    this.lecture.on<Update>('update', (update) => void this.restore(update.content))
-    this.lecture.on<Asked>('asked', (asked) => { this.questions.asked(asked) })
-    this.lecture.on<{ questionId: string }>('solved', ({ questionId }) => { this.questions.solved(questionId) })
-    this.lecture.on<{ count: number }>('listeners', ({ count }) => { this.state.set({ listeners: count }) })
+    this.hear<Update>('update', (update) => void this.restore(update.content))
+    this.hear<Drawn>('drawn', (drawn) => { this.receiver.drawn(drawn) })
+    this.hear<SnapshotPart>('snapshot', (part) => { if (this.receiver.part(part)) this.cursor.arrived() })
+    this.hear<{ page: number }>('page', ({ page }) => { this.state.set({ page }) })
+    this.hear<Asked>('asked', (asked) => { this.questions.asked(asked) })
+    this.hear<{ questionId: string }>('solved', ({ questionId }) => { this.questions.solved(questionId) })
+    this.hear<{ count: number }>('listeners', ({ count }) => { this.state.set({ listeners: count }) })
     this.lecture.on('presenting', () => { this.hold() })
-    this.lecture.on('media_moved', () => void this.peer.start())
+    this.hear('media_moved', () => void this.peer.start())
     this.lecture.on('ended', () => { this.finish('ended') })
+  }
+
+  /** A room event: each once, also when a return replays some. */
+  private hear<T>(event: string, listener: (payload: T) => void): void {
+    this.lecture.on<T>(event, (payload) => { if (this.cursor.accept(payload)) listener(payload) })
   }
 
   private roomUp(): void {
@@ -265,21 +315,45 @@ export class Presenter {
       listeners: state.listeners ?? this.state.get().listeners,
     })
     if (state.questions) this.questions.load(state.questions)
+    this.cursor.began(state)
+    this.receiver.roomState(state)
+    if (state.page !== undefined) this.state.set({ page: state.page })
     // What the room has is restored by now, or on its way; a fresh room says nothing about its board.
-    if (!this.restoring) this.state.set({ restored: { decoded: { kind: 'unchanged' }, view: null } })
+    const comes = this.restoring || state.board?.kind === 'elements'
+    if (!comes) this.state.set({ restored: { decoded: { kind: 'unchanged' }, view: this.restoredView } })
     this.restoring = true
     if (state.epoch !== 0) return this.hold()
     clearTimeout(this.slotTimer)
     this.slotTimer = setTimeout(() => { this.finish('displaced') }, SLOT_WAIT_MS)
   }
 
+  /** A whole board, from before this page came. One without objects has a view, no more. */
   private async restore(board: WireBoard): Promise<void> {
     if (this.restoring) return
+    this.restoredView = fromWireViewport(board) ?? this.restoredView
+    if (!hasObjects(board)) return
     this.restoring = true
     const decoded = await decodeBoard(board)
-    if (this.closed) return
-    this.publisher.known(decoded.kind === 'elements' ? decoded.elements : [])
-    this.state.set({ restored: { decoded, view: fromWireViewport(board) } })
+    if (!this.closed) this.state.set({ restored: { decoded, view: this.restoredView } })
+  }
+
+  private boardChanged(change: Change, whole: boolean): void {
+    if (whole) {
+      const elements = [...this.receiver.board.elements.values()]
+      this.publisher.restored(elements)
+      if (this.state.get().restored === null) {
+        const { page } = this.receiver.state.get()
+        const decoded: Decoded = { kind: 'elements', elements: this.elements(page) }
+        this.state.set({ page, restored: { decoded, view: this.restoredView } })
+      }
+    } else {
+      this.publisher.heard(change)
+    }
+    for (const follower of this.followers) follower(change)
+  }
+
+  private async sendDraw(opId: string, ops: Operation[]): Promise<void> {
+    await this.write('draw', { opId, ops })
   }
 
   private async edit(content: BoardContent): Promise<void> {

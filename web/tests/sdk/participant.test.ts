@@ -120,6 +120,44 @@ describe('Participant', () => {
     expect(entrance().last('studentOffer').payload.peerId).toBeUndefined()
   })
 
+  it('comes back with its cursor, and shows what it missed once', async () => {
+    await enter()
+    const put = (id: string, seq: number) => ({ rev: seq, seq, hash: '', ops: [{ put: { id, type: 'line', version: 1, versionNonce: 1 } }] })
+    lecture().hear('state', { role: 'guest', seq: 4, page: 0, board: { kind: 'elements', rev: 1, hash: '' } })
+    expect(lecture().auth().cursor).toBeUndefined() // what it is to be shown has not come
+    lecture().hear('drawn', put('a', 5))
+    lecture().down()
+    expect(lecture().auth()).toMatchObject({ elements: true, cursor: 5 })
+    lecture().up('another')
+    lecture().hear('state', { role: 'guest', seq: 5, resumed: true, page: 0, board: { kind: 'elements', rev: 7, hash: '' } })
+    for (const event of [put('a', 5), put('b', 6), put('b', 6), put('c', 7)]) lecture().hear('drawn', event)
+    await settle()
+    expect(participant.board.get().elements?.map(({ id }) => id)).toEqual(['a', 'b', 'c'])
+  })
+
+  it('asks for a snapshot when its board differs, and is healed by it', async () => {
+    await enter()
+    lecture().hear('state', { role: 'guest', seq: 4, page: 0 })
+    lecture().hear('drawn', { rev: 1, seq: 5, hash: 'ffffffffffffffff', ops: [] })
+    await vi.advanceTimersByTimeAsync(10)
+    expect(lecture().all('snapshot')).toHaveLength(1)
+    const elements = [{ id: 'a', type: 'line', version: 1, versionNonce: 0 }]
+    lecture().hear('snapshot', { rev: 2, hash: '053ec20d1eccf062', page: 0, part: 0, parts: 1, elements })
+    await vi.advanceTimersByTimeAsync(5000)
+    expect(lecture().all('snapshot')).toHaveLength(1)
+    expect(participant.board.get().elements).toHaveLength(1)
+  })
+
+  it('turns the page with everyone', async () => {
+    await enter()
+    lecture().hear('state', { role: 'guest', seq: 4, page: 0 })
+    const on = (id: string, page: number) => ({ put: { id, type: 'line', version: 1, versionNonce: 1, page } })
+    lecture().hear('drawn', { rev: 1, seq: 5, hash: '', ops: [on('a', 0), on('b', 1)] })
+    lecture().hear('page', { page: 1, seq: 6 })
+    await settle()
+    expect(participant.board.get()).toMatchObject({ page: 1, elements: [{ id: 'b' }] })
+  })
+
   it('waits for a lecture that has not started, and joins when it does', async () => {
     participant.start()
     entrance().up()

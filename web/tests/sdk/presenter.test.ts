@@ -64,7 +64,36 @@ describe('Presenter', () => {
     await begin(() => { room().hear('reconnectPresenter', { whiteboard: { objects }, questions: [['1-0', ['content', 'Why?']]] }) })
     await wait(() => { expect(presenter.state.get().restored?.decoded).toEqual({ kind: 'elements', elements: [element] }) })
     presenter.draw([element], VIEW)
-    await wait(() => { expect(lecture().all('edit')).toHaveLength(1) })
+    await wait(() => { expect(lecture().all('draw')).toHaveLength(1) })
+  })
+
+  it('takes over a board of elements only when all of it has come', async () => {
+    const element = { id: 'a', type: 'line', version: 3, versionNonce: 1 }
+    await begin(
+      () => { room().hear('reconnectPresenter', { whiteboard: { objects: new ArrayBuffer(0), viewport: [2, 0, 0, 2, 0, 0], width: 800, height: 600 } }) },
+      { seq: 9, page: 0, board: { kind: 'elements', rev: 4, hash: '' } },
+    )
+    lecture().hear('snapshot', { rev: 4, hash: '', part: 0, parts: 2, elements: [element] })
+    expect(presenter.state.get().restored).toBeNull()
+    lecture().hear('snapshot', { rev: 4, hash: '', part: 1, parts: 2, elements: [{ ...element, id: 'b' }] })
+    expect(presenter.state.get().restored).toMatchObject({
+      decoded: { kind: 'elements', elements: [{ id: 'a' }, { id: 'b' }] }, view: { zoom: 2 },
+    })
+    presenter.draw([element, { ...element, id: 'b' }], VIEW)
+    await turns()
+    expect(lecture().all('draw')).toHaveLength(0)
+    expect(lecture().auth()).toMatchObject({ elements: true, cursor: 9 })
+  })
+
+  it('tells the editor what others drew, each once', async () => {
+    await begin(undefined, { seq: 4 })
+    const heard: unknown[] = []
+    presenter.follow(({ puts }) => { heard.push(...puts.map(({ id }) => id)) })
+    const event = { rev: 2, hash: '', seq: 5, ops: [{ put: { id: 'x', type: 'line', version: 1, versionNonce: 1 } }] }
+    lecture().hear('drawn', event)
+    lecture().hear('drawn', event)
+    expect(heard).toEqual(['x'])
+    expect(presenter.elements(0).map(({ id }) => id)).toEqual(['x'])
   })
 
   it('lists questions once each, and ticks one off when the server has it', async () => {
@@ -101,7 +130,7 @@ describe('Presenter', () => {
     await turns()
     expect(lecture().sent).toHaveLength(before)
     lecture().hear('presenting', { epoch: 2 })
-    await wait(() => { expect(lecture().all('edit').length).toBeGreaterThan(0) })
+    await wait(() => { expect(lecture().all('draw').length).toBeGreaterThan(0) })
     expect(presenter.state.get().phase).toBe('live')
   })
 

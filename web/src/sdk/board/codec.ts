@@ -18,8 +18,6 @@ export interface Viewport {
   height: number
 }
 
-/** The server refuses a bigger snapshot before it parses it. */
-export const MAX_OBJECTS_BYTES = 1024 * 1024
 /** What a hostile snapshot may inflate to before we stop reading it. */
 export const MAX_INFLATED_BYTES = 32 * 1024 * 1024
 
@@ -69,8 +67,12 @@ export async function gunzipList(objects: ArrayBuffer): Promise<unknown[] | null
   return list
 }
 
+export function isCarried(element: BoardElement): boolean {
+  return !NOT_CARRIED.has(element.type) && element.isDeleted !== true
+}
+
 export function carried(elements: readonly BoardElement[]): BoardElement[] {
-  return elements.filter((element) => !NOT_CARRIED.has(element.type) && element.isDeleted !== true)
+  return elements.filter(isCarried)
 }
 
 function isElement(value: unknown): value is BoardElement {
@@ -95,6 +97,13 @@ export function classify(list: unknown[] | null): Decoded {
   if (list === null) return { kind: 'unchanged' }
   if (!list.every(isElement)) return { kind: 'foreign' }
   return { kind: 'elements', elements: carried(list) }
+}
+
+/** Whether a board message carries a drawing, and not the view alone. */
+export function hasObjects(board: WireBoard): boolean {
+  if (toBuffer(board.objects).byteLength > 0) return true
+  if (typeof board.canvasJSON === 'string') return true
+  return Array.isArray(board.canvasJSON?.objects) && board.canvasJSON.objects.length > 0
 }
 
 /** Never rejects: whatever cannot be read is `foreign`. */
@@ -156,14 +165,4 @@ export function fitViewport(view: Viewport, width: number, height: number): View
     width,
     height,
   }
-}
-
-/** Differs whenever an element was added, removed, changed or reordered. */
-export function fingerprint(elements: readonly BoardElement[]): string {
-  let hash = 5381
-  for (const element of elements) {
-    hash = (Math.imul(hash, 33) + element.version) | 0
-    hash = (Math.imul(hash, 33) + element.versionNonce) | 0
-  }
-  return `${String(elements.length)}:${String(hash)}`
 }
