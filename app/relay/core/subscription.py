@@ -112,7 +112,11 @@ class Subscription:
     def expected(self, track: Track, packet: Packet, now: float) -> Position | None:
         """Return the place that ``track``'s packet should have; None for a newcomer."""
         if self.line is not None:
-            return self._next_on(self.line, self.line.timestamp_at(track, packet, now))
+            place = self._next_on(self.line, self.line.timestamp_at(track, packet, now))
+            if packet.temporal and place.tl0 >= 0:
+                # Only base frames count on.
+                place = place._replace(tl0=place.tl0 - 1 & 0xFF)
+            return place
         stand = self._stand
         if stand is None:
             return None
