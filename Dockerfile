@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-# Lectern as one image: `serve` by default; `api`, `relay`, `migrate` as the command run one role.
+# Lectern as one image: `serve` by default; `api`, `relay`, `turn`, `migrate` as the command run one role.
 # The same steps as `make serve`: deploy/web.sh builds the pages, the lock installs the packages.
 
 FROM node:20-bookworm-slim AS web
@@ -17,6 +17,8 @@ RUN python -m venv .venv \
 
 FROM python:3.11-slim-bookworm
 WORKDIR /lectern
+# coturn is for the role `turn` alone; an image starts no services by itself.
+RUN apt-get update -q && apt-get install -q -y --no-install-recommends coturn && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --home-dir /lectern --shell /usr/sbin/nologin lectern \
  && mkdir data && chown lectern:lectern data
 COPY --from=packages /lectern/.venv .venv
