@@ -78,7 +78,8 @@ class Boards:
 
         Raises:
             BadRequest: no operation.
-            TooLarge: over ``MAX_OPERATIONS``, ``MAX_ELEMENT``, or 10,000 elements on the board.
+            TooLarge: over ``MAX_OPERATIONS`` or ``MAX_ELEMENT``, or the board would hold more than
+                10,000 elements or 32 MiB.
             Forbidden: a participant whom the presenter does not let draw.
             StalePresenter: the author's epoch is not the slot's current one.
             NotStarted, Ended: there is no live room.

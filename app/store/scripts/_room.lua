@@ -188,7 +188,8 @@ local NO_ELEMENTS = '0000000000000000'
 -- Forget every element: the board is a whole snapshot from now on.
 local function drop_elements()
   redis.call('DEL', ELEMENTS, REMOVED)
-  redis.call('HSET', ROOM, 'boardKind', 'whole', 'elements', '0', 'boardHash', NO_ELEMENTS)
+  redis.call('HSET', ROOM, 'boardKind', 'whole', 'elements', '0', 'elementBytes', '0',
+    'boardHash', NO_ELEMENTS)
 end
 
 -- What brings a room from one layout to the next. A script runs alone, so a room is brought up to

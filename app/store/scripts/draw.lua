@@ -6,6 +6,7 @@
 --   put: JSON of the element · del: nonce, a, b, page and JSON empty · clear: page or '', no more
 -- → {rev, hash, 1}, or what the first draw of this key answered: {rev, hash, 0}
 local MAX_ELEMENTS = 10000
+local MAX_BYTES = 33554432 -- of their JSON together: 32 MiB
 local KEEP = 10000 -- draws and removals that are remembered at least
 local WORD = 4294967296
 
@@ -30,13 +31,15 @@ end
 
 -- Decide first, in memory: a draw that is refused has changed nothing.
 local count = tonumber(get('elements') or '0')
+local bytes = tonumber(get('elementBytes') or '0')
 local hash_a, hash_b = string.match(get('boardHash') or NO_ELEMENTS, '^(%x%x%x%x%x%x%x%x)(%x+)$')
 hash_a, hash_b = tonumber(hash_a, 16), tonumber(hash_b, 16)
 local seen, changed, done = {}, {}, {}
 
 local function read(value)
-  local version, nonce, a, b, page = string.match(value, '^(%d+):(%d+):(%d+):(%d+):(%d+):')
-  return { live = true, version = tonumber(version), nonce = tonumber(nonce), a = tonumber(a),
+  local version, nonce, a, b, page, from =
+    string.match(value, '^(%d+):(%d+):(%d+):(%d+):(%d+):()')
+  return { size = #value - from + 1, live = true, version = tonumber(version), nonce = tonumber(nonce), a = tonumber(a),
     b = tonumber(b), page = page }
 end
 
@@ -57,10 +60,12 @@ end
 local function set(id, element)
   local old = seen[id]
   if old and old.live then
-    count, hash_a, hash_b = count - 1, (hash_a - old.a) % WORD, (hash_b - old.b) % WORD
+    count, bytes = count - 1, bytes - old.size
+    hash_a, hash_b = (hash_a - old.a) % WORD, (hash_b - old.b) % WORD
   end
   if element.live then
-    count, hash_a, hash_b = count + 1, (hash_a + element.a) % WORD, (hash_b + element.b) % WORD
+    count, bytes = count + 1, bytes + element.size
+    hash_a, hash_b = (hash_a + element.a) % WORD, (hash_b + element.b) % WORD
   end
   seen[id] = element
   changed[id] = element
@@ -74,7 +79,7 @@ function apply.put(id, version, nonce, a, b, page, json)
     or (version == old.version and old.live and nonce < old.nonce)
   if not wins then return end
   set(id, { live = true, version = version, nonce = nonce, a = tonumber(a), b = tonumber(b),
-    page = page, json = json })
+    page = page, json = json, size = #json })
   done[#done + 1] = '{"put":' .. json .. '}'
 end
 
@@ -108,6 +113,9 @@ for i = 1, tonumber(ARGV[4]) do
 end
 if count > MAX_ELEMENTS then
   return redis.error_reply('too_large a board has at most ' .. MAX_ELEMENTS .. ' elements')
+end
+if bytes > MAX_BYTES then
+  return redis.error_reply('too_large a board has at most 32 MiB of elements')
 end
 
 -- Drop what is older than the last KEEP entries; values begin with the number of their draw.
@@ -148,7 +156,7 @@ if #done > 0 then
     redis.call('HDEL', ROOM, 'whiteboardObjects')
     redis.call('HSET', ROOM, 'boardKind', 'elements')
   end
-  redis.call('HSET', ROOM, 'elements', ms(count), 'boardHash', hash)
+  redis.call('HSET', ROOM, 'elements', ms(count), 'elementBytes', ms(bytes), 'boardHash', hash)
   append('drawn', '{"rev":' .. ms(rev) .. ',"hash":"' .. hash .. '","ops":['
     .. table.concat(done, ',') .. ']}', 'room')
 end

@@ -156,6 +156,20 @@ async def test_limits_refuse_a_draw_whole(live: LiveRoomWorld) -> None:
         await live.boards.draw(ROOM, ADA, "none", [])
 
 
+async def test_a_board_has_32_mib_at_most(live: LiveRoomWorld) -> None:  # P8
+    await live.start()
+    text = "x" * 65_000
+    for start in range(0, 500, 100):
+        ops = [put(f"e{n}", text=text) for n in range(start, start + 100)]
+        await live.boards.draw(ROOM, ADA, f"{start}", ops)
+    with pytest.raises(TooLarge):
+        await live.boards.draw(ROOM, ADA, "full", [put(f"f{n}", text=text) for n in range(20)])
+    await live.boards.draw(ROOM, ADA, "smaller", [put(f"e{n}", 2) for n in range(20)])
+    await live.boards.draw(ROOM, ADA, "now", [put(f"f{n}", text=text) for n in range(20)])
+    sizes = [len(text) for text in (await live.boards.elements(ROOM)).elements]
+    assert int(await live.raw.hget("room:{004217}", "elementBytes")) == sum(sizes)
+
+
 async def test_what_is_remembered_is_bounded(live: LiveRoomWorld) -> None:
     await live.start()
     for turn in range(4):
