@@ -130,9 +130,9 @@ async def test_a_cancelled_write_still_happens_and_leaves_no_reply(live: LiveRoo
         write = asyncio.ensure_future(live.boards.edit(ROOM, epoch, Board(b"x", event_time=n)))
         for _ in range(n % 5):
             await asyncio.sleep(0)
-        write.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await write
+        if write.cancel():  # it may have been answered already
+            with pytest.raises(asyncio.CancelledError):
+                await write
         assert isinstance(await live.redis.now_ms(), int)
         assert (await live.redis.fields("room:{004217}", "v")) == [b"2"]
     await live.redis.close()
