@@ -20,6 +20,7 @@ from app.core.errors import BY_CODE, Internal, LecternError, Unavailable
 from app.core.ids import RoomId
 from app.core.tasks import Tasks
 from app.store import keys
+from app.store.pipeline import Pipeline
 
 log = structlog.get_logger(__name__)
 
@@ -98,6 +99,7 @@ class Redis:
         self._tasks = Tasks("redis")
         self._writes: set[asyncio.Task[None]] = set()
         self._client: Any = driver.Redis.from_pool(self._pool(MAX_CONNECTIONS, timeout))
+        self._line: Any = Pipeline(url, timeout) if Pipeline.suits(url) else None
         # Blocking reads wait longer than any command may, so they have a connection of their own.
         self._reader: Any = driver.Redis.from_pool(self._pool(2, None))
         self._listener: Any = driver.Redis.from_pool(self._pool(2, timeout))
@@ -129,6 +131,8 @@ class Redis:
         if self._writes:
             await asyncio.wait(self._writes, timeout=self._timeout)
         await self._tasks.close()
+        if self._line is not None:
+            self._line.close()
         for client in (self._client, self._reader, self._listener):
             await client.aclose()
             await client.connection_pool.disconnect()
@@ -143,12 +147,16 @@ class Redis:
         script = self._scripts[name]
         call = (len(script_keys), *script_keys, *args)
 
+        execute = self._client.execute_command if self._line is None else self._line.execute
+
         async def run() -> Any:
             try:
-                return await self._client.execute_command("EVALSHA", script.sha, *call)
+                return await execute("EVALSHA", script.sha, *call)
             except NoScriptError:  # a restarted server; the script did not run
-                return await self._client.execute_command("EVAL", script.text, *call)
+                return await execute("EVAL", script.text, *call)
 
+        if self._line is not None:  # a command once written runs, whatever becomes of its caller
+            return await self._answer(run, 2 * self._timeout)
         return await self._shielded(name, run)
 
     async def on_room(self, name: str, room: RoomId, *args: Argument) -> Any:
@@ -171,15 +179,18 @@ class Redis:
 
     async def hash(self, key: str) -> dict[bytes, bytes]:
         """Return all fields of a hash; empty when there is none."""
-        return cast("dict[bytes, bytes]", await self._command("HGETALL", key))
+        if self._line is None:
+            return cast("dict[bytes, bytes]", await self._command("HGETALL", key))
+        flat = await self._raw("HGETALL", key)
+        return dict(zip(flat[::2], flat[1::2], strict=True))
 
     async def fields(self, key: str, *names: str) -> list[bytes | None]:
         """Return the named fields of a hash, None for each that is missing."""
-        return cast("list[bytes | None]", await self._command("HMGET", key, *names))
+        return cast("list[bytes | None]", await self._raw("HMGET", key, *names))
 
     async def exists(self, key: str) -> bool:
         """Tell whether the key exists."""
-        return bool(await self._command("EXISTS", key))
+        return bool(await self._raw("EXISTS", key))
 
     async def stream_after(
         self, key: str, after: int, count: int
@@ -211,6 +222,12 @@ class Redis:
     def subscription(self) -> PubSub:
         """Return a subscription with a connection of its own; its errors are the library's."""
         return cast("PubSub", self._listener.pubsub(ignore_subscribe_messages=False))
+
+    async def _raw(self, *words: Argument) -> Any:
+        """As ``_command``, for those whose answer the library leaves as it is."""
+        if self._line is None:
+            return await self._command(*words)
+        return await self._answer(lambda: self._line.execute(*words), 2 * self._timeout)
 
     async def _command(self, *words: Argument) -> Any:
         return await self._answer(lambda: self._client.execute_command(*words), self._timeout)
