@@ -1,0 +1,183 @@
+"""Transport-wide feedback to a publisher, its codec, and statistics that agree with the wire."""
+
+import random
+import struct
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.relay.core import transport
+from app.relay.core.media import MediaPlan
+from app.relay.core.rtcp import ReportBlock, receiver_report
+from app.relay.core.rtp import TRANSPORT_WIDE_URI
+from app.relay.core.sent import SLOTS, SentLog
+from app.relay.core.transport import Arrivals
+from tests.unit.relay.core.lossy import LossyParticipant, LossyPresenter, play
+from tests.unit.relay.core.world import (
+    AUDIO_IN,
+    OUT_VIDEO,
+    VIDEO_IN,
+    VIDEO_SSRC,
+    AudioSource,
+    VideoSource,
+    World,
+    rtcp_parts,
+    rtp_packet,
+)
+
+
+def test_a_publisher_is_told_what_came_when_and_gets_no_remb() -> None:
+    world = World()
+    section = replace(
+        VIDEO_IN, extensions=((TRANSPORT_WIDE_URI, 3),), feedback=("transport-cc", "goog-remb")
+    )
+    presenter = world.presenter(plan=MediaPlan((AUDIO_IN, section)))
+    sent: dict[int, float] = {}
+    for number in range(65_500, 65_700):
+        if number % 7:
+            block = struct.pack("!HHBHx", 0xBEDE, 1, 3 << 4 | 1, number & 0xFFFF)
+            presenter.send(
+                rtp_packet(VIDEO_SSRC, number, number * 90, bytes(100), 96, False, block)
+            )
+            sent[number & 0xFFFF] = world.now
+        world.advance(0.01, step=0.01)
+    world.advance(0.2, step=0.01)
+    told: dict[int, float | None] = {}
+    for data in presenter.rtcp:
+        for count, kind, body in rtcp_parts(data):
+            assert (count, kind) != (15, 206), "no REMB beside it"
+            if (count, kind) == (15, 205):
+                told.update(transport.read(body) or [])
+    assert set(sent) <= set(told)
+    came = {number: time for number, time in told.items() if time is not None}
+    assert set(came) == set(sent)
+    base = came[65_501] - sent[65_501]
+    for number, time in came.items():
+        assert abs(time - sent[number] - base) < 0.0006
+    lost = {number for number, time in told.items() if time is None}
+    assert lost == {number & 0xFFFF for number in range(65_502, 65_699) if number % 7 == 0}
+    feedbacks = world.relay.counters.transport_feedback_sent
+    assert 20 <= feedbacks <= 45, "about every 50 ms"
+
+
+@given(st.lists(st.tuples(st.integers(1, 40), st.integers(-30, 400)), min_size=1, max_size=80))
+def test_feedback_is_read_as_it_was_written(steps: list[tuple[int, int]]) -> None:
+    number, ticks = 70_000, 4_000_000
+    arrivals = []
+    for gap, delay in steps:
+        number += gap
+        ticks += delay
+        arrivals.append((number, ticks * transport.DELTA_SECONDS))
+    base = arrivals[0][0] - 1
+    body = transport.write(base, arrivals, 7)
+    assert len(body) % 4 == 0
+    read = transport.read(bytes(8) + body)
+    assert read is not None
+    assert len(read) == number - base + 1
+    got = {wire: time for wire, time in read if time is not None}
+    assert set(got) == {n & 0xFFFF for n, _ in arrivals}
+    for n, time in arrivals:
+        assert abs(got[n & 0xFFFF] - time) < 0.0002
+
+
+@given(st.binary(max_size=64))
+def test_any_feedback_is_read_or_refused(body: bytes) -> None:
+    found = transport.read(body)
+    assert found is None or len(found) <= transport.MAX_STATUSES
+
+
+def test_arrivals_are_told_once_and_in_bounds() -> None:
+    arrivals = Arrivals()
+    order = random.Random(3)
+    numbers = list(range(65_000, 67_000))
+    told: list[int] = []
+    for at in range(0, 2_000, 40):
+        block = numbers[at : at + 40]
+        if at:  # what came before the first one is not told
+            order.shuffle(block)
+        for number in block:
+            arrivals.add(number & 0xFFFF, at / 100)
+            arrivals.add(number & 0xFFFF, at / 100 + 1)
+        body = arrivals.take()
+        assert body is not None
+        told += [n for n, time in transport.read(bytes(8) + body) or [] if time is not None]
+    assert told == [number & 0xFFFF for number in numbers]
+    assert arrivals.take() is None
+
+
+def test_the_log_of_sent_numbers_wraps_and_forgets() -> None:
+    log = SentLog()
+    for index in range(70_000):
+        assert log.add(5, index, 100, index / 1e3) == ((index + 1) & 0xFFFF).to_bytes(2, "big")
+    assert log.unwrap(70_000 & 0xFFFF) == 70_000
+    assert log.of(70_000) == (5, 69_999, 100, 69.999)
+    assert log.unwrap(70_001 & 0xFFFF) == -1, "not given out lately"
+    assert log.unwrap(70_000 - SLOTS & 0xFFFF) == -1
+    assert log.unwrap(70_001 - SLOTS & 0xFFFF) == 70_001 - SLOTS
+
+
+def test_statistics_agree_with_what_was_sent() -> None:  # M17
+    world = World()
+    sent: dict[object, list[int]] = {}
+    world.tap = lambda data, address: (
+        sent.setdefault(address, []).append(len(data))
+        if data[0] > 127 and not 192 <= data[1] <= 223
+        else None
+    )
+    presenter = LossyPresenter(world, 0.02)
+    student = LossyParticipant(world, "student")
+    world.link.loss = 0.05
+    play(world, presenter, [student], 5.0)
+    stats = world.relay.peer_stats(student.client.id, world.now)
+    assert stats is not None
+    assert sum(one.packets + one.repeated for one in stats.sent) == len(
+        sent[student.client.address]
+    )
+    total = sum(one.bytes + one.repeated_bytes for one in stats.sent)
+    assert total == sum(sent[student.client.address])
+    video = next(one for one in stats.sent if one.kind == "video")
+    assert video.nacked >= video.repeated > 0
+    assert (video.owner, video.source) == (presenter.client.id, "camera")
+    mine = world.relay.peer_stats(presenter.client.id, world.now)
+    assert mine is not None
+    track = next(one for one in mine.received if one.source == "camera")
+    assert track.packets == presenter.video.sequence
+    assert track.recovered > 0
+    assert world.relay.peer_stats(student.client.id.__class__("nobody"), world.now) is None
+
+
+def test_receiver_reports_give_round_trip_and_loss() -> None:
+    world = World()
+    presenter = world.presenter()
+    student = world.participant()
+    video = VideoSource(presenter, VIDEO_SSRC)
+    video.send(key=True)
+    ntp = 0xE000_0000_1234_5678
+    presenter.send_rtcp(
+        struct.pack("!BBHIQIII", 0x80, 200, 6, VIDEO_SSRC, ntp, video.timestamp, 3, 600)
+    )
+    world.advance(0.25, step=0.05)
+    block = ReportBlock(OUT_VIDEO, 64, 5, 10, 900, ntp >> 16 & 0xFFFFFFFF, int(0.1 * 65536))
+    student.send_rtcp(receiver_report([block]))
+    stats = world.relay.peer_stats(student.id, world.now)
+    assert stats is not None
+    assert stats.rtt_seconds is not None
+    assert abs(stats.rtt_seconds - 0.15) < 0.001
+    section = next(one for one in stats.sent if one.mid == "1")
+    assert (section.lost, section.fraction_lost, section.jitter_seconds) == (5, 0.25, 0.01)
+
+
+def test_a_freeze_is_counted_once_however_long_it_lasts() -> None:
+    world = World()
+    presenter = world.presenter()
+    student = world.participant()
+    audio, video = AudioSource(presenter), VideoSource(presenter, VIDEO_SSRC)
+    for step in range(60):
+        audio.send()
+        if step < 10 or step > 25:
+            video.send(key=step == 0)
+        world.advance(0.1)
+    stats = world.relay.peer_stats(student.id, world.now)
+    assert stats is not None
+    assert [one.freezes for one in stats.sent if one.kind == "video"] == [1]
