@@ -8,6 +8,7 @@ import structlog
 
 from app.core.clock import Clock
 from app.core.tasks import OnCrash, Tasks
+from app.lecture.floor import Floor
 from app.lecture.seat import AudienceSeat, PresenterSeat
 from app.store.events import RoomEvent
 from app.transport.sio.claim import SlotClaims
@@ -54,6 +55,7 @@ class SioServer:
         clock: Clock,
         guests: GuestsPort,
         turn: TurnPort | None = None,
+        floor: Floor | None = None,
     ) -> None:
         self._config = config
         self._lectures = lectures
@@ -80,7 +82,7 @@ class SioServer:
             self._ice,
             self._gateway.eio.probe,
         )
-        self._lecture = LectureRoom(desk, self._claims)
+        self._lecture = LectureRoom(desk, self._claims, floor)
         for space in (CreateRoom(desk), EnterRoom(desk), self._lecture):
             self._gateway.add(space)
         self._is_closed = False
@@ -98,6 +100,8 @@ class SioServer:
         """Start pinging, and watching for silent clients."""
         self._gateway.eio.watch()
         _ = self._tasks.start("ice-servers", self._ice.run, OnCrash.RESTART)
+        if self._lecture.floor is not None:
+            await self._lecture.floor.open()
 
     async def close(self) -> None:
         """Send every client away politely (it connects again, to whoever serves then).
@@ -139,6 +143,8 @@ class SioServer:
             await self._guests.lost(place.seat.identity, connection.id)
 
     def _on_room_event(self, event: RoomEvent, members: list[Connection]) -> None:
+        if event.type in {"restored", "ended"}:
+            self._sketches.forget(event.room)
         if event.type in {"drawn", "page"}:
             self._sketches.changed(event.room, members)
         elif event.type == "asked":

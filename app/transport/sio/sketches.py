@@ -123,6 +123,11 @@ class Sketches:
             self._untold[room] = False
             _ = self._tasks.start("old-clients", lambda: self._tell_old(room))
 
+    def forget(self, room: RoomId) -> None:
+        """Forget a room's board: its lecture is over, or its revisions went back."""
+        for key in [key for key in self._kept if key[0] == room]:
+            del self._kept[key]
+
     async def _tell_old(self, room: RoomId) -> None:
         """Tell at once, and again after each pause in which something changed."""
         is_due = True

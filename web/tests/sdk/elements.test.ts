@@ -77,6 +77,18 @@ describe('ElementBoard', () => {
     expect(board.rev).toBe(6)
   })
 
+  it('notices that the server went back to an older board', () => {
+    const board = new ElementBoard()
+    const [a, b] = [element('a'), element('b')]
+    board.part(part(0, 1, [a], hashOf(a)))
+    expect(board.drawn(drawn(4, put(a), a)).differs).toBe(false) // before the snapshot
+    board.drawn(drawn(6, put(b), a, b))
+    board.drawn(drawn(7, put(element('c')), a, b, element('c')))
+    expect(board.drawn(drawn(6, put(b), a, b)).differs).toBe(true)
+    board.part(part(0, 1, [a, b], hashOf(a, b), 6))
+    expect([board.rev, board.hash]).toEqual([6, hashOf(a, b)])
+  })
+
   it('forgets a snapshot whose connection was lost', () => {
     const board = new ElementBoard()
     board.part(part(0, 2, [element('a')], ''))

@@ -62,6 +62,8 @@ export interface Change {
 export class ElementBoard {
   readonly elements = new Map<string, BoardElement>()
   rev = 0
+  /** The revision of the last snapshot: events up to it may still be on their way. */
+  private loaded = 0
   private sum: [number, number] = [0, 0]
   private parts: SnapshotPart[] = []
   private later: Drawn[] = []
@@ -79,7 +81,8 @@ export class ElementBoard {
       this.later.push(event)
       return { change: null, differs: false }
     }
-    if (event.rev <= this.rev) return { change: null, differs: false }
+    // Of a revision that another event made already: the server's board is an older one than ours.
+    if (event.rev <= this.rev) return { change: null, differs: event.rev > this.loaded }
     const change: Change = { puts: [], removed: [] }
     for (const op of event.ops) this.apply(op, change)
     this.rev = event.rev
@@ -96,6 +99,7 @@ export class ElementBoard {
     this.parts = []
     const change = this.load(all)
     this.rev = part.rev
+    this.loaded = part.rev
     let differs = this.hash !== part.hash
     const waiting = this.later.splice(0)
     for (const event of waiting) {
