@@ -22,6 +22,7 @@ from app.cluster.registry import Heartbeat, Registry
 from app.core import garbage, metrics
 from app.core.clock import Clock, SystemClock
 from app.core.ids import NodeId, new_node_id
+from app.core.limits import allow_more_files
 from app.core.loop_watch import LoopWatch
 from app.lecture.broadcast import Broadcasts
 from app.lecture.ending import Endings
@@ -97,7 +98,8 @@ async def run_api(settings: Settings) -> None:
             timeout_graceful_shutdown=DRAIN_SECONDS,
         )
         garbage.set_aside()
-        log.info("api opens", host=settings.host, port=settings.port)
+        files = allow_more_files()
+        log.info("api opens", host=settings.host, port=settings.port, files=files)
         await Server(config, socket_side.close).run_until_signal()
 
 
