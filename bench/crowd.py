@@ -10,7 +10,7 @@ import resource
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import uvloop
 from app.core.clock import SystemClock
 from bench.lecture import LecternServer, Room, own_core
 from bench.process import cpu_seconds, rss_bytes
-from bench.sockets import LoadSocket
+from bench.sockets import LoadSocket, SocketLostError
 
 JOINS, JOIN_SECONDS = 1000, 10.0
 RETURNS, RETURN_SECONDS = 9000, 20.0
@@ -27,7 +27,10 @@ PROCESSES = 3
 PATIENCE_SECONDS = 60.0
 """For one client; who waits for longer has failed."""
 
-FILL_PER_SECOND = 150
+RETRY_SECONDS = 1.0
+"""What a client waits before it connects again (the least that Socket.IO's does)."""
+
+FILL_PER_SECOND = 90
 """Joins before the connections are lost."""
 
 SETTLE_SECONDS = 3.0
@@ -35,12 +38,14 @@ SETTLE_SECONDS = 3.0
 Arrive = Callable[[str], Awaitable[tuple[LoadSocket, str]]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Arrivals:
     """What one process' clients saw."""
 
     milliseconds: list[float]
     failures: list[str]
+    retries: int = 0
+    """Connections that were closed and made again, as a client's own reconnection does."""
 
 
 class Class:
@@ -81,7 +86,13 @@ class Class:
             start = self._clock.now()
             try:
                 async with asyncio.timeout(PATIENCE_SECONDS):
-                    socket, kept = await arrive(credential)
+                    while True:
+                        try:
+                            socket, kept = await arrive(credential)
+                            break
+                        except SocketLostError:
+                            arrivals.retries += 1
+                            await asyncio.sleep(RETRY_SECONDS)
             except Exception as fault:  # noqa: BLE001 (counted, whatever it is)
                 arrivals.failures.append(f"{type(fault).__name__}: {fault}"[:200])
                 return
@@ -110,11 +121,11 @@ async def work() -> None:
             answer: dict[str, Any] = {}
         elif command["do"] == "return" and group is not None:
             found = await group.come_back(command["seconds"])
-            answer = {"ms": found.milliseconds, "failures": found.failures}
+            answer = asdict(found)
         else:
             group = group or Class(Room(command["port"], command["room"]))
             found = await group.enter(command["tokens"], command["seconds"])
-            answer = {"ms": found.milliseconds, "failures": found.failures}
+            answer = asdict(found)
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
 
@@ -174,7 +185,7 @@ async def phase(
     began = clock.now()
     answers = await workers.all(**command)
     took, cpu = clock.now() - began, cpu_seconds(server.pid) - cpu
-    ms = sorted(one for answer in answers for one in answer["ms"])
+    ms = sorted(one for answer in answers for one in answer["milliseconds"])
     failures = [one for answer in answers for one in answer["failures"]]
     for failure in sorted(set(failures))[:5]:
         sys.stderr.write(f"{failures.count(failure)} x {failure}\n")
@@ -182,6 +193,7 @@ async def phase(
         "phase": name,
         "clients": len(ms) + len(failures),
         "failed": len(failures),
+        "again": sum(answer["retries"] for answer in answers),
         "seconds": round(took, 1),
         "p50_ms": round(_share(ms, 0.5), 1),
         "p99_ms": round(_share(ms, 0.99), 1),
