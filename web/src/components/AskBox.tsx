@@ -4,14 +4,15 @@ import { useWords } from '../i18n'
 import { MAX_QUESTION } from '../sdk'
 
 /** Enter asks, Shift+Enter makes a new line. `onAsk` answers false where it refuses the text. */
-export function AskBox({ onAsk }: { onAsk: (text: string) => boolean }) {
+export function AskBox({ onAsk }: { onAsk: (text: string, anonymous: boolean) => boolean }) {
   const { t } = useWords()
   const id = useId()
   const [text, setText] = useState('')
+  const [anonymous, setAnonymous] = useState(false)
   const length = text.trim().length
   const fits = length > 0 && length <= MAX_QUESTION
   const ask = () => {
-    if (fits && onAsk(text)) setText('')
+    if (fits && onAsk(text, anonymous)) setText('')
   }
   const submit = (event: FormEvent) => {
     event.preventDefault()
@@ -36,6 +37,15 @@ export function AskBox({ onAsk }: { onAsk: (text: string) => boolean }) {
         onChange={(event) => { setText(event.target.value) }}
         onKeyDown={key}
       />
+      <label className="row check">
+        <input
+          type="checkbox"
+          data-testid="ask-anonymous"
+          checked={anonymous}
+          onChange={(event) => { setAnonymous(event.target.checked) }}
+        />
+        <span className="hint">{t('ask.anonymous')}</span>
+      </label>
       <div className="row">
         <span id={`${id}-count`} className="hint grow" data-testid="ask-count">
           {t('ask.count', { n: length, max: MAX_QUESTION })}

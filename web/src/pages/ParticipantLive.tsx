@@ -3,6 +3,7 @@ import { Link, useNavigate } from 'react-router'
 import { clock, useAccount, useApp, useNow, useStatsHook, useStore } from '../app'
 import { AskBox } from '../components/AskBox'
 import { AudioOut } from '../components/AudioOut'
+import { ClassQuestions } from '../components/ClassQuestions'
 import { ConnectionBadge } from '../components/ConnectionBadge'
 import { BoardFrame } from '../components/board/BoardFrame'
 import { OwnQuestionList } from '../components/OwnQuestionList'
@@ -134,9 +135,12 @@ export function ParticipantLive({ code, card, questions, keepQuestions, onAgain 
           <Stage sources={state.sources} streams={state.streams} />
         </section>
         <section id="part-questions" className="side" data-shown={part === 'questions'} aria-label={t('questions.title')}>
-          <div className="side-head"><h2>{t('ask.own')}</h2></div>
-          <OwnQuestionList list={own.list} onAgain={(id) => { participant.questions.again(id) }} />
-          <AskBox onAsk={(text) => participant.questions.ask(text)} />
+          <ClassQuestions forum={participant.forum} />
+          <details className="own" open data-testid="own-questions">
+            <summary>{t('ask.own')}</summary>
+            <OwnQuestionList list={own.list} onAgain={(id) => { participant.questions.again(id) }} />
+          </details>
+          <AskBox onAsk={(text, anonymous) => participant.questions.ask(text, anonymous)} />
         </section>
       </main>
     </div>

@@ -141,6 +141,7 @@ export function PresenterLive({ code, card, media, hadScreen, onOver, onTakeOver
             questions={desk.questions}
             solving={desk.solving}
             solvedCount={desk.solvedCount}
+            forum={presenter.forum}
             onSolve={(id) => void presenter.questions.solve(id)}
           />
         </section>

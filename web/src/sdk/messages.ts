@@ -53,7 +53,12 @@ export interface RoomState {
   deadline?: string | null
   listeners?: number
   sources?: Partial<Sources> | null
+  /** The presenter's are the unanswered; others' those that they may see. */
   questions?: WireQuestion[]
+  memberId?: string
+  assistant?: boolean
+  assistants?: { memberId: string; name: string }[]
+  moderation?: boolean
   /** What was missed since the cursor follows, with greater numbers than `seq`. */
   resumed?: boolean
   board?: { kind: 'whole' | 'elements'; rev: number; hash: string }

@@ -1,12 +1,15 @@
+import type { BoardElement } from './board/codec'
 import type { Drawn, SnapshotPart } from './board/elements'
+import { Pen } from './board/pen'
 import { BoardReceiver } from './board/receiver'
 import { Cursor } from './cursor'
 import { toError } from './errors'
 import type { LecternError } from './errors'
+import { Forum } from './forum'
 import { MediaPeer } from './media/peer'
 import type { Connect, PeerOffer, PeerState } from './media/peer'
 import { NO_SOURCES, readSources } from './messages'
-import type { IceServersNews, RoomState, ServerAnswer, Source, Sources, Update } from './messages'
+import type { DrawingRule, IceServersNews, RoomState, ServerAnswer, Source, Sources, Update } from './messages'
 import type { Connection } from './presenter'
 import { OwnQuestions } from './questions'
 import type { OwnQuestion } from './questions'
@@ -52,9 +55,20 @@ export class Participant {
     sources: NO_SOURCES,
     streams: null,
   })
-  private readonly receiver = new BoardReceiver(() => { this.lecture.send('snapshot', { roomId: this.options.code }) })
+  readonly pen = new Pen(async (opId, ops) => {
+    await this.lecture.request('draw', { roomId: this.options.code, opId, ops })
+  })
+  private readonly receiver = new BoardReceiver(
+    () => { this.lecture.send('snapshot', { roomId: this.options.code }) },
+    (change, whole) => { this.pen.changed(change, whole, this.receiver.board) },
+  )
   readonly board = this.receiver.state
   readonly questions: OwnQuestions
+  /** Everybody's. */
+  readonly forum = new Forum(
+    (event, payload) => this.lecture.request(event, { roomId: this.options.code, ...payload }),
+    { solved: (id) => { this.questions.answered(id) } },
+  )
   readonly peer: MediaPeer
   private readonly entrance: Channel
   private readonly lecture: Channel
@@ -92,7 +106,7 @@ export class Participant {
       },
     )
     this.questions = new OwnQuestions(
-      (content, clientQuestionId) => this.send(content, clientQuestionId),
+      (content, clientQuestionId, anonymous) => this.send(content, clientQuestionId, anonymous),
       options.questions,
       options.keepQuestions,
     )
@@ -129,10 +143,16 @@ export class Participant {
     this.closed = true
     this.questions.close()
     this.receiver.close()
+    this.pen.close()
     this.peer.close()
     this.lecture.close()
     this.entrance.close()
     this.transport.close()
+  }
+
+  /** What the room has on a page of the board. */
+  elements(page: number): BoardElement[] {
+    return this.receiver.board.page(page)
   }
 
   private listen(): void {
@@ -147,8 +167,9 @@ export class Participant {
     this.hear<Update>('update', (update) => { this.receiver.updated(update) })
     this.hear<Drawn>('drawn', (drawn) => { this.receiver.drawn(drawn) })
     this.hear<SnapshotPart>('snapshot', (part) => { if (this.receiver.part(part)) this.cursor.arrived() })
+    this.hear<DrawingRule>('drawing', (rule) => { this.pen.rule(rule) })
     this.hear<{ page: number }>('page', ({ page }) => { this.receiver.show(page) })
-    this.hear<{ questionId: string }>('solved', ({ questionId }) => { this.questions.answered(questionId) })
+    this.forum.listen((event, listener) => { this.hear(event, listener) })
     this.hear<Partial<Sources>>('sources', (sources) => { this.state.set({ sources: readSources(sources) }) })
     this.hear<{ deadline: string }>('presenter_away', ({ deadline }) => {
       this.state.set({ presenterPresent: false, deadline })
@@ -235,6 +256,12 @@ export class Participant {
   private roomState(state: RoomState): void {
     this.cursor.began(state)
     this.receiver.roomState(state)
+    this.pen.rule(state.drawing)
+    this.pen.resume()
+    this.forum.load(state)
+    // What was answered while this page was not here.
+    const unanswered = this.questions.unanswered()
+    if (unanswered.length > 0) void this.forum.refresh(unanswered)
     const present = state.presenterPresent ?? true
     this.state.set({
       startTime: state.startTime ?? this.state.get().startTime,
@@ -244,10 +271,11 @@ export class Participant {
     })
   }
 
-  private async send(content: string, clientQuestionId: string): Promise<string | null> {
+  private async send(content: string, clientQuestionId: string, anonymous: boolean): Promise<string | null> {
     const answer = await this.lecture.request('ask', {
-      type: 'question', roomId: this.options.code, content, clientQuestionId,
+      type: 'question', roomId: this.options.code, content, clientQuestionId, anonymous,
     })
+    if (typeof answer.questionId === 'string') this.forum.isMine(answer.questionId)
     return typeof answer.questionId === 'string' ? answer.questionId : null
   }
 

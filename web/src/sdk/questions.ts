@@ -10,12 +10,13 @@ export interface OwnQuestion {
   /** The server's id, once it has the question. */
   id: string | null
   content: string
+  anonymous?: boolean
   state: 'pending' | 'sent' | 'answered' | 'failed'
   error: Code | null
 }
 
 /** Resolves with the question's id; rejects with a `LecternError`. */
-export type SendQuestion = (content: string, clientQuestionId: string) => Promise<string | null>
+export type SendQuestion = (content: string, clientQuestionId: string, anonymous: boolean) => Promise<string | null>
 
 const RETRY_MS = 4000
 const KEPT = 50
@@ -40,10 +41,10 @@ export class OwnQuestions {
   }
 
   /** Refuses (false) what is empty or too long. */
-  ask(text: string): boolean {
+  ask(text: string, anonymous = false): boolean {
     const content = text.trim()
     if (content === '' || content.length > MAX_QUESTION) return false
-    const question: OwnQuestion = { clientId: newId(), id: null, content, state: 'pending', error: null }
+    const question: OwnQuestion = { clientId: newId(), id: null, content, anonymous, state: 'pending', error: null }
     this.state.set({ list: [...this.state.get().list, question] })
     void this.deliver(question)
     return true
@@ -62,21 +63,26 @@ export class OwnQuestions {
     }
   }
 
+  /** The ids of those that the server has and nobody has answered, as far as is known. */
+  unanswered(): string[] {
+    return this.state.get().list.flatMap(({ id, state }) => (id !== null && state === 'sent' ? [id] : [])).slice(-KEPT)
+  }
+
   answered(id: string): void {
     this.answeredIds.add(id)
     const question = this.state.get().list.find((known) => known.id === id)
-    if (question) this.change(question.clientId, { state: 'answered' })
+    if (question && question.state !== 'answered') this.change(question.clientId, { state: 'answered' })
   }
 
   close(): void {
     clearTimeout(this.timer)
   }
 
-  private async deliver({ clientId, content }: OwnQuestion): Promise<void> {
+  private async deliver({ clientId, content, anonymous }: OwnQuestion): Promise<void> {
     if (this.inFlight.has(clientId)) return
     this.inFlight.add(clientId)
     try {
-      const id = await this.send(content, clientId)
+      const id = await this.send(content, clientId, anonymous === true)
       const answered = id !== null && this.answeredIds.has(id)
       this.change(clientId, { id, state: answered ? 'answered' : 'sent' })
     } catch (raw) {

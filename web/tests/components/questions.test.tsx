@@ -5,7 +5,10 @@ import { OwnQuestionList } from '../../src/components/OwnQuestionList'
 import { QuestionList } from '../../src/components/QuestionList'
 import { en } from '../../src/i18n/en'
 import { ko } from '../../src/i18n/ko'
+import { Forum } from '../../src/sdk'
 import type { OwnQuestion } from '../../src/sdk'
+
+const forum = () => new Forum(() => Promise.resolve({}), { solved: () => undefined })
 
 afterEach(cleanup)
 
@@ -16,23 +19,23 @@ describe('QuestionList', () => {
   ]
 
   it('shows each question as text, with its asker, in order', () => {
-    render(<QuestionList questions={questions} solving={new Set()} solvedCount={0} onSolve={vi.fn()} />)
+    render(<QuestionList questions={questions} solving={new Set()} solvedCount={0} forum={forum()} onSolve={vi.fn()} />)
     const items = screen.getAllByTestId('question-item')
-    expect(items.map((item) => item.textContent)).toEqual(['Why?Ada', '<b>How?</b>Guest 7'])
+    expect(items.map((item) => item.textContent)).toEqual(['Why?AdaAnswerHide', '<b>How?</b>Guest 7AnswerHide'])
     expect(screen.getByTestId('question-count').textContent).toBe('2')
   })
 
   it('ticks off the one that was clicked, once', () => {
     const solve = vi.fn()
-    const { rerender } = render(<QuestionList questions={questions} solving={new Set()} solvedCount={0} onSolve={solve} />)
+    const { rerender } = render(<QuestionList questions={questions} solving={new Set()} solvedCount={0} forum={forum()} onSolve={solve} />)
     fireEvent.click(screen.getByRole('checkbox', { name: 'Answered: Why?' }))
     expect(solve).toHaveBeenCalledExactlyOnceWith('1-0')
-    rerender(<QuestionList questions={questions} solving={new Set(['1-0'])} solvedCount={0} onSolve={solve} />)
+    rerender(<QuestionList questions={questions} solving={new Set(['1-0'])} solvedCount={0} forum={forum()} onSolve={solve} />)
     expect(screen.getByRole<HTMLInputElement>('checkbox', { name: 'Answered: Why?' }).disabled).toBe(true)
   })
 
   it('says when there is none', () => {
-    render(<QuestionList questions={[]} solving={new Set()} solvedCount={3} onSolve={vi.fn()} />)
+    render(<QuestionList questions={[]} solving={new Set()} solvedCount={3} forum={forum()} onSolve={vi.fn()} />)
     expect(screen.getByTestId('questions-empty').textContent).toBe('No open questions.')
     expect(screen.getByText('3 answered')).toBeTruthy()
   })
@@ -47,7 +50,7 @@ describe('AskBox', () => {
     render(<AskBox onAsk={ask} />)
     type('Why?')
     fireEvent.keyDown(box(), { key: 'Enter' })
-    expect(ask).toHaveBeenCalledExactlyOnceWith('Why?')
+    expect(ask).toHaveBeenCalledExactlyOnceWith('Why?', false)
     expect(box().value).toBe('')
   })
 
