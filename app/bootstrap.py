@@ -26,6 +26,7 @@ from app.core.limits import allow_more_files
 from app.core.loop_watch import LoopWatch
 from app.lecture.broadcast import Broadcasts
 from app.lecture.ending import Endings
+from app.lecture.floor import Floor
 from app.lecture.keeper import Keeper
 from app.lecture.media import Media
 from app.lecture.model import LectureConfig
@@ -34,9 +35,11 @@ from app.questions.service import Questions
 from app.questions.store import RedisQuestionStore
 from app.relay.client import RelayClient
 from app.relay.config import RelayConfig
+from app.relay.reports import Reports
 from app.relay.service import RelayService
 from app.rooms.catalogue import Catalogue
 from app.rooms.copies import Copies
+from app.rooms.floor import FloorStore
 from app.rooms.guests import Guests
 from app.rooms.presence import Presence
 from app.rooms.sessions import SessionStore
@@ -192,6 +195,7 @@ async def _api(
         clock,
         guests,
         turn=turn,
+        floor=Floor(rooms, FloorStore(redis), media),
     )
     await _entered(stack, socket_side)
     http = create_http(
@@ -241,7 +245,8 @@ async def run_relay(settings: Settings, index: int) -> None:
     async with contextlib.AsyncExitStack() as stack:
         redis = await _entered(stack, Redis(_redis_url(settings)))
         bus = await _entered(stack, CommandBus(redis, node, clock))
-        relay = RelayService(config, bus, clock)
+        reports = await _entered(stack, Reports(redis))
+        relay = RelayService(config, bus, clock, reports.notice)
         try:
             await _entered(stack, relay)
         except OSError as error:

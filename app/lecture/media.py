@@ -10,7 +10,16 @@ from app.core.errors import LecternError, Unavailable
 from app.core.ids import NodeId, PeerId, RoomId
 from app.core.tasks import Tasks
 from app.lecture.ports import RelayPort
-from app.relay.messages import IceRestarted, OpenPeer, PeerOpened, RestartIce
+from app.relay.messages import (
+    IceRestarted,
+    MuteTrack,
+    OpenPeer,
+    PauseSection,
+    PeerOpened,
+    PreferSection,
+    RestartIce,
+    RoomMeasured,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -49,6 +58,16 @@ class Media:
     async def see(self, relay: NodeId, room: RoomId, peers: Sequence[PeerId]) -> set[PeerId]:
         """Return those of ``peers`` that are on the relay. Raises Unavailable."""
         return await self._relay.see(relay, room, peers)
+
+    async def control(
+        self, relay: NodeId, command: MuteTrack | PauseSection | PreferSection
+    ) -> None:
+        """Change what flows. Raises NotFound for a peer or section that is gone."""
+        await self._relay.control(relay, command)
+
+    async def measure(self, relay: NodeId, room: RoomId) -> RoomMeasured:
+        """Return the figures of a room's peers. Raises NotFound without such a room."""
+        return await self._relay.measure(relay, room)
 
     async def close_peer(self, relay: NodeId, room: RoomId, peer: PeerId) -> None:
         """Free one peer, if the relay can be reached; it drops a silent peer by itself."""

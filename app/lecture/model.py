@@ -1,7 +1,8 @@
 """What goes in and out of a lecture's use-cases, as values."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from app.core.ids import PeerId
 from app.lecture.seat import AudienceSeat, PresenterSeat
@@ -62,6 +63,10 @@ class Entered:
     presenter_present: bool
 
 
+NOBODY: Mapping[str, Any] = {"hands": [], "speakers": [], "muted": {}}
+"""Nobody has a hand up or was invited."""
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """A room at one instant: a reader continues with the events after ``seq``."""
@@ -76,6 +81,8 @@ class Snapshot:
     sources: dict[Source, bool]
     questions: list[Question] | None
     """For a presenter the unanswered ones, in order; None for the audience."""
+    floor: Mapping[str, Any] = field(default_factory=lambda: NOBODY)
+    """``hands``, ``speakers`` and ``muted`` as ``floor.lua`` keeps them."""
     whip: bool = False
     """A WHIP session carries the presenter's media."""
     board_kind: BoardKind = "whole"

@@ -4,7 +4,16 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from app.core.ids import Email, LectureId, NodeId, PeerId, RoomId
-from app.relay.messages import IceRestarted, OpenPeer, PeerOpened, RestartIce
+from app.relay.messages import (
+    IceRestarted,
+    MuteTrack,
+    OpenPeer,
+    PauseSection,
+    PeerOpened,
+    PreferSection,
+    RestartIce,
+    RoomMeasured,
+)
 
 
 class OpenLecture(Protocol):
@@ -48,6 +57,12 @@ class RelayPort(Protocol):
     async def restart_ice(self, node: NodeId, command: RestartIce, /) -> IceRestarted: ...
 
     async def see(self, node: NodeId, room: RoomId, peers: Sequence[PeerId], /) -> set[PeerId]: ...
+
+    async def control(
+        self, node: NodeId, command: MuteTrack | PauseSection | PreferSection, /
+    ) -> None: ...
+
+    async def measure(self, node: NodeId, room: RoomId, /) -> RoomMeasured: ...
 
     async def close_peer(self, node: NodeId, room: RoomId, peer: PeerId, /) -> None: ...
 

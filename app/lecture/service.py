@@ -18,7 +18,7 @@ from app.core.ids import ConnectionId, Email, NodeId, PeerId, RoomId
 from app.lecture.ending import Endings
 from app.lecture.entry import Entries
 from app.lecture.media import Media
-from app.lecture.model import Entered, LectureConfig, Offer, Snapshot, Started
+from app.lecture.model import NOBODY, Entered, LectureConfig, Offer, Snapshot, Started
 from app.lecture.ports import CataloguePort
 from app.lecture.seat import AudienceSeat, PresenterSeat, Seat
 from app.lecture.start import Starts, seat_slot
@@ -188,6 +188,7 @@ class Lectures:
             sources={source: bool(live.sources.get(source)) for source in SOURCES},
             questions=read_questions(entries) if presenter else None,
             whip=live.whip is not None,
+            floor=live.floor or NOBODY,
             board_kind=cast("BoardKind", live.board_kind),
             board_hash=live.board_hash or EMPTY_HASH,
             rev=live.rev,

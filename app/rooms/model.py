@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from app.core.ids import ConnectionId, Email, LectureId, NodeId, PeerId
 
@@ -40,6 +40,8 @@ class LiveRoom:
     sources: dict[str, bool]
     board_view: bytes
     board_objects: bytes
+    floor: dict[str, Any] | None = None
+    """Hands, speakers and mutes (``floor.lua``); None before the first hand."""
     whip: PeerId | None = None
     """The WHIP session that carries the presenter's media."""
     board_kind: str = "whole"
@@ -68,6 +70,7 @@ def read_room(fields: Mapping[bytes, bytes]) -> LiveRoom | None:
         sources=json.loads(fields.get(b"sources", b"{}")),
         board_view=fields.get(b"currentWhiteboardData", b""),
         board_objects=fields.get(b"whiteboardObjects", b""),
+        floor=json.loads(fields[b"floor"]) if b"floor" in fields else None,
         whip=PeerId(fields[b"whip"].decode()) if b"whip" in fields else None,
         # Absent where no script of this version has touched the room yet (layout 1).
         board_kind=fields.get(b"boardKind", b"whole").decode(),

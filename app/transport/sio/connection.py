@@ -161,6 +161,6 @@ KNOWN_EVENTS = frozenset(
     {"presenterOffer", "whiteboardInit", "studentOffer", "clientCandidate", "edit", "ask"}
     | {"solved", "end", "leave", "sources", "draw", "drawing", "page", "snapshot"}
     | {"upvote", "answer", "hide", "approve", "claim", "appoint", "dismiss", "moderation"}
-    | {"questions"}
+    | {"questions", "hand", "invite", "uninvite", "speak", "mute", "pause", "prefer", "stats"}
 )
 """Every event that clients may send; any other name is counted as ``unknown``."""

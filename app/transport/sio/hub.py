@@ -11,7 +11,7 @@ from app.core.ids import ConnectionId, RoomId
 from app.lecture.seat import PresenterSeat
 from app.store.events import Audience, RoomEvent
 from app.transport.sio import wire
-from app.transport.sio.connection import Connection
+from app.transport.sio.connection import Connection, Seated
 from app.transport.sio.outbox import Parcel
 from app.transport.sio.ports import FanOutPort
 
@@ -146,7 +146,12 @@ class RoomHub:
         if event.audience != "room":
             members = _staff(members, event.audience)
         for member in members:
-            member.offer(event.seq, parcel_for(member.connection.seat))
+            parcel: Parcel | None = parcel_for(member.connection.seat)
+            if event.type == "bound":
+                place = member.connection.place
+                parcel = wire.bound(event, place.peer if isinstance(place, Seated) else None)
+            if parcel is not None:
+                member.offer(event.seq, parcel)
             if event.audience != "room":
                 member.connection.outbox.ask_for_proof()
         self._on_event(event, [member.connection for member in members])

@@ -10,6 +10,7 @@ from app.core.errors import (
     RateLimited,
     Unauthorized,
 )
+from app.lecture.floor import Floor
 from app.lecture.seat import AudienceSeat, PresenterSeat, Seat
 from app.transport.sio import wire
 from app.transport.sio.arrival import Arrivals
@@ -24,6 +25,7 @@ from app.transport.sio.desk import (
     presenter_in,
     seat_in,
 )
+from app.transport.sio.floor import FloorDesk
 from app.transport.sio.messages import (
     Credentials,
     Draw,
@@ -47,10 +49,11 @@ class LectureRoom:
 
     name = wire.LECTURE
 
-    def __init__(self, desk: Desk, claims: SlotClaims) -> None:
+    def __init__(self, desk: Desk, claims: SlotClaims, floor: Floor | None = None) -> None:
         self._desk = desk
         self._claims = claims
         self._questions = QuestionDesk(desk)
+        self.floor = FloorDesk(desk, floor) if floor is not None else None
         self._arrivals = Arrivals(desk.hub, desk.sketches, desk.trail)
         self.routes = {
             "edit": Route(Edit, self.edit),
@@ -62,6 +65,7 @@ class LectureRoom:
             "page": Route(PageMessage, self.page),
             "snapshot": Route(InRoom, self.snapshot),
             **self._questions.routes,
+            **(self.floor.routes if self.floor is not None else {}),
         }
 
     async def admit(self, connection: Connection, credentials: Credentials, _: str) -> None:

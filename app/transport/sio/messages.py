@@ -241,6 +241,61 @@ class ViewQuestions(InRoom):
         return [QuestionId(ident) for ident in self.ids]
 
 
+MemberId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+Mid = Annotated[str, Field(min_length=1, max_length=32)]
+
+
+class Hand(InRoom):
+    up: bool = True
+
+
+class Invite(InRoom):
+    """``invite``, ``uninvite``."""
+
+    memberId: MemberId  # noqa: N815
+
+
+class Speak(InRoom):
+    """An invited participant's offer; without one, the end of its turn."""
+
+    SDP: Description | None = None
+    sources: Annotated[dict[ShortId, Source], Field(max_length=8)] = {}
+    peerId: Annotated[str, Field(min_length=1, max_length=64)] | None = None  # noqa: N815
+
+    def offer(self, description: Description) -> Offer:
+        return Offer(description.sdp, self.sources, PeerId(self.peerId) if self.peerId else None)
+
+
+class MuteMessage(InRoom):
+    """Without ``memberId`` it is one's own track."""
+
+    memberId: MemberId | None = None  # noqa: N815
+    source: Source
+    on: bool = True
+
+
+class Pause(InRoom):
+    mid: Mid
+    on: bool = True
+    peerId: ShortId | None = None  # noqa: N815
+
+
+class Prefer(InRoom):
+    """Bounds of one video section; what is absent is no bound."""
+
+    mid: Mid
+    height: Annotated[int, Field(ge=0, le=10_000)] | None = None
+    layer: Annotated[int, Field(ge=0, le=7)] | None = None
+    temporal: Annotated[int, Field(ge=0, le=7)] | None = None
+    peerId: ShortId | None = None  # noqa: N815
+
+
+class Watch(InRoom):
+    """``stats``."""
+
+    on: bool = True
+
+
 class Sources(InRoom):
     microphone: bool = False
     camera: bool = False

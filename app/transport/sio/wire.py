@@ -6,10 +6,12 @@ from typing import Any
 
 import orjson
 
+from app.core.ids import RoomId
 from app.lecture.model import Snapshot
 from app.lecture.seat import PresenterSeat, Seat
 from app.questions.model import Question, QuestionView
-from app.relay.messages import Candidate, PeerOpened
+from app.relay.messages import Candidate, PeerOpened, RoomMeasured
+from app.rooms.floor import member_id
 from app.store.events import RoomEvent
 from app.transport.sio.outbox import BoardPart, Parcel
 from app.transport.sio.packets import encode_event
@@ -103,6 +105,20 @@ def drawing(of: Drawing, seat: Seat | None) -> dict[str, Any]:
     return {"mode": of.mode, "may": seat is not None and of.lets(seat.identity)}
 
 
+def floor(of: Snapshot, seat: Seat) -> dict[str, Any]:
+    """Who speaks, and for the presenter whose hand is up; a participant learns its own name."""
+    speakers = [
+        {name: one[name] for name in ("id", "name", "sources", "muted")}
+        for one in of.floor["speakers"]
+    ]
+    said: dict[str, Any] = {"speakers": speakers, "presenterMuted": of.floor["muted"]}
+    if isinstance(seat, PresenterSeat):
+        said["hands"] = of.floor["hands"]
+    else:
+        said["memberId"] = member_id(seat.room, seat.identity)
+    return said
+
+
 def state(
     of: Snapshot, seat: Seat, view: QuestionView, cursor: int | None = None
 ) -> dict[str, Any]:
@@ -121,6 +137,7 @@ def state(
         "listeners": of.listeners,
         "sources": dict(of.sources),
         "whip": of.whip,
+        **floor(of, seat),
     }
     fields |= {
         "memberId": view.member,
@@ -177,8 +194,48 @@ def room_event(event: RoomEvent) -> Parcel:
     return Parcel(encode_event(LECTURE, name, payload), seq=event.seq)
 
 
+def figures(room: RoomId, of: RoomMeasured) -> dict[str, Any]:
+    """A room's figures. Who a peer is stays unsaid: its id is its owner's secret."""
+    return {
+        "roomId": room,
+        "peers": [
+            {**peer.model_dump(), "peer": member_of(peer.peer)}
+            | {"sent": [_without_owner(section.model_dump()) for section in peer.sent]}
+            for peer in of.peers
+        ],
+        "leftOut": of.left_out,
+    }
+
+
+def member_of(peer: str) -> str:
+    """Return a name for a peer that tells it apart and opens nothing."""
+    return hashlib.blake2b(peer.encode(), digest_size=6).hexdigest()
+
+
+def _without_owner(section: dict[str, Any]) -> dict[str, Any]:
+    owner = section.pop("owner")
+    return {**section, "from": None if owner is None else member_of(owner)}
+
+
+def bound(event: RoomEvent, peer: str | None) -> Parcel | None:
+    """Which of one member's own sections carry whose tracks; None when nothing is its."""
+    own = [one for one in event.data["bindings"] if one[0] == peer]
+    if peer is None or not own:
+        return None
+    sections = [
+        {"mid": mid, "id": member or None, "source": source or None}
+        for _, mid, member, source in own
+    ]
+    payload = {"sections": sections, "seq": event.seq}
+    return Parcel(encode_event(LECTURE, "bound", payload), seq=event.seq)
+
+
 def room_event_for(event: RoomEvent) -> Callable[[Seat | None], Parcel]:
     """Return what gives each member its parcel; members who hear the same share one."""
+    if event.type == "bound":  # other members' peers are secret: see ``bound``
+        empty = {"sections": [], "seq": event.seq}
+        nothing = Parcel(encode_event(LECTURE, "bound", empty), seq=event.seq)
+        return lambda _: nothing
     if event.type != "drawing":
         shared = room_event(event)
         return lambda _: shared

@@ -1,0 +1,124 @@
+"""More than one speaker: hands, invitations, a speaker's own media, mutes, figures."""
+
+from app.core.errors import Forbidden, NotFound, NotStarted
+from app.core.ids import NodeId, PeerId, RoomId, new_peer_id
+from app.lecture.broadcast import received_sources
+from app.lecture.media import Media
+from app.lecture.model import Offer
+from app.lecture.seat import AudienceSeat, PresenterSeat, Seat
+from app.relay.messages import (
+    MuteTrack,
+    OpenPeer,
+    PauseSection,
+    PeerOpened,
+    PreferSection,
+    RoomMeasured,
+    Source,
+)
+from app.rooms.floor import FloorStore, member_id
+from app.rooms.store import RoomStore
+
+
+class Floor:
+    """The use-cases of a lecture's speakers. Redis decides who may speak; the relay obeys."""
+
+    def __init__(self, rooms: RoomStore, store: FloorStore, media: Media) -> None:
+        self._rooms = rooms
+        self._store = store
+        self._media = media
+
+    async def hand(self, seat: AudienceSeat, up: bool) -> None:
+        """Put a participant's hand up or down. A repeat changes nothing."""
+        member = member_id(seat.room, seat.identity)
+        if up:
+            await self._store.raise_hand(seat.room, member, seat.name)
+        else:
+            await self._store.lower_hand(seat.room, member)
+
+    async def invite(self, seat: PresenterSeat, member: str) -> None:
+        """Let a member whose hand is up speak. Raises NotFound, Conflict, StalePresenter."""
+        await self._store.invite(seat.room, seat.epoch, member)
+
+    async def uninvite(self, seat: PresenterSeat, member: str) -> None:
+        """Take a member's right to speak back: nobody hears it any more when this returns."""
+        await self._silence(seat.room, await self._store.uninvite(seat.room, seat.epoch, member))
+
+    async def stop(self, seat: AudienceSeat) -> None:
+        """Let a speaker end its own turn. Nothing for one who does not speak."""
+        member = member_id(seat.room, seat.identity)
+        await self._silence(seat.room, await self._store.uninvite(seat.room, None, member))
+
+    async def _silence(self, room: RoomId, peer: PeerId | None) -> None:
+        relay = await self._rooms.relay_of(room)
+        if peer is not None and relay is not None:
+            await self._media.close_peer(relay, room, peer)
+
+    async def publish(self, seat: AudienceSeat, offer: Offer) -> tuple[PeerId, PeerOpened]:
+        """Answer an invited participant's own peer connection, which everybody then hears.
+
+        Raises Forbidden for one who was not invited, BadOffer, Conflict, Unavailable.
+        """
+        relay = await self._relay(seat.room)
+        peer = offer.peer or new_peer_id()
+        command = OpenPeer(
+            room=seat.room, peer=peer, role="speaker", sdp=offer.sdp, sources=offer.sources
+        )
+        # First, for whoever was not invited opens nothing; the peer has no media before DTLS.
+        member = member_id(seat.room, seat.identity)
+        nothing = dict.fromkeys(_SOURCES, False)
+        before = await self._store.publish(seat.room, member, peer, nothing)
+        answer = await self._media.open(relay, command)
+        try:
+            sources = received_sources(answer.sdp)
+            _ = await self._store.publish(seat.room, member, peer, sources)
+        except BaseException:  # uninvited in between
+            self._media.close_peer_soon(relay, seat.room, peer)
+            raise
+        if before is not None and before != peer:
+            self._media.close_peer_soon(relay, seat.room, before)
+        return peer, answer
+
+    async def mute(self, seat: Seat, member: str | None, source: Source, on: bool) -> None:
+        """Mute one's own track, or as the presenter anybody's; ``member`` None is one's own.
+
+        What the presenter muted, its owner cannot unmute, nor the other way round.
+        """
+        if isinstance(seat, PresenterSeat):
+            target, by, epoch = member or "", "presenter" if member else "owner", seat.epoch
+        else:
+            target, by, epoch = member_id(seat.room, seat.identity), "owner", None
+            if member not in (None, target):
+                raise Forbidden("only the presenter mutes others")
+        peer = await self._store.mute(
+            seat.room, epoch, target, source, "presenter" if by == "presenter" else "owner", on
+        )
+        if target and peer is None:
+            return  # it sends nothing yet
+        relay = await self._relay(seat.room)
+        command = MuteTrack(
+            room=seat.room,
+            peer=peer if target else None,
+            source=source,
+            by="presenter" if by == "presenter" else "owner",
+            on=on,
+        )
+        await self._media.control(relay, command)
+
+    async def adjust(self, room: RoomId, command: PauseSection | PreferSection) -> None:
+        """Pause or bound a section of the caller's own peer. Raises NotFound."""
+        await self._media.control(await self._relay(room), command)
+
+    async def measure(self, room: RoomId) -> RoomMeasured:
+        """Return the figures of a room's media. Raises NotFound before there is any."""
+        return await self._media.measure(await self._relay(room), room)
+
+    async def _relay(self, room: RoomId) -> NodeId:
+        is_live, relay = await self._rooms.placement(room)
+        if not is_live:
+            raise NotStarted("the lecture has not started")
+        if relay is None:
+            raise NotFound("the lecture has no media now")
+        return relay
+
+
+_SOURCES: tuple[str, ...] = ("microphone", "camera", "screen")

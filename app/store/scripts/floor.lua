@@ -1,0 +1,83 @@
+-- prelude: room
+-- Who has a hand up, who was invited to speak, and whose tracks are muted: one JSON document in the
+-- room's hash, `floor` {hands [{id, name}], speakers [{id, name, peer, sources, muted}],
+-- muted {source: [by]}} (the last one is the presenter's own tracks).
+-- ARGV: what, epoch ('' for a participant), member id, name, argument, second argument
+-- → {'ok', the peer that this is about or ''}
+local MAX_HANDS, MAX_SPEAKERS = 200, 7
+local what, epoch, member, name, value, extra = unpack(ARGV)
+local no
+if epoch == '' then no = missing() else no = refused(epoch) end
+if no then return no end
+touch()
+local floor = cjson.decode(get('floor') or '{"hands":[],"speakers":[],"muted":{}}')
+
+local function find(list)
+  for place, one in ipairs(list) do if one.id == member then return place, one end end
+end
+local function listed(list) -- an empty table is written as an object otherwise
+  return #list == 0 and '[]' or cjson.encode(list)
+end
+local function tell_hands() append('hands', '{"hands":' .. listed(floor.hands) .. '}', 'presenter') end
+local function tell_tracks()
+  local shown = {}
+  for place, one in ipairs(floor.speakers) do -- a peer's id is its owner's alone
+    shown[place] = { id = one.id, name = one.name, sources = one.sources, muted = one.muted }
+  end
+  append('tracks', '{"speakers":' .. listed(shown) .. ',"presenterMuted":'
+    .. cjson.encode(floor.muted) .. '}', 'room')
+end
+local function keep()
+  redis.call('HSET', ROOM, 'floor', '{"hands":' .. listed(floor.hands) .. ',"speakers":'
+    .. listed(floor.speakers) .. ',"muted":' .. cjson.encode(floor.muted) .. '}')
+end
+local function set_muted(table_of, source, by, on)
+  local rest = {}
+  for _, one in ipairs(table_of[source] or {}) do if one ~= by then rest[#rest + 1] = one end end
+  if on then rest[#rest + 1] = by end
+  table_of[source] = #rest > 0 and rest or nil
+end
+
+local hand = find(floor.hands)
+local place, speaker = find(floor.speakers)
+local peer = speaker and speaker.peer or ''
+if what == 'raise' then
+  if hand or speaker then return { 'ok', peer } end
+  if #floor.hands >= MAX_HANDS then
+    return redis.error_reply('rate_limited too many hands are up already')
+  end
+  floor.hands[#floor.hands + 1] = { id = member, name = name }
+  tell_hands()
+elseif what == 'lower' then
+  if not hand then return { 'ok', peer } end
+  table.remove(floor.hands, hand)
+  tell_hands()
+elseif what == 'invite' then
+  if speaker then return { 'ok', peer } end
+  if not hand then return redis.error_reply('not_found this member has no hand up') end
+  if #floor.speakers >= MAX_SPEAKERS then
+    return redis.error_reply('conflict as many speak already as a lecture may have')
+  end
+  floor.speakers[#floor.speakers + 1] =
+    { id = member, name = floor.hands[hand].name, peer = '', sources = {}, muted = {} }
+  floor.speakers[#floor.speakers].sources = { microphone = false, camera = false, screen = false }
+  table.remove(floor.hands, hand)
+  tell_hands()
+  tell_tracks()
+elseif what == 'uninvite' then
+  if not speaker then return { 'ok', '' } end
+  table.remove(floor.speakers, place)
+  tell_tracks()
+elseif what == 'publish' then
+  if not speaker then return redis.error_reply('forbidden only who was invited may speak') end
+  speaker.peer, speaker.sources, speaker.muted = value, cjson.decode(extra), {}
+  tell_tracks()
+elseif what == 'mute' or what == 'unmute' then
+  -- value: source; extra: 'owner' or 'presenter'; member '' is the presenter
+  local of = member == '' and floor.muted or (speaker and speaker.muted)
+  if not of then return redis.error_reply('not_found this member does not speak') end
+  set_muted(of, value, extra, what == 'mute')
+  tell_tracks()
+end
+keep()
+return { 'ok', peer }
