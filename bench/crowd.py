@@ -80,19 +80,21 @@ class Class:
         arrivals = Arrivals([], [])
         began = self._clock.now()
 
+        async def persistent(credential: str) -> tuple[LoadSocket, str]:
+            while True:
+                try:
+                    return await arrive(credential)
+                except SocketLostError:
+                    arrivals.retries += 1
+                    await asyncio.sleep(RETRY_SECONDS)
+
         async def one(position: int, credential: str) -> None:
             due = began + seconds * position / len(credentials)
             await asyncio.sleep(max(0.0, due - self._clock.now()))
             start = self._clock.now()
             try:
                 async with asyncio.timeout(PATIENCE_SECONDS):
-                    while True:
-                        try:
-                            socket, kept = await arrive(credential)
-                            break
-                        except SocketLostError:
-                            arrivals.retries += 1
-                            await asyncio.sleep(RETRY_SECONDS)
+                    socket, kept = await persistent(credential)
             except Exception as fault:  # noqa: BLE001 (counted, whatever it is)
                 arrivals.failures.append(f"{type(fault).__name__}: {fault}"[:200])
                 return
