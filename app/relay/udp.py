@@ -88,12 +88,17 @@ class UdpEndpoint:
         self.port = 0
         self.bursts_sent = 0
         self.singles_sent = 0
-        self.datagrams_sent = 0
+        self._burst_datagrams = 0
         self.datagrams_read = 0
         self.would_block = 0
         self.send_errors = 0
         self.receive_errors = 0
         self.oversize = 0
+
+    @property
+    def datagrams_sent(self) -> int:
+        """What the kernel took, alone or in bursts."""
+        return self.singles_sent + self._burst_datagrams
 
     def open(self, host: str, port: int) -> None:
         """Bind and start reading. Raises OSError, for example when the port is in use."""
@@ -126,12 +131,12 @@ class UdpEndpoint:
         kernel's buffer is full. What it refuses for good (no route, too large for the path) counts
         as taken, so that nobody tries it again, and as an error.
         """
-        sock = self._socket
         if address[1] > LAST_PORT:
             return self._streams(data, segment_size, address)
         target = _kernel_address(address) if self._is_ipv6 else address
         if len(data) <= segment_size:
             return self._transmit_one(data, target)
+        sock = self._socket
         if sock is None or not self._is_segmenting:
             return self._transmit_plain(data, segment_size, target)
         control = self._segment_messages.get(segment_size)
@@ -151,7 +156,7 @@ class UdpEndpoint:
             self._segment_refused(error)
             return self._transmit_plain(data, segment_size, target)
         self.bursts_sent += 1
-        self.datagrams_sent += count
+        self._burst_datagrams += count
         return count
 
     def _transmit_plain(self, data: memoryview, segment_size: int, target: Target) -> int:
@@ -164,17 +169,18 @@ class UdpEndpoint:
 
     def _transmit_one(self, data: memoryview, target: Target) -> int:
         """Send one datagram; return 0 only where the kernel's buffer is full."""
+        sock = self._socket
+        if sock is None:
+            return 1
         try:
-            if self._socket is not None:
-                self._socket.sendto(data, target)
+            sock.sendto(data, target)
         except BlockingIOError:
             self.would_block += 1
             return 0
         except OSError as error:
             self._send_failed(error)
-        else:
-            self.singles_sent += 1
-            self.datagrams_sent += 1
+            return 1
+        self.singles_sent += 1
         return 1
 
     def _segment_refused(self, error: OSError) -> None:
