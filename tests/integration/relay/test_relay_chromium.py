@@ -1,6 +1,8 @@
 """A real browser on both ends: its offers are answered, its media goes through."""
 
+import re
 import shutil
+import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -94,11 +96,15 @@ async def page(rig: Rig, request: pytest.FixtureRequest) -> AsyncIterator[Page]:
         pytest.skip("no chromium on PATH")
     peers: dict[str, Any] = {}
     hidden: str = getattr(request, "param", "no candidate")
+    silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    silent.bind(("127.0.0.1", 0))
 
     async def open_peer(name: str, role: str, sdp: str) -> str:
         peer = peers.setdefault(name, new_peer_id())
         command = OpenPeer(room=ROOM, peer=peer, role=role, sdp=sdp)
         answer = (await rig.client.open(NODE, command)).sdp
+        if hidden == "silent":  # where UDP goes in, and nothing comes back
+            return re.sub(r"( udp \d+ \S+) \d+", rf"\1 {silent.getsockname()[1]}", answer)
         return "".join(line for line in answer.splitlines(True) if hidden not in line)
 
     async with async_playwright() as playwright:
@@ -111,6 +117,7 @@ async def page(rig: Rig, request: pytest.FixtureRequest) -> AsyncIterator[Page]:
         await page.add_script_tag(content=PAGE)
         yield page
         await browser.close()
+    silent.close()
 
 
 async def reaches(page: Page, name: str, **least: float) -> dict[str, Any]:
@@ -148,7 +155,7 @@ async def test_chromium_hears_sees_and_restarts(rig: Rig, page: Page) -> None:  
     assert rig.service.stats()["errors"] == 0
 
 
-@pytest.mark.parametrize("page", [" 1 udp "], indirect=True)
+@pytest.mark.parametrize("page", [" 1 udp ", "silent"], indirect=True)
 async def test_chromium_without_udp_comes_by_tcp(rig: Rig, page: Page) -> None:  # M8
     await page.evaluate("listen('participant')")
     await page.evaluate("present('presenter', 440)")
