@@ -62,6 +62,13 @@ class TurnConfig:
         return realm_of(self.id)
 
     @property
+    def rest_address(self) -> str:
+        """``host:port`` of ``/metrics``, as other machines may reach it."""
+        is_any = self.rest_host in {"0.0.0.0", "::"}  # noqa: S104
+        host = self.host if is_any else self.rest_host
+        return f"[{host}]:{self.rest_port}" if ":" in host else f"{host}:{self.rest_port}"
+
+    @property
     def overlap_seconds(self) -> int:
         """How long a replaced secret is still taken: as long as the last credential that it
         signed, and half a minute for processes and clocks that are behind."""

@@ -22,8 +22,8 @@ from app.turn.coturn import Door
 log = structlog.get_logger(__name__)
 
 READ_BYTES = 65_536
-MOST_CONNECTIONS = 128
-"""coturn opens about a dozen: a few for each of its threads."""
+MOST_CONNECTIONS = 1_024
+"""coturn opens about a dozen on two cores: a few for each of its threads."""
 
 
 class Keeper(Protocol):

@@ -218,7 +218,7 @@ class Monitor:
             urls=config.urls,
             region=config.region,
             free_mbps=self._meter.free,
-            rest_address=f"{config.rest_host}:{config.rest_port}",
+            rest_address=config.rest_address,
             long_term=self._keyring.long_term,
         )
 

@@ -54,7 +54,7 @@ def stack(
         "REDIS_URL": redis_server.url,
         "JWT_SECRET_KEY": "a secret of this test's, long enough",
     }
-    first, second = turn_settings(43_000), turn_settings(44_000)
+    first, second = turn_settings(31_100), turn_settings(31_300)
     with Stack(tmp_path, **shared, **first) as running:
         environment = running._environment | second | {"LECTERN_DATA_DIR": str(tmp_path / "turn")}
         other = subprocess.Popen(

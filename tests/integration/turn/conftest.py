@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from app.store.redis import Redis
+from app.turn.assembly import read_network
 from tests.integration.turn.coturns import HOST, Coturn, Echo, ShiftedClock, turn_config
 
 StartCoturn = Callable[..., Awaitable[Coturn]]
@@ -25,9 +26,13 @@ async def redis(redis_url: str) -> AsyncIterator[Redis]:
 async def start_coturn(redis: Redis, tmp_path: Path) -> AsyncIterator[StartCoturn]:
     started: list[Coturn] = []
 
-    async def start(clock: ShiftedClock | None = None, **changes: Any) -> Coturn:
+    async def start(
+        clock: ShiftedClock | None = None,
+        network: Callable[[], str] = read_network,
+        **changes: Any,
+    ) -> Coturn:
         config = turn_config(tmp_path / f"turn-{len(started)}", **changes)
-        made = Coturn(config, redis, clock or ShiftedClock())
+        made = Coturn(config, redis, clock or ShiftedClock(), network)
         started.append(made)
         await made.open()
         return made

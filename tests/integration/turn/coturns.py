@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import random
 import shutil
 import socket
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from app.child import Child
 from app.core.clock import SystemClock
 from app.store.redis import Redis
 from app.turn import coturn
-from app.turn.assembly import TurnRole
+from app.turn.assembly import TurnRole, read_network
 from app.turn.config import TurnConfig
 from app.turn.credentials import Credential
 from app.turn.service import TurnServers
@@ -28,14 +30,17 @@ TURNSERVER = shutil.which("turnserver") or "turnserver"
 
 
 def free_port() -> int:
-    """Return a number that is free for TCP and UDP now."""
+    """Return a number that is free for TCP and UDP now, and that the system gives to nobody."""
     while True:
-        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-            tcp.bind((HOST, 0))
-            port: int = tcp.getsockname()[1]
-            with contextlib.suppress(OSError):
-                udp.bind((HOST, port))
-                return port
+        port = random.randrange(20_000, 29_000)
+        with (
+            socket.socket() as tcp,
+            socket.socket(type=socket.SOCK_DGRAM) as udp,
+            contextlib.suppress(OSError),
+        ):
+            tcp.bind((HOST, port))
+            udp.bind((HOST, port))
+            return port
 
 
 class ShiftedClock(SystemClock):
@@ -49,7 +54,7 @@ class ShiftedClock(SystemClock):
 
 
 def turn_config(folder: Path, **changes: Any) -> TurnConfig:
-    first = free_port() // 64 * 64
+    first = random.randrange(29_000, 32_000)
     values: dict[str, Any] = {
         "folder": folder,
         "executable": TURNSERVER,
@@ -60,7 +65,7 @@ def turn_config(folder: Path, **changes: Any) -> TurnConfig:
         "tls_port": free_port(),
         "certificate": None,
         "key": None,
-        "relay_ports": (max(first, 20_000), max(first, 20_000) + 60),
+        "relay_ports": (first, first + 60),
         "peers": (HOST,),
         "rest_port": free_port(),
     }
@@ -70,12 +75,18 @@ def turn_config(folder: Path, **changes: Any) -> TurnConfig:
 class Coturn:
     """One server: its monitor, opened, in this process."""
 
-    def __init__(self, config: TurnConfig, redis: Redis, clock: SystemClock) -> None:
+    def __init__(
+        self,
+        config: TurnConfig,
+        redis: Redis,
+        clock: SystemClock,
+        network: Callable[[], str] = read_network,
+    ) -> None:
         self.config = config
         self.clock = clock
         self.store = TurnStore(redis)
         self.child = Child("coturn", lambda: coturn.command(config), {})
-        self.role = TurnRole(config, self.store, self.child, clock, CollectorRegistry())
+        self.role = TurnRole(config, self.store, self.child, clock, CollectorRegistry(), network)
         self.servers = TurnServers(self.store, KEY, config.region, config.credential_seconds, clock)
 
     async def open(self) -> None:

@@ -153,13 +153,13 @@ def url_and_turns(
         "JWT_SECRET_KEY": SECRET,
         **make_certificate(tmp_path, inside.host),
     }
-    served = Served(tmp_path / "data", **settings, **turn_settings(inside.host, 41_000))
+    served = Served(tmp_path / "data", **settings, **turn_settings(inside.host, 29_100))
     second = subprocess.Popen(
         [sys.executable, "-m", "app", "turn"],
         cwd=ROOT,
         env=clean_environment(
             **settings,
-            **turn_settings(inside.host, 42_000),
+            **turn_settings(inside.host, 30_100),
             LECTERN_DATA_DIR=str(tmp_path / "data2"),
         ),
         stderr=subprocess.DEVNULL,

@@ -6,9 +6,12 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from app.core.ids import NodeId
 from app.store import keys
 from app.store.redis import Redis
+from app.turn import monitor
 from app.turn.store import GONE_SECONDS, TurnStore
 from tests.integration.turn.conftest import StartCoturn
 from tests.integration.turn.coturns import (
@@ -69,15 +72,32 @@ async def test_what_others_see_of_a_server(start_coturn: StartCoturn, redis: Red
     assert await coturn.store.alive() == []
 
 
-async def test_a_saturated_server_is_never_given_out(start_coturn: StartCoturn) -> None:  # T7
-    free, full = await start_coturn(), await start_coturn()
-    full.role.monitor._meter.free = 0.0
+class Network:
+    """The counters of an interface over which so many bytes go between two looks."""
 
-    async def is_said() -> bool:
+    def __init__(self) -> None:
+        self.sent = 0
+        self.step = 0
+
+    def __call__(self) -> str:
+        self.sent += self.step
+        return f"headings\n\n  eth0: 0 0 0 0 0 0 0 0 {self.sent} 0 0 0 0 0 0 0\n"
+
+
+async def test_a_saturated_server_is_never_given_out(
+    start_coturn: StartCoturn, monkeypatch: pytest.MonkeyPatch
+) -> None:  # T6, T7
+    monkeypatch.setattr(monitor, "SAMPLE_SECONDS", 0.2)
+    network = Network()
+    free = await start_coturn()
+    full = await start_coturn(network=network, interface="eth0")
+    network.step = 10**9
+
+    async def is_full() -> bool:
         servers = {server.id: server.free_mbps for server in await free.store.alive()}
-        return servers.get(full.config.id) == 0.0
+        return servers[full.config.id] == 0.0
 
-    await eventually(is_said)
+    await eventually(is_full, 10)
     await free.servers.look()
     given = {
         server.server
@@ -85,6 +105,12 @@ async def test_a_saturated_server_is_never_given_out(start_coturn: StartCoturn) 
         for server in free.servers.issue("004217", f"guest-{number}").servers
     }
     assert given == {free.config.id}
+    network.step = 0
+
+    async def is_free_again() -> bool:
+        return not await is_full()
+
+    await eventually(is_free_again, 10)
 
 
 async def test_everybody_gets_two_servers_evenly(start_coturn: StartCoturn) -> None:  # T7

@@ -107,3 +107,11 @@ def test_the_file_is_private(tmp_path: Path) -> None:  # T2
 def test_the_overlap_is_longer_than_a_credential(overlap: int) -> None:  # T11
     config = dataclasses.replace(CONFIG, credential_seconds=overlap)
     assert config.overlap_seconds == overlap + 30
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [("10.0.0.7", "10.0.0.7:9641"), ("0.0.0.0", "192.0.2.7:9641"), ("::1", "[::1]:9641")],
+)
+def test_the_address_of_its_figures(host: str, address: str) -> None:  # T5
+    assert dataclasses.replace(CONFIG, rest_host=host).rest_address == address
