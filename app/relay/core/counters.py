@@ -69,5 +69,7 @@ class Counters:
     layer_switches: int = 0
     transport_feedback_sent: int = 0
     transport_feedback_received: int = 0
+    transport_feedback_passed: int = 0
+    """Not opened, because that link was calm."""
     lines_spliced: int = 0
     peers_moved: int = 0

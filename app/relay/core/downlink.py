@@ -1,9 +1,9 @@
 """What one subscriber's link does: round trip, repeats, how much it carries, and probes of that."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from app.relay.core import transport
-from app.relay.core.estimator import MAX_BPS, START_BPS, Arrived, Estimator
+from app.relay.core.estimator import MAX_BPS, START_BPS, Estimator, Points
 from app.relay.core.repeats import Repeats
 from app.relay.core.sent import SentLog
 from app.relay.core.track import OVERHEAD_BYTES
@@ -37,7 +37,12 @@ class Downlink:
         self._repeats: Repeats | None = None
         self._estimator: Estimator | None = None
         self.has_transport = False
-        self._probes: set[int] = set()
+        self._probes = range(0)
+        """Transport-wide numbers of the last train that no feedback spoke of yet."""
+        self._probe_size = 0
+        self._passed_over = 0
+        self._ended = (-1, 0.0)
+        """(number behind it, receiver's clock at its end) of the last feedback."""
         self._probed_from = 0
         self._probe_pause = PROBE_SECONDS
         self._next_probe = 0.0
@@ -56,40 +61,95 @@ class Downlink:
 
     # Feedback --------------------------------------------------------------------------------
 
+    def may_pass_over(self) -> bool:
+        """Tell whether the next feedback need not be opened: three of four while all is calm."""
+        estimator = self._estimator
+        if estimator is None or not self.has_transport or self._probes or self.is_limited:
+            return False
+        self._passed_over = (self._passed_over + 1) % 4 if estimator.is_calm else 0
+        return self._passed_over != 0
+
     def take_transport(
-        self, body: bytes, log: SentLog, begun: Mapping[int, int], sending_bps: int, now: float
+        self,
+        body: bytes,
+        log: SentLog,
+        begun: Callable[[], Mapping[int, int]],
+        sending: Callable[[], int],
+        now: float,
     ) -> None:
         """Take in transport-wide feedback.
 
-        ``begun``: serial of each line (and of this peer) → first index sent to this peer, -1 where
-        losses are not to be counted. ``sending_bps``: what it is being sent.
+        ``begun`` tells, by the serial of each line (and of this peer), the first index sent to
+        this peer, -1 where losses are not to be counted; ``sending`` what it is being sent.
         """
         told = transport.read(body)
-        if told is None:
+        base = log.unwrap(told.base) if told is not None else -1
+        if told is None or base < 0 or not told.offsets:
             return
-        arrived: list[Arrived] = []
-        for wire, received in told:
-            number = log.unwrap(wire)
-            if number < 0:
-                continue
-            owner, index, size, sent = log.of(number)
-            first = begun.get(owner)
-            if first is None or (received is None and (first < 0 or index < first)):
-                continue
-            is_probe = number in self._probes
-            arrived.append(Arrived(sent, received, size + OVERHEAD_BYTES, is_probe))
-            self._probes.discard(number)
-        if not arrived:
-            return
-        if self._estimator is None or not self.has_transport:
+        estimator = self._estimator
+        if estimator is None or not self.has_transport:
             self.has_transport = True
-            self._estimator = Estimator(now, max(START_BPS, sending_bps))
-        before = self._estimator.bps
-        self._estimator.take(arrived, now)
-        self._note_limit(before, sending_bps, now)
-        if any(packet.is_probe for packet in arrived):
+            estimator = self._estimator = Estimator(now, max(START_BPS, sending()))
+        before = estimator.bps
+        if self._probes:
+            self._take_probe(told, base, estimator, now)
+        estimator.take(self._points(told, base, log, begun), now)
+        if estimator.bps < before:
+            self._note_limit(before, sending(), now)
+
+    def _points(
+        self,
+        told: transport.Told,
+        base: int,
+        log: SentLog,
+        begun: Callable[[], Mapping[int, int]],
+    ) -> Points:
+        offsets, ticks = told.offsets, told.ticks
+        came = len(offsets)
+        groups: list[tuple[float, float]] = []
+        for place in sorted({came // 3, 2 * came // 3, came - 1}):
+            sent = log.sent_at(base + offsets[place])
+            while place + 1 < came and log.sent_at(base + offsets[place + 1]) == sent:
+                place += 1  # noqa: PLW2901  (the last of its burst)
+            groups.append((sent, ticks[place] * transport.DELTA_SECONDS))
+        size = log.size_of(base, offsets) + OVERHEAD_BYTES * came
+        end = ticks[-1] * transport.DELTA_SECONDS
+        if self._ended[0] == base:
+            seconds = end - self._ended[1]
+        else:
+            # Some were passed over. Between n packets are n - 1 pauses; the one before the first
+            # is as long as they are.
+            span = end - ticks[0] * transport.DELTA_SECONDS
+            seconds = span * came / (came - 1) if came > 1 else 0.0
+        last = max(offsets[-1], told.lost[-1]) if told.lost else offsets[-1]
+        self._ended = (base + last + 1, end)
+        lost = self._lost(told, base, log, begun()) if told.lost else 0
+        return Points(groups, size, seconds, came, lost)
+
+    def _lost(self, told: transport.Told, base: int, log: SentLog, begun: Mapping[int, int]) -> int:
+        """Count the missing numbers that were sent to this peer."""
+        lost = 0
+        for offset in told.lost:
+            owner, index, _, _ = log.of(base + offset)
+            first = begun.get(owner, -1)
+            lost += 0 <= first <= index
+        return lost
+
+    def _take_probe(
+        self, told: transport.Told, base: int, estimator: Estimator, now: float
+    ) -> None:
+        received = [
+            tick * transport.DELTA_SECONDS
+            for offset, tick in zip(told.offsets, told.ticks, strict=True)
+            if base + offset in self._probes
+        ]
+        spoken = told.offsets[-1] if not told.lost else max(told.offsets[-1], told.lost[-1])
+        self._probes = range(max(self._probes.start, base + spoken + 1), self._probes.stop)
+        if len(received) > 3:
+            estimator.take_probe(received, self._probe_size, now)
+        if received:
             # A probe that brought something new is followed by the next one soon.
-            has_grown = self._estimator.bps > 1.1 * self._probed_from
+            has_grown = estimator.bps > 1.1 * self._probed_from
             pause = PROBE_SECONDS if has_grown else min(MAX_PROBE_SECONDS, 2 * self._probe_pause)
             self._probe_pause = pause
             self._next_probe = min(self._next_probe, now + pause)
@@ -165,7 +225,8 @@ class Downlink:
 
     def probed(self, numbers: range, size: int, now: float) -> None:
         """Note a train that was sent: its transport-wide numbers and all its bytes."""
-        self._probes = set(numbers)
+        self._probes = numbers
+        self._probe_size = size // max(1, len(numbers))
         self._probed_from = self.estimate_bps or 0
         self._next_probe = now + self._probe_pause
         self.padding_bytes += size

@@ -7,6 +7,7 @@ by loss, and is set anew by a probe that arrived faster. Time is passed in.
 """
 
 from collections import deque
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from app.relay.core.trendline import Trendline, Usage
@@ -18,8 +19,6 @@ MAX_BPS = 30_000_000
 BETA = 0.85
 GROWTH_PER_SECOND = 1.08
 ACKED_SECONDS = 0.5
-GROUP_SECONDS = 0.005
-"""Packets sent within this time are one group."""
 LOSS_HIGH, LOSS_LOW = 0.10, 0.02
 LOSS_SECONDS = 0.3
 """Shortest time between two decreases by loss."""
@@ -31,36 +30,43 @@ HOLD_SECONDS = 0.3
 _LINK_SPREAD = 3.0
 
 
-class Arrived(NamedTuple):
-    """One packet that feedback spoke of."""
+class Points(NamedTuple):
+    """What one feedback says of the packets that were sent to its sender."""
 
-    sent: float
-    received: float | None
-    """On the receiver's clock; None: lost."""
+    groups: Sequence[tuple[float, float]]
+    """(sent, received on the receiver's clock) of some packets, each the last of its burst."""
     size: int
-    is_probe: bool = False
+    """Bytes that came."""
+    seconds: float
+    """In which they came, the pause before the first included."""
+    came: int
+    lost: int
 
 
 class Acked:
-    """Bits per second that arrived, over the last half second of the receiver's clock."""
+    """Bits per second that arrived, over the last half second of the receiver's clock.
+
+    Feedbacks that were passed over leave holes: neither their bytes nor their time counts.
+    """
 
     def __init__(self) -> None:
-        self._window: deque[tuple[float, int]] = deque()
-        self._bytes = 0
+        self._window: deque[tuple[float, float, int]] = deque()
+        """(when it ended, seconds, bytes) of each feedback."""
 
-    def add(self, received: float, size: int) -> None:
-        self._window.append((received, size))
-        self._bytes += size
-        while self._window and received - self._window[0][0] > ACKED_SECONDS:
-            self._bytes -= self._window.popleft()[1]
+    def add(self, end: float, seconds: float, size: int) -> None:
+        self._window.append((end, seconds, size))
+        while len(self._window) > 2 and end - self._window[0][0] > ACKED_SECONDS:
+            self._window.popleft()
 
     @property
     def bps(self) -> int | None:
         """None until there is enough to tell."""
-        if len(self._window) < 4:
-            return None
-        span = self._window[-1][0] - self._window[0][0]
-        return int(8 * self._bytes / max(span, ACKED_SECONDS / 2))
+        seconds = 0.0
+        octets = 0
+        for _, passed, size in self._window:
+            seconds += passed
+            octets += size
+        return int(8 * octets / seconds) if seconds >= ACKED_SECONDS / 5 else None
 
 
 class Estimator:
@@ -69,10 +75,8 @@ class Estimator:
     def __init__(self, now: float, start_bps: int = START_BPS) -> None:
         self._trend = Trendline()
         self._acked = Acked()
-        self._group: tuple[float, float, float] | None = None
-        """(first sent, last sent, last received) of the group that is filling."""
         self._before: tuple[float, float] | None = None
-        """(last sent, last received) of the group before it."""
+        """(sent, received) of the last group."""
         self._delay_bps = float(start_bps)
         self._loss_bps = float(MAX_BPS)
         self._link: tuple[float, float] | None = None
@@ -87,6 +91,11 @@ class Estimator:
     @property
     def bps(self) -> int:
         return int(max(MIN_BPS, min(self._delay_bps, self._loss_bps, self._cap)))
+
+    @property
+    def is_calm(self) -> bool:
+        """Nothing speaks of a queue or of loss: every feedback need not be read."""
+        return self._trend.is_calm and self._lost == 0
 
     @property
     def usage(self) -> Usage:
@@ -105,46 +114,31 @@ class Estimator:
         """Bound the estimate by what the receiver itself says (REMB)."""
         self._cap = float(bps)
 
-    def take(self, packets: list[Arrived], now: float) -> None:
-        """Take in one feedback's packets, in the order in which they were sent."""
-        probes: list[Arrived] = []
-        for packet in packets:
-            self._expected += 1
-            if packet.received is None:
-                self._lost += 1
-                continue
-            self._acked.add(packet.received, packet.size)
-            if packet.is_probe:
-                probes.append(packet)
-            self._add_to_group(packet.sent, packet.received)
-        if len(probes) > 3:
-            self._take_probe(probes, now)
+    def take(self, points: Points, now: float) -> None:
+        """Take in one feedback."""
+        for sent, received in points.groups:
+            before, self._before = self._before, (sent, received)
+            # What was sent in one burst is one group; a group that overtook says nothing.
+            if before is not None and sent > before[0]:
+                self._trend.add(
+                    1e3 * (sent - before[0]), 1e3 * (received - before[1]), 1e3 * received
+                )
+        if points.seconds > 0:
+            self._acked.add(points.groups[-1][1], points.seconds, points.size)
         self._control(now)
+        self._lost += points.lost
+        self._expected += points.lost + points.came
         if self._expected >= _MIN_LOSS_PACKETS:
             self.take_loss(self._lost / self._expected, now)
             self._lost = self._expected = 0
 
-    def _add_to_group(self, sent: float, received: float) -> None:
-        group = self._group
-        if group is None:
-            self._group = (sent, sent, received)
-        elif sent - group[0] <= GROUP_SECONDS:
-            if sent >= group[0]:
-                self._group = (group[0], max(group[1], sent), max(group[2], received))
-        else:
-            if self._before is not None:
-                sent_delta = 1e3 * (group[1] - self._before[0])
-                received_delta = 1e3 * (group[2] - self._before[1])
-                self._trend.add(sent_delta, received_delta, 1e3 * group[2])
-            self._before = (group[1], group[2])
-            self._group = (sent, sent, received)
+    def take_probe(self, received: Sequence[float], size: int, now: float) -> None:
+        """Take in a train: a few packets sent at once, ``size`` bytes each.
 
-    def _take_probe(self, probes: list[Arrived], now: float) -> None:
-        """A train sent at once arrives as fast as the narrowest link lets it."""
-        times = [packet.received for packet in probes if packet.received is not None]
-        span = max(times) - min(times)
-        size = sum(packet.size for packet in probes) - probes[0].size
-        rate = _PROBE_SHARE * 8 * size / max(span, 0.001)
+        They arrive as fast as the narrowest link lets them.
+        """
+        span = max(received) - min(received)
+        rate = _PROBE_SHARE * 8 * size * (len(received) - 1) / max(span, 0.001)
         if rate > self._delay_bps and self._trend.usage is not Usage.OVER:
             # A train is short: it is not believed beyond some times of what is known.
             self.believe(int(min(rate, PROBE_GAIN * self._delay_bps)))

@@ -24,6 +24,7 @@ log = structlog.get_logger(__name__)
 
 ARENA_SLOTS = 256
 """Opened packets held at once; a larger wake-up is forwarded in several parts."""
+TRANSPORT_FEEDBACK, TRANSPORT_FORMAT = 205, 15
 MAX_DTLS_PENDING = 256
 """DTLS datagrams between two ``take_dtls``; further ones are dropped, their sender repeats them."""
 
@@ -232,6 +233,12 @@ class Intake:
     def _take_rtcp(self, data: memoryview, source: Address, now: float) -> None:
         peer = self._sealed_from(data, source)
         if peer is None or peer.receiver is None:
+            return
+        is_transport = data[1] == TRANSPORT_FEEDBACK and data[0] & 0x1F == TRANSPORT_FORMAT
+        if is_transport and peer.downlink.may_pass_over():
+            # Feedback alone (RFC 5506): opening each would cost as much as forwarding a packet
+            # does. A forged one only hides a true one for a moment.
+            self._counters.transport_feedback_passed += 1
             return
         try:
             plain = peer.receiver.open_rtcp(data)

@@ -36,17 +36,28 @@ class Links:
         """Take in what a subscriber says of its link; act at once if it is over-used."""
         link = peer.downlink
         was_limited, budget = link.is_limited, link.budget_bps
-        sending = self._sending(peer)
         for body in compound.transport:
             self._room.tools.counters.transport_feedback_received += 1
-            link.take_transport(body, self._room.tools.log, self._begun(peer), sending, now)
-        for bps in compound.estimates:
-            link.take_estimate(bps, sending, now)
-        losses = [b.fraction_lost / 256 for b in compound.blocks if peer.subscription_of(b.ssrc)]
-        if losses:
-            link.take_loss(max(losses), sending, now)
+            link.take_transport(
+                body,
+                self._room.tools.log,
+                lambda: self._begun(peer),
+                lambda: self._sending(peer),
+                now,
+            )
+        if not link.has_transport:
+            self._take_others(peer, compound, now)
         if link.is_limited and (not was_limited or link.budget_bps < budget):
             self._share(peer, now)
+
+    def _take_others(self, peer: Peer, compound: Compound, now: float) -> None:
+        """REMB and receiver reports, where there is no better feedback."""
+        sending = self._sending(peer)
+        for bps in compound.estimates:
+            peer.downlink.take_estimate(bps, sending, now)
+        losses = [b.fraction_lost / 256 for b in compound.blocks if peer.subscription_of(b.ssrc)]
+        if losses:
+            peer.downlink.take_loss(max(losses), sending, now)
 
     def _begun(self, peer: Peer) -> dict[int, int]:
         begun = {peer.downlink.serial: 0}

@@ -53,6 +53,8 @@ class Room:
         self._is_stale = False
         """A source came or came back: who gets what must be looked at again."""
         self._forwarded = 0
+        self._upstreams: list[Peer] = []
+        """Peers that are told how their media arrives."""
 
     # Peers -----------------------------------------------------------------------------------
 
@@ -88,6 +90,7 @@ class Room:
             peer.upstream = Upstream(
                 peer.publisher, lambda packet: self.tell(peer, packet), self.tools.counters
             )
+            self._upstreams.append(peer)
 
     def _subscribe(self, peer: Peer, section: Section) -> None:
         if peer.sender is None or peer.ice.selected is None:
@@ -122,6 +125,8 @@ class Room:
         peer.subscriptions.clear()
         if self.presenter is peer:
             self.presenter = None
+        if peer in self._upstreams:
+            self._upstreams.remove(peer)
         if peer.publisher is not None:
             self._upkeep.left(peer.publisher)
             self._is_stale = True
@@ -314,14 +319,14 @@ class Room:
         """Return when ``serve`` has something to do."""
         due = [
             due
-            for peer in self.peers.values()
+            for peer in self._upstreams
             if peer.upstream is not None and (due := peer.upstream.next_due()) is not None
         ]
         return min(due, default=None)
 
     def serve(self, now: float) -> None:
         """Send the publishers what is due."""
-        for peer in self.peers.values():
+        for peer in self._upstreams:
             if peer.upstream is not None and self.hears(peer):
                 peer.upstream.send_due(now)
 
@@ -338,7 +343,7 @@ class Room:
 
     def report(self, now: float) -> None:
         """Tell the publishers once a second how their tracks arrive."""
-        for peer in self.peers.values():
+        for peer in self._upstreams:
             if peer.upstream is not None and self.hears(peer):
                 peer.upstream.report(now)
 

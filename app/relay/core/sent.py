@@ -6,6 +6,7 @@ against what was sent to it: numbers of others' packets look like losses to it a
 """
 
 from array import array
+from collections.abc import Sequence
 
 SLOTS = 1 << 13
 """Numbers remembered: ten seconds of three sources, more than feedback is ever late."""
@@ -47,6 +48,19 @@ class SentLog:
         newest = self.next - 1
         found = newest - (newest - number & 0xFFFF)
         return found if found > 0 and newest - found < SLOTS else -1
+
+    def sent_at(self, number: int) -> float:
+        """Return when an unwrapped number left."""
+        return self._times[number & _MASK]
+
+    def size_of(self, base: int, offsets: Sequence[int]) -> int:
+        """Return the bytes of some numbers together, ``offsets`` ascending from ``base``."""
+        sizes = self._sizes
+        first = base + offsets[0] & _MASK
+        last = first + offsets[-1] - offsets[0]
+        if last < SLOTS and len(offsets) == last - first + 1:
+            return sum(sizes[first : last + 1])
+        return sum([sizes[base + offset & _MASK] for offset in offsets])
 
     def of(self, number: int) -> tuple[int, int, int, float]:
         """Return (owner, index, bytes, when it left) of an unwrapped number still remembered."""

@@ -59,14 +59,27 @@ class Trendline:
         self._detect(trend, sent_ms, arrival_ms)
         return self.usage
 
+    @property
+    def is_calm(self) -> bool:
+        """The slope is far from the threshold."""
+        modified = min(self._deltas, _MIN_DELTAS) * self._previous * GAIN
+        return self.usage is Usage.NORMAL and abs(modified) < self.threshold / 2
+
     def _slope(self) -> float:
-        points = self._points
-        mean_x = sum(x for x, _ in points) / WINDOW
-        mean_y = sum(y for _, y in points) / WINDOW
-        denominator = sum((x - mean_x) ** 2 for x, _ in points)
+        """Least squares, about the first point: sums of large numbers would lose digits."""
+        base_x, base_y = self._points[0]
+        sum_x = sum_y = sum_xx = sum_xy = 0.0
+        for time, delay in self._points:
+            x = time - base_x
+            y = delay - base_y
+            sum_x += x
+            sum_y += y
+            sum_xx += x * x
+            sum_xy += x * y
+        denominator = WINDOW * sum_xx - sum_x * sum_x
         if denominator == 0:
             return self._previous
-        return sum((x - mean_x) * (y - mean_y) for x, y in points) / denominator
+        return (WINDOW * sum_xy - sum_x * sum_y) / denominator
 
     def _detect(self, trend: float, sent_ms: float, arrival_ms: float) -> None:
         modified = min(self._deltas, _MIN_DELTAS) * trend * GAIN
