@@ -15,8 +15,8 @@ from typing import Any
 
 CORPUS = Path(__file__).parent / "corpus"
 MAX_BYTES = 8_192
-MAX_SECONDS = 0.5
-"""An input that takes longer than this, traced, is a failure: work must be bounded by size."""
+MAX_SECONDS = 1.0
+"""Of CPU. An input that takes longer, traced, is a failure: work must be bounded by size."""
 
 INTERESTING = (0, 1, 2, 3, 4, 7, 8, 15, 16, 20, 31, 63, 64, 96, 127, 128, 144, 191, 192, 254, 255)
 
@@ -82,14 +82,14 @@ class Lines:
 
 def attempt(target: Target, data: bytes, lines: Lines | None = None) -> int:
     """Run one input, bounded in time. Raises Broken."""
-    start = time.perf_counter()
+    start = time.thread_time()
     try:
         found = lines.run(target, data) if lines is not None else 0
         if lines is None:
             target.run(data)
     except Exception as error:
         raise Broken(target, data, f"{type(error).__name__}: {error}") from error
-    if time.perf_counter() - start > MAX_SECONDS:
+    if time.thread_time() - start > MAX_SECONDS:
         raise Broken(target, data, "took too long")
     return found
 
