@@ -24,8 +24,11 @@ log = structlog.get_logger(__name__)
 
 BEAT_SECONDS = 1.0
 
-STARTING_SECONDS = 0.2
-"""Between two beats while coturn runs and has not answered yet."""
+STARTING_SECONDS = 5.0
+"""Since its start; coturn has answered by then, or something is wrong."""
+
+STARTING_BEAT_SECONDS = 0.1
+"""Between two beats until a coturn that was just started answers."""
 
 SILENT_SECONDS = 3.0
 """Without an answer to STUN for this long, a coturn that runs is offered to nobody."""
@@ -169,9 +172,13 @@ class Monitor:
             self._measure()
             await self._beat_keyring()
             await self._say()
-            is_starting = self._child.is_running and self._heard < self._began
-            pause = STARTING_SECONDS if is_starting else BEAT_SECONDS
+            pause = STARTING_BEAT_SECONDS if self._is_starting() else BEAT_SECONDS
             await asyncio.sleep(max(0.05, pause - (self._clock.now() - began)))
+
+    def _is_starting(self) -> bool:
+        never = self._began == float("-inf")
+        is_young = self._clock.now() - self._began < STARTING_SECONDS
+        return (self._heard < self._began and is_young) or never
 
     async def _listen(self) -> None:
         if not self._child.is_running:
