@@ -21,6 +21,8 @@ TRIAL_SECONDS = 6.0
 """Without RTX there is nothing to probe with: media is tried this often."""
 FREE_SECONDS = 3.0
 """A link on which everything has fitted for so long is not thought of as narrow any more."""
+CALM_SECONDS = 0.24
+"""Between two feedbacks that are read while nothing speaks of a queue."""
 _MIN_PROBE_PACKETS, _MAX_PROBE_PACKETS = 6, 40
 
 
@@ -40,7 +42,7 @@ class Downlink:
         self._probes = range(0)
         """Transport-wide numbers of the last train that no feedback spoke of yet."""
         self._probe_size = 0
-        self._passed_over = 0
+        self._opened = 0.0
         self._ended = (-1, 0.0)
         """(number behind it, receiver's clock at its end) of the last feedback."""
         self._probed_from = 0
@@ -61,13 +63,12 @@ class Downlink:
 
     # Feedback --------------------------------------------------------------------------------
 
-    def may_pass_over(self) -> bool:
-        """Tell whether the next feedback need not be opened: three of four while all is calm."""
+    def may_pass_over(self, now: float) -> bool:
+        """Tell whether a feedback need not be opened: while all is calm, a few a second do."""
         estimator = self._estimator
         if estimator is None or not self.has_transport or self._probes or self.is_limited:
             return False
-        self._passed_over = (self._passed_over + 1) % 4 if estimator.is_calm else 0
-        return self._passed_over != 0
+        return estimator.is_calm and now - self._opened < CALM_SECONDS
 
     def take_transport(
         self,
@@ -82,6 +83,7 @@ class Downlink:
         ``begun`` tells, by the serial of each line (and of this peer), the first index sent to
         this peer, -1 where losses are not to be counted; ``sending`` what it is being sent.
         """
+        self._opened = now
         told = transport.read(body)
         base = log.unwrap(told.base) if told is not None else -1
         if told is None or base < 0 or not told.offsets:

@@ -235,7 +235,7 @@ class Intake:
         if peer is None or peer.receiver is None:
             return
         is_transport = data[1] == TRANSPORT_FEEDBACK and data[0] & 0x1F == TRANSPORT_FORMAT
-        if is_transport and peer.downlink.may_pass_over():
+        if is_transport and peer.downlink.may_pass_over(now):
             # Feedback alone (RFC 5506): opening each would cost as much as forwarding a packet
             # does. A forged one only hides a true one for a moment.
             self._counters.transport_feedback_passed += 1
