@@ -230,6 +230,10 @@ def bound(event: RoomEvent, peer: str | None) -> Parcel | None:
     return Parcel(encode_event(LECTURE, "bound", payload), seq=event.seq)
 
 
+PERSONAL = frozenset({"bound", "drawing"})
+"""Room events of which not every member hears the same."""
+
+
 def room_event_for(event: RoomEvent) -> Callable[[Seat | None], Parcel]:
     """Return what gives each member its parcel; members who hear the same share one."""
     if event.type == "bound":  # other members' peers are secret: see ``bound``
