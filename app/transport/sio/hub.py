@@ -141,10 +141,20 @@ class RoomHub:
             self._fanout.unsubscribe(room.id, room.sink)
 
     def _deliver(self, room: _Room, event: RoomEvent) -> None:
-        parcel_for = wire.room_event_for(event)
         members = list(room.members.values())
+        if event.audience == "room" and event.type not in wire.PERSONAL:
+            shared = wire.room_event(event)
+            for member in members:
+                member.offer(event.seq, shared)
+        else:
+            self._deliver_each(members, event)
+        self._on_event(event, [member.connection for member in members])
+
+    def _deliver_each(self, members: list[Member], event: RoomEvent) -> None:
+        """Deliver what is not for everybody, or not the same for everybody."""
+        parcel_for = wire.room_event_for(event)
         if event.audience != "room":
-            members = _staff(members, event.audience)
+            members[:] = _staff(members, event.audience)
         for member in members:
             parcel: Parcel | None = parcel_for(member.connection.seat)
             if event.type == "bound":
@@ -154,7 +164,6 @@ class RoomHub:
                 member.offer(event.seq, parcel)
             if event.audience != "room":
                 member.connection.outbox.ask_for_proof()
-        self._on_event(event, [member.connection for member in members])
 
 
 def _staff(members: list[Member], audience: Audience) -> list[Member]:
