@@ -204,7 +204,9 @@ export class Forum {
   }
 
   moderate(on: boolean): Promise<boolean> {
-    return this.act('moderation', { on })
+    const before = this.state.get().moderation
+    this.state.set({ moderation: on })
+    return this.act('moderation', { on }, undefined, () => { this.state.set({ moderation: before }) })
   }
 
   /** By e-mail or member id. */

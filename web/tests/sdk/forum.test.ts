@@ -73,6 +73,14 @@ describe('Forum', () => {
     expect(forum.state.get().problem?.code).toBe('rate_limited')
   })
 
+  it('shows a rule at once, and the old one when the new one is refused', async () => {
+    const { forum } = world(() => Promise.reject(new LecternError('forbidden', 'no', false)))
+    const change = forum.moderate(true)
+    expect(forum.state.get().moderation).toBe(true)
+    await change
+    expect(forum.state.get().moderation).toBe(false)
+  })
+
   it('asks for the whole list when it becomes an assistant, and when it is one no more', async () => {
     const say = vi.fn<Say>().mockResolvedValue({ memberId: 'me', assistant: true, questions: [WHY] })
     const { forum, tell, one } = world(say)
