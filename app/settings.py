@@ -152,7 +152,7 @@ class Settings(BaseSettings):
     )
     media_port: int = _field(
         7882,
-        "UDP port of the first relay; relay k listens on this number + k.",
+        "UDP and TCP port of the first relay; relay k listens on this number + k.",
         f"a whole number from 1 to {LAST_PORT}",
         ge=1,
         le=LAST_PORT,
