@@ -28,9 +28,10 @@ check: venv-dev ## lint, types and layers, of the server and of the web client
 	@deploy/web.sh packages
 	@cd web && npm run --silent lint && npm run --silent typecheck
 
-bench: venv-dev ## measure the relay beside Janus: CPU per forwarded packet and per join, delay, memory
+bench: venv-dev ## measure the relay beside Janus, and the fan-out of events beside Socket.IO for Node
 	@mkdir -p data
 	@$(VENV_PYTHON) -m bench.relay --plot data/bench.png $(BENCH_ARGS)
+	@$(VENV_PYTHON) -m bench.fanout
 
 web: ## build the web client
 	@deploy/web.sh required
