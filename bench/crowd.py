@@ -1,6 +1,6 @@
 """``python -m bench.crowd``: a whole class that comes at once, and comes back at once.
 
-How it measures and how to read it: bench/README.md.
+How it measures and how to read it: bench/FANOUT.md.
 """
 
 import argparse

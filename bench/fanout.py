@@ -1,6 +1,6 @@
 """``python -m bench.fanout``: what delivering one event to one member costs, beside the reference.
 
-How it measures and how to read it: bench/README.md.
+How it measures and how to read it: bench/FANOUT.md.
 """
 
 import argparse
