@@ -129,6 +129,8 @@ export const en = {
   'board.toobig': 'The board is too big to send. Remove something: changes are not seen by others now.',
   'board.broken': 'The board could not be loaded.',
   'board.page': 'Page {page}',
+  'board.draw': 'Everyone may draw',
+  'board.may': 'You may draw on the board.',
   'board.page.back': 'Page before',
   'board.page.next': 'Next page',
   'board.clear': 'Clear the board',

@@ -130,6 +130,8 @@ export const ko: Record<Key, string> = {
   'board.toobig': '칠판이 너무 커서 보낼 수 없습니다. 일부를 지워 주세요. 지금은 변경이 전달되지 않습니다.',
   'board.broken': '칠판을 불러오지 못했습니다.',
   'board.page': '{page}쪽',
+  'board.draw': '모두 그리기 허용',
+  'board.may': '칠판에 그릴 수 있습니다.',
   'board.page.back': '이전 쪽',
   'board.page.next': '다음 쪽',
   'board.clear': '칠판 지우기',

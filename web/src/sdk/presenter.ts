@@ -12,7 +12,7 @@ import { MediaPeer } from './media/peer'
 import type { Connect, PeerOffer, PeerState } from './media/peer'
 import { NO_SOURCES } from './messages'
 import type {
-  BoardContent, IceServersNews, ReconnectPresenter, RoomState, ServerAnswer, Source, Sources, Update, WireBoard,
+  BoardContent, DrawingRule, IceServersNews, ReconnectPresenter, RoomState, ServerAnswer, Source, Sources, Update, WireBoard,
 } from './messages'
 import { Channel, socketIoTransport } from './signalling'
 import type { Transport } from './signalling'
@@ -38,6 +38,8 @@ export interface PresenterState {
   restored: Restored | null
   /** The page of the board that everyone is shown. */
   page: number
+  /** Who may draw beside the presenter. */
+  drawing: DrawingRule['mode']
   boardProblem: Code | null
 }
 
@@ -65,6 +67,7 @@ export class Presenter {
     listeners: 0,
     restored: null,
     page: 0,
+    drawing: 'presenter',
     boardProblem: null,
   })
   readonly questions: QuestionDesk
@@ -174,6 +177,13 @@ export class Presenter {
     return this.receiver.board.page(page)
   }
 
+  /** Lets everyone draw, or nobody else. */
+  async letDraw(everyone: boolean): Promise<void> {
+    const mode = everyone ? 'everyone' : 'presenter'
+    await this.write('drawing', { mode })
+    this.state.set({ drawing: mode })
+  }
+
   /** Shows another page to everyone, once what was drawn on this one is sent. */
   async showPage(page: number): Promise<void> {
     await this.publisher.flush()
@@ -223,6 +233,7 @@ export class Presenter {
     this.hear<Update>('update', (update) => void this.restore(update.content))
     this.hear<Drawn>('drawn', (drawn) => { this.receiver.drawn(drawn) })
     this.hear<SnapshotPart>('snapshot', (part) => { if (this.receiver.part(part)) this.cursor.arrived() })
+    this.hear<DrawingRule>('drawing', ({ mode }) => { this.state.set({ drawing: mode }) })
     this.hear<{ page: number }>('page', ({ page }) => { this.state.set({ page }) })
     this.forum.listen((event, listener) => { this.hear(event, listener) })
     this.hear<{ count: number }>('listeners', ({ count }) => { this.state.set({ listeners: count }) })
@@ -327,6 +338,7 @@ export class Presenter {
     this.cursor.began(state)
     this.receiver.roomState(state)
     if (state.page !== undefined) this.state.set({ page: state.page })
+    if (state.drawing) this.state.set({ drawing: state.drawing.mode })
     // What the room has is restored by now, or on its way; a fresh room says nothing about its board.
     const comes = this.restoring || state.board?.kind === 'elements'
     if (!comes) this.state.set({ restored: { decoded: { kind: 'unchanged' }, view: this.restoredView } })

@@ -1,10 +1,17 @@
 import { useState } from 'react'
+import type { ReactNode } from 'react'
 import { useWords } from '../../i18n'
 
 const LAST_PAGE = 999
 
+interface Props {
+  page: number
+  onTurn: (page: number) => Promise<void>
+  children?: ReactNode
+}
+
 /** Turns the pages of the board for everyone; behind the last one is always an empty one. */
-export function PageTurner({ page, onTurn }: { page: number; onTurn: (page: number) => Promise<void> }) {
+export function PageTurner({ page, onTurn, children }: Props) {
   const { t } = useWords()
   const [turning, setTurning] = useState(false)
   const turn = async (next: number) => {
@@ -33,6 +40,7 @@ export function PageTurner({ page, onTurn }: { page: number; onTurn: (page: numb
       >
         ›
       </button>
+      {children}
     </div>
   )
 }

@@ -6,7 +6,7 @@ import { usePrefersDark, useStore } from '../../app'
 import { useWords } from '../../i18n'
 import { fitViewport } from '../../sdk'
 import type { BoardElement, Participant, Viewport } from '../../sdk'
-import { OPTIONS, editorLang, toEditor } from './editor'
+import { OPTIONS, editorLang, merge, replace, toEditor } from './editor'
 
 function show(api: ExcalidrawImperativeAPI, elements: BoardElement[]): void {
   api.updateScene({
@@ -26,7 +26,8 @@ function follow(api: ExcalidrawImperativeAPI, view: Viewport, box: Element): voi
 export default function ParticipantBoard({ participant }: { participant: Participant }) {
   const { t, lang } = useWords()
   const dark = usePrefersDark()
-  const { elements, view, foreign } = useStore(participant.board)
+  const { elements, view, foreign, page } = useStore(participant.board)
+  const { may } = useStore(participant.pen.state)
   const [editor, setEditor] = useState<ExcalidrawImperativeAPI | null>(null)
   // The editor gives its interface away before it has loaded its (empty) first scene, which then
   // replaces whatever was put there: it is used from its first change on, which comes after that.
@@ -35,9 +36,26 @@ export default function ParticipantBoard({ participant }: { participant: Partici
   const [following, setFollowing] = useState(true)
   const box = useRef<HTMLDivElement>(null)
 
+  // The page whose elements the editor has: they must not be sent as another's.
+  const scene = useRef(page)
+
   useEffect(() => {
-    if (api && elements) show(api, elements)
-  }, [api, elements])
+    if (!api || !elements || may) return
+    scene.current = page
+    show(api, elements)
+  }, [api, elements, may, page])
+
+  // Where it may draw, what others draw is merged into what it is drawing itself.
+  useEffect(() => {
+    if (!api || !may) return
+    merge(api, { puts: participant.elements(scene.current), removed: [] }, scene.current)
+    return participant.pen.follow((change) => { merge(api, change, scene.current) })
+  }, [api, may, participant])
+  useEffect(() => {
+    if (!api || !may || scene.current === page) return
+    scene.current = page
+    replace(api, participant.elements(page))
+  }, [api, may, page, participant])
 
   useEffect(() => {
     const element = box.current
@@ -56,13 +74,17 @@ export default function ParticipantBoard({ participant }: { participant: Partici
         data-testid="board-view"
         data-elements={elements?.length ?? 0}
         onWheelCapture={() => { setFollowing(false) }}
-        onPointerMoveCapture={(event) => { if (event.buttons > 0) setFollowing(false) }}
+        data-drawing={may}
+        onPointerMoveCapture={(event) => { if (event.buttons > 0 && !may) setFollowing(false) }}
       >
         <Excalidraw
           excalidrawAPI={setEditor}
-          onChange={(_, { isLoading }) => { if (!isLoading) setLoaded(true) }}
-          viewModeEnabled
-          zenModeEnabled
+          onChange={(scenes, { isLoading }) => {
+            if (!isLoading) setLoaded(true)
+            if (loaded) participant.pen.draw(scenes as unknown as readonly BoardElement[], scene.current)
+          }}
+          viewModeEnabled={!may}
+          zenModeEnabled={!may}
           langCode={editorLang(lang)}
           theme={dark ? 'dark' : 'light'}
           UIOptions={OPTIONS}
@@ -76,6 +98,7 @@ export default function ParticipantBoard({ participant }: { participant: Partici
         </div>
       )}
       <div className="board-tools">
+        {may && <p className="visually-hidden" role="status" data-testid="may-draw">{t('board.may')}</p>}
         <button
           className="toggle small"
           data-testid="follow-toggle"

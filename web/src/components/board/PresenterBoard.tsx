@@ -38,9 +38,9 @@ function useRoomInEditor(presenter: Presenter, editor: ExcalidrawImperativeAPI |
 
 /** The board that the presenter draws on; every change goes to the room. */
 export default function PresenterBoard({ presenter, restored }: { presenter: Presenter; restored: Restored }) {
-  const { lang } = useWords()
+  const { t, lang } = useWords()
   const dark = usePrefersDark()
-  const { page } = useStore(presenter.state)
+  const { page, drawing } = useStore(presenter.state)
   const [data] = useState(() => initial(restored))
   const [editor, setEditor] = useState<ExcalidrawImperativeAPI | null>(null)
   // The editor is given away before it has loaded its first scene, which would replace what was merged.
@@ -68,7 +68,16 @@ export default function PresenterBoard({ presenter, restored }: { presenter: Pre
           <MainMenu.DefaultItems.Help />
         </MainMenu>
       </Excalidraw>
-      <PageTurner page={page} onTurn={(next) => presenter.showPage(next)} />
+      <PageTurner page={page} onTurn={(next) => presenter.showPage(next)}>
+        <button
+          className="toggle small"
+          data-testid="everyone-draws"
+          aria-pressed={drawing !== 'presenter'}
+          onClick={() => { presenter.letDraw(drawing === 'presenter').catch(() => undefined) }}
+        >
+          {t('board.draw')}
+        </button>
+      </PageTurner>
     </div>
   )
 }
