@@ -60,6 +60,19 @@ class Person:
         )
         return found
 
+    async def draw(self, points: list[tuple[float, float]]) -> None:
+        """Draw a free-hand stroke through points given as shares of the board's size."""
+        canvas = self.page.locator("canvas.interactive")
+        box = await canvas.bounding_box()
+        assert box is not None
+        await self.page.locator('[data-testid="toolbar-freedraw"]').dispatch_event("click")
+        places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
+        await self.page.mouse.move(*places[0])
+        await self.page.mouse.down()
+        for place in places[1:]:
+            await self.page.mouse.move(*place, steps=8)
+        await self.page.mouse.up()
+
 
 class Presenter(Person):
     async def create_lecture(self, title: str) -> tuple[str, str]:
@@ -94,19 +107,6 @@ class Presenter(Person):
             "data-media", "connected", timeout=TIMEOUT
         )
         await expect(self.page.locator("canvas.interactive")).to_be_visible(timeout=TIMEOUT)
-
-    async def draw(self, points: list[tuple[float, float]]) -> None:
-        """Draw a free-hand stroke through points given as shares of the board's size."""
-        canvas = self.page.locator("canvas.interactive")
-        box = await canvas.bounding_box()
-        assert box is not None
-        await self.page.locator('[data-testid="toolbar-freedraw"]').dispatch_event("click")
-        places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
-        await self.page.mouse.move(*places[0])
-        await self.page.mouse.down()
-        for place in places[1:]:
-            await self.page.mouse.move(*place, steps=8)
-        await self.page.mouse.up()
 
     async def has_listeners(self, count: int) -> None:
         await expect(self.part("listeners")).to_have_attribute(
