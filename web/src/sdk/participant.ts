@@ -1,4 +1,6 @@
+import type { BoardElement } from './board/codec'
 import type { Drawn, SnapshotPart } from './board/elements'
+import { Pen } from './board/pen'
 import { BoardReceiver } from './board/receiver'
 import { Cursor } from './cursor'
 import { toError } from './errors'
@@ -7,7 +9,7 @@ import { Forum } from './forum'
 import { MediaPeer } from './media/peer'
 import type { Connect, PeerOffer, PeerState } from './media/peer'
 import { NO_SOURCES, readSources } from './messages'
-import type { IceServersNews, RoomState, ServerAnswer, Source, Sources, Update } from './messages'
+import type { DrawingRule, IceServersNews, RoomState, ServerAnswer, Source, Sources, Update } from './messages'
 import type { Connection } from './presenter'
 import { OwnQuestions } from './questions'
 import type { OwnQuestion } from './questions'
@@ -53,7 +55,13 @@ export class Participant {
     sources: NO_SOURCES,
     streams: null,
   })
-  private readonly receiver = new BoardReceiver(() => { this.lecture.send('snapshot', { roomId: this.options.code }) })
+  readonly pen = new Pen(async (opId, ops) => {
+    await this.lecture.request('draw', { roomId: this.options.code, opId, ops })
+  })
+  private readonly receiver = new BoardReceiver(
+    () => { this.lecture.send('snapshot', { roomId: this.options.code }) },
+    (change, whole) => { this.pen.changed(change, whole, this.receiver.board) },
+  )
   readonly board = this.receiver.state
   readonly questions: OwnQuestions
   /** Everybody's. */
@@ -135,10 +143,16 @@ export class Participant {
     this.closed = true
     this.questions.close()
     this.receiver.close()
+    this.pen.close()
     this.peer.close()
     this.lecture.close()
     this.entrance.close()
     this.transport.close()
+  }
+
+  /** What the room has on a page of the board. */
+  elements(page: number): BoardElement[] {
+    return this.receiver.board.page(page)
   }
 
   private listen(): void {
@@ -153,6 +167,7 @@ export class Participant {
     this.hear<Update>('update', (update) => { this.receiver.updated(update) })
     this.hear<Drawn>('drawn', (drawn) => { this.receiver.drawn(drawn) })
     this.hear<SnapshotPart>('snapshot', (part) => { if (this.receiver.part(part)) this.cursor.arrived() })
+    this.hear<DrawingRule>('drawing', (rule) => { this.pen.rule(rule) })
     this.hear<{ page: number }>('page', ({ page }) => { this.receiver.show(page) })
     this.forum.listen((event, listener) => { this.hear(event, listener) })
     this.hear<Partial<Sources>>('sources', (sources) => { this.state.set({ sources: readSources(sources) }) })
@@ -241,6 +256,8 @@ export class Participant {
   private roomState(state: RoomState): void {
     this.cursor.began(state)
     this.receiver.roomState(state)
+    this.pen.rule(state.drawing)
+    this.pen.resume()
     this.forum.load(state)
     // What was answered while this page was not here.
     const unanswered = this.questions.unanswered()
