@@ -47,11 +47,11 @@ class FloorDesk:
         return {}
 
     async def invite(self, connection: Connection, message: Invite) -> Fields:
-        await self._floor.invite(presenter_in(connection, message.room), message.memberId)
+        await self._floor.invite(presenter_in(connection, message.room), message.speakerId)
         return {}
 
     async def uninvite(self, connection: Connection, message: Invite) -> Fields:
-        await self._floor.uninvite(presenter_in(connection, message.room), message.memberId)
+        await self._floor.uninvite(presenter_in(connection, message.room), message.speakerId)
         return {}
 
     async def speak(self, connection: Connection, message: Speak) -> Fields:
@@ -69,7 +69,7 @@ class FloorDesk:
         seat = seat_in(connection, message.room)
         if isinstance(seat, PresenterSeat):
             seat = presenter_in(connection, message.room)
-        await self._floor.mute(seat, message.memberId, message.source, message.on)
+        await self._floor.mute(seat, message.speakerId, message.source, message.on)
         return {}
 
     async def pause(self, connection: Connection, message: Pause) -> Fields:

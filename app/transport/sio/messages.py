@@ -241,7 +241,7 @@ class ViewQuestions(InRoom):
         return [QuestionId(ident) for ident in self.ids]
 
 
-MemberId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+SpeakerId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 Mid = Annotated[str, Field(min_length=1, max_length=32)]
 
 
@@ -252,7 +252,7 @@ class Hand(InRoom):
 class Invite(InRoom):
     """``invite``, ``uninvite``."""
 
-    memberId: MemberId  # noqa: N815
+    speakerId: SpeakerId  # noqa: N815
 
 
 class Speak(InRoom):
@@ -267,9 +267,9 @@ class Speak(InRoom):
 
 
 class MuteMessage(InRoom):
-    """Without ``memberId`` it is one's own track."""
+    """Without ``speakerId`` it is one's own track."""
 
-    memberId: MemberId | None = None  # noqa: N815
+    speakerId: SpeakerId | None = None  # noqa: N815
     source: Source
     on: bool = True
 

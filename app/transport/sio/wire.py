@@ -115,7 +115,7 @@ def floor(of: Snapshot, seat: Seat) -> dict[str, Any]:
     if isinstance(seat, PresenterSeat):
         said["hands"] = of.floor["hands"]
     else:
-        said["memberId"] = member_id(seat.room, seat.identity)
+        said["speakerId"] = member_id(seat.room, seat.identity)
     return said
 
 

@@ -6,9 +6,11 @@ import { AudioOut } from '../components/AudioOut'
 import { ClassQuestions } from '../components/ClassQuestions'
 import { ConnectionBadge } from '../components/ConnectionBadge'
 import { BoardFrame } from '../components/board/BoardFrame'
+import { HandButton } from '../components/HandButton'
 import { OwnQuestionList } from '../components/OwnQuestionList'
 import { Stage } from '../components/Stage'
 import { Tabs } from '../components/Tabs'
+import { Voices } from '../components/Voices'
 import { errorKey, useWords } from '../i18n'
 import { Participant } from '../sdk'
 import type { LectureCard, OwnQuestion, ParticipantState } from '../sdk'
@@ -121,6 +123,8 @@ export function ParticipantLive({ code, card, questions, keepQuestions, onAgain 
         {!account && <span className="badge hide-small">{t('join.asguest')}</span>}
         <ConnectionBadge connection={state.connection} media={state.media} />
         <AudioOut stream={state.streams?.microphone ?? null} />
+        <Voices floor={participant.floor} />
+        <HandButton floor={participant.floor} />
         <button className="small" data-testid="leave-lecture" onClick={leave}>{t('join.leave')}</button>
       </header>
       <Banners state={state} />

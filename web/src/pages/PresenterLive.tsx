@@ -2,8 +2,10 @@ import { Suspense, lazy, useEffect, useState } from 'react'
 import { Link } from 'react-router'
 import { useApp, useStatsHook, useStore } from '../app'
 import { BoardFrame } from '../components/board/BoardFrame'
+import { FloorPanel } from '../components/FloorPanel'
 import { QuestionList } from '../components/QuestionList'
 import { Tabs } from '../components/Tabs'
+import { Voices } from '../components/Voices'
 import { errorKey, useWords } from '../i18n'
 import { Presenter } from '../sdk'
 import type { LectureCard, LocalMedia, PresenterState, Source } from '../sdk'
@@ -146,6 +148,8 @@ export function PresenterLive({ code, card, media, hadScreen, onOver, onTakeOver
           />
         </section>
       </main>
+      <FloorPanel floor={presenter.floor} />
+      <Voices floor={presenter.floor} />
       <PresenterControls media={media} />
     </div>
   )

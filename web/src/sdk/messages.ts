@@ -1,5 +1,7 @@
 /** What travels on the sockets, as docs/protocol.md has it. */
 
+import type { Speaker } from './floor'
+
 export type Source = 'microphone' | 'camera' | 'screen'
 export type Sources = Record<Source, boolean>
 export const NO_SOURCES: Sources = { microphone: false, camera: false, screen: false }
@@ -64,6 +66,12 @@ export interface RoomState {
   board?: { kind: 'whole' | 'elements'; rev: number; hash: string }
   page?: number
   drawing?: DrawingRule
+  hands?: { id: string; name: string }[]
+  speakers?: Speaker[]
+  /** A participant's own name among the speakers. */
+  speakerId?: string
+  /** A broadcasting program carries the presenter's media. */
+  whip?: boolean
 }
 
 /** Who may draw beside the presenter; `may`: whether this member does. */

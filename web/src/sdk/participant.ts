@@ -5,6 +5,7 @@ import { BoardReceiver } from './board/receiver'
 import { Cursor } from './cursor'
 import { toError } from './errors'
 import type { LecternError } from './errors'
+import { Floor, SPARE_KINDS } from './floor'
 import { Forum } from './forum'
 import { MediaPeer } from './media/peer'
 import type { Connect, PeerOffer, PeerState } from './media/peer'
@@ -69,6 +70,9 @@ export class Participant {
     (event, payload) => this.lecture.request(event, { roomId: this.options.code, ...payload }),
     { solved: (id) => { this.questions.answered(id) } },
   )
+  readonly floor = new Floor(
+    (event, payload) => this.lecture.request(event, { roomId: this.options.code, ...payload }),
+  )
   readonly peer: MediaPeer
   private readonly entrance: Channel
   private readonly lecture: Channel
@@ -121,6 +125,8 @@ export class Participant {
       },
       (source, track) => { this.track(source, track) },
       options.connect,
+      undefined,
+      { kinds: SPARE_KINDS, received: (tracks) => { this.floor.received(tracks) } },
     )
     this.listen()
   }
@@ -144,6 +150,7 @@ export class Participant {
     this.questions.close()
     this.receiver.close()
     this.pen.close()
+    this.floor.close()
     this.peer.close()
     this.lecture.close()
     this.entrance.close()
@@ -169,6 +176,7 @@ export class Participant {
     this.hear<SnapshotPart>('snapshot', (part) => { if (this.receiver.part(part)) this.cursor.arrived() })
     this.hear<DrawingRule>('drawing', (rule) => { this.pen.rule(rule) })
     this.hear<{ page: number }>('page', ({ page }) => { this.receiver.show(page) })
+    this.floor.listen((event, listener) => { this.hear(event, listener) })
     this.forum.listen((event, listener) => { this.hear(event, listener) })
     this.hear<Partial<Sources>>('sources', (sources) => { this.state.set({ sources: readSources(sources) }) })
     this.hear<{ deadline: string }>('presenter_away', ({ deadline }) => {
@@ -259,6 +267,7 @@ export class Participant {
     this.pen.rule(state.drawing)
     this.pen.resume()
     this.forum.load(state)
+    this.floor.load(state)
     // What was answered while this page was not here.
     const unanswered = this.questions.unanswered()
     if (unanswered.length > 0) void this.forum.refresh(unanswered)

@@ -8,6 +8,7 @@ import { QuestionDesk } from './desk'
 import { LecternError, toError } from './errors'
 import type { Code } from './errors'
 import { Forum } from './forum'
+import { Floor, SPARE_KINDS } from './floor'
 import { MediaPeer } from './media/peer'
 import type { Connect, PeerOffer, PeerState } from './media/peer'
 import { NO_SOURCES } from './messages'
@@ -79,6 +80,7 @@ export class Presenter {
       asked: (question) => { this.questions.asked(question) },
     },
   )
+  readonly floor = new Floor((event, payload) => this.write(event, payload))
   readonly peer: MediaPeer
   private readonly room: Channel
   private readonly lecture: Channel
@@ -128,6 +130,8 @@ export class Presenter {
       },
       undefined,
       options.connect,
+      undefined,
+      { kinds: SPARE_KINDS, received: (tracks) => { this.floor.received(tracks) } },
     )
     this.publisher = new BoardPublisher(
       (opId, ops) => this.sendDraw(opId, ops),
@@ -237,6 +241,8 @@ export class Presenter {
     this.hear<{ page: number }>('page', ({ page }) => { this.state.set({ page }) })
     this.forum.listen((event, listener) => { this.hear(event, listener) })
     this.hear<{ count: number }>('listeners', ({ count }) => { this.state.set({ listeners: count }) })
+    this.hear<{ live: boolean }>('whip', ({ live }) => { if (!live) void this.peer.start() })
+    this.floor.listen((event, listener) => { this.hear(event, listener) })
     this.lecture.on('presenting', () => { this.hold() })
     this.hear('media_moved', () => void this.peer.start())
     this.lecture.on('ended', () => { this.finish('ended') })
@@ -334,6 +340,7 @@ export class Presenter {
       listeners: state.listeners ?? this.state.get().listeners,
     })
     if (state.questions) this.questions.load(state.questions)
+    this.floor.load(state)
     this.forum.load(state)
     this.cursor.began(state)
     this.receiver.roomState(state)

@@ -18,6 +18,13 @@ export interface PeerPort {
 
 export type Connect = (configuration: RTCConfiguration) => RTCPeerConnection
 
+/** Sections beyond the presenter's three, for whoever else speaks; the server says whose they carry. */
+export interface Spares {
+  kinds: readonly ('audio' | 'video')[]
+  /** Hears of their tracks, fresh ones after each new connection. */
+  received: (tracks: MediaStreamTrack[]) => void
+}
+
 /** What the machine waits for, in ms. */
 export interface PeerTimes {
   disconnected: number
@@ -59,6 +66,7 @@ export class MediaPeer {
     private readonly received: (source: Source, track: MediaStreamTrack) => void = () => undefined,
     private readonly connect: Connect = (configuration) => new RTCPeerConnection(configuration),
     private readonly times: PeerTimes = TIMES,
+    private readonly spares: Spares | null = null,
   ) {
     window.addEventListener('online', this.onOnline)
   }
@@ -88,6 +96,9 @@ export class MediaPeer {
       if (this.direction === 'recvonly') this.received(source, transceiver.receiver.track)
       else if (track) senders.push(transceiver.sender.replaceTrack(track))
     }
+    this.spares?.received(this.spares.kinds.map(
+      (kind) => pc.addTransceiver(kind, { direction: 'recvonly' }).receiver.track,
+    ))
     await Promise.all(senders)
     await this.negotiate(pc, false)
   }
