@@ -31,6 +31,7 @@ from app.lecture.keeper import Keeper
 from app.lecture.media import Media
 from app.lecture.model import LectureConfig
 from app.lecture.service import Lectures
+from app.questions.model import QuestionConfig
 from app.questions.service import Questions
 from app.questions.store import RedisQuestionStore
 from app.relay.client import RelayClient
@@ -159,7 +160,9 @@ async def _api(
     media = Media(registry, RelayClient(bus))
     stack.push_async_callback(media.close)
     endings = Endings(rooms, catalogue, media)
-    boards, questions = Boards(RedisBoardStore(redis)), Questions(RedisQuestionStore(redis))
+    boards = Boards(RedisBoardStore(redis))
+    limits = QuestionConfig(claim_seconds=settings.claim_seconds)
+    questions = Questions(RedisQuestionStore(redis, limits))
     stack.push_async_callback(questions.close)
     lectures = Lectures(rooms, boards, presence, media, endings, catalogue, node, lecture_config)
     broadcasts = Broadcasts(rooms, SessionStore(redis), media, endings, catalogue, lecture_config)

@@ -200,6 +200,13 @@ class Settings(BaseSettings):
         ge=1,
         le=86_400,
     )
+    claim_seconds: int = _field(
+        60,
+        "Seconds for which a question stays with the assistant who claimed it, unanswered.",
+        "a whole number from 1 to 86400",
+        ge=1,
+        le=86_400,
+    )
     service_token: Secret | None = _field(
         None,
         "Bearer token of the operator's own services. Unset: made once in development;"
@@ -296,8 +303,9 @@ class Settings(BaseSettings):
         le=400_000,
     )
     turn_user_quota: int = _field(
-        8,
-        "Allocations that one person may have open at once on one TURN server.",
+        24,
+        "Allocations that one person may have open at once on one TURN server: a browser makes one"
+        " for each transport and network, and again when it changes its network.",
         "a whole number from 1 to 1000",
         ge=1,
         le=1000,
