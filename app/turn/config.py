@@ -35,8 +35,9 @@ class TurnConfig:
     """The network interface whose traffic is measured; None: all but loopback, together."""
     capacity_bps: int = 1_000_000_000
     """What that interface carries in one direction, in bits per second."""
-    user_quota: int = 8
-    """Allocations of one user at once; a browser makes one per server and transport."""
+    user_quota: int = 24
+    """Allocations of one user at once; a browser makes one for each transport and network, and
+    leaves them behind for ten minutes when its network changes."""
     total_quota: int = 2_000
     """Allocations at once."""
     session_bytes_per_second: int = 0
