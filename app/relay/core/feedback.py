@@ -27,7 +27,7 @@ class Feedback:
     def take(self, peer: Peer, compound: Compound, now: float) -> None:
         """Act on one compound."""
         for ssrc in compound.keyframe_requests:
-            self._take_keyframe_request(peer.subscription_of(ssrc), now)
+            self._take_keyframe_request(peer.subscription_of(ssrc))
         for ssrc, sequence in compound.nacked:
             self._counters.nacks_received += 1
             subscription = peer.subscription_of(ssrc)
@@ -42,13 +42,13 @@ class Feedback:
         if peer.publisher is not None and self._room.hears(peer):
             self._take_reports(peer.publisher, compound, now)
 
-    def _take_keyframe_request(self, subscription: Subscription | None, now: float) -> None:
+    def _take_keyframe_request(self, subscription: Subscription | None) -> None:
         if subscription is None:
             return
         self._counters.keyframe_requests_received += 1
         subscription.keyframe_requests += 1
         if subscription.is_video and subscription.line is not None:
-            subscription.line.track.keyframes.ask(now, newcomer=False)
+            subscription.line.track.keyframes.ask()
 
     def _repeat(self, peer: Peer, one: Subscription, sequence: int, now: float) -> bool:
         repeats = peer.downlink.repeats

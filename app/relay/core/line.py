@@ -35,6 +35,11 @@ ours is 1, and it could never open another packet (RFC 3711 §3.3.1)."""
 CNAME = "lectern"
 """One name for all lines of a peer's tracks: clocks of reports keep them in step."""
 
+CATCH_UP_SECONDS = 0.7
+"""A newcomer gets what was sent since a keyframe that is no older, instead of waiting for the next:
+the presenter is asked once a second at most. What is older would be too large a burst."""
+CATCH_UP_PACKETS = 256
+
 _START_BELOW = 1 << 14
 _MAX_OFFSETS = 64
 _FIXED = struct.Struct("!BBHII")
@@ -93,6 +98,8 @@ class Line:
         self._offsets: list[tuple[int, int]] = []
         """From each index in ``_from`` on: (track index → line index, pictures left out)."""
         self._left_out_stamp = -1
+        self._keyframe: Position | None = None
+        self._keyframe_time = 0.0
         self._timestamp_offset = 0
         self._picture_offset = 0
         self._tl0_offset = 0
@@ -216,6 +223,32 @@ class Line:
             tl0 if tl0 < 0 else tl0 + self._tl0_offset & 0xFF,
         )
 
+    def catch_up(self, one: "Subscription", now: float) -> bool:
+        """Let a newcomer begin at the last keyframe, if that is recent, with what followed it."""
+        keyframe = self._keyframe
+        if not one.is_new or keyframe is None or now - self._keyframe_time > CATCH_UP_SECONDS:
+            return False
+        indices = range(keyframe.number, self.next_index)
+        kept = [sent for index in indices if (sent := self.ring.find(index)) is not None]
+        if len(indices) > CATCH_UP_PACKETS or not kept or kept[0].number != keyframe.number:
+            return False
+        one.stop_waiting()
+        one.come(self, keyframe)
+        self.audience.add(one.sink)
+        self.report([one.sink], now)
+        variant = one.sink.variant
+        for sent in kept:
+            # As they are: were they repeated later, nothing may differ.
+            data = bytearray(sent.data)
+            variant.apply(data, sent.number, sent.picture_at, sent.tl0_at)
+            index = sent.number + variant.shift
+            length = self._tools.sender.send_single(one.sink, bytes(data), sent.header, index)
+            one.sink.packets += length > 0
+            one.sink.bytes += length
+            self._tools.counters.packets_forwarded += length > 0
+            self._tools.counters.bytes_forwarded += length
+        return True
+
     def _leave_out(self, packet: Packet) -> None:
         """Close the numbers behind a packet of a layer that this line does not carry."""
         self._tools.counters.temporal_dropped += 1
@@ -259,6 +292,9 @@ class Line:
         if packet.picture_at:
             self._renumber(batch, packet, len(header), left_out)
         self.payload_bytes += len(payload)
+        if packet.keyframe:
+            self._keyframe = self._place(packet)
+            self._keyframe_time = now
         if index >= self.next_index:
             self.next_index = index + 1
             self.highest = packet.index

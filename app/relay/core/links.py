@@ -107,7 +107,7 @@ class Links:
             self._give(one, ladder, rung, now)
             if ladder and rung < len(ladder) - 1 and not missing:
                 missing = ladder[rung + 1][2] - (ladder[rung][2] if rung >= 0 else 0)
-        room.ask_for_waiting(now)
+        room.ask_for_waiting()
         spent = audio + sum(
             ladder[rung][2] for (_, ladder), rung in zip(sections, given, strict=True) if rung >= 0
         )

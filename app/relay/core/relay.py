@@ -225,7 +225,7 @@ class Relay:
         bound = Bound(owner, source) if owner is not None and source is not None else None
         room = self._rooms[known.room]
         room.bind(known.subscriptions[mid], bound, now)
-        room.ask_for_waiting(now)
+        room.ask_for_waiting()
         self.serve(room, now)
 
     def pause(self, peer: PeerId, mid: str, on: bool, now: float) -> None:
@@ -253,7 +253,7 @@ class Relay:
     def _reselect(self, peer: Peer, mid: str, now: float) -> None:
         room = self._rooms[peer.room]
         room.aim(peer.subscriptions[mid], now)
-        room.ask_for_waiting(now)
+        room.ask_for_waiting()
         self.serve(room, now)
 
     def _drop(self, peer: Peer, reason: GoneReason) -> None:

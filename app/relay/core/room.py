@@ -82,7 +82,7 @@ class Room:
         self._share_out([peer], now)
         for subscription in peer.subscriptions.values():
             self.aim(subscription, now)
-        self.ask_for_waiting(now)
+        self.ask_for_waiting()
         return replaced
 
     def _take_publisher(self, peer: Peer) -> None:
@@ -167,7 +167,7 @@ class Room:
     def select_all(self, now: float) -> None:
         """Look again at what everybody should get."""
         self._aim_all(now)
-        self.ask_for_waiting(now)
+        self.ask_for_waiting()
 
     def _share_out(self, among: Iterable[Peer], now: float) -> None:
         """Give speakers' tracks to spare sections, and take withdrawn ones from them."""
@@ -238,7 +238,8 @@ class Room:
             return
         line = self._line(one.form, track, temporal)
         one.wait_for(line)
-        self._waiting.append(line)
+        if not line.catch_up(one, now):
+            self._waiting.append(line)
 
     def _line(self, form: Form, track: Track, temporal: int) -> Line:
         key = (form, track, temporal)
@@ -248,11 +249,11 @@ class Room:
             track.lines.append(line)
         return line
 
-    def ask_for_waiting(self, now: float) -> None:
+    def ask_for_waiting(self) -> None:
         """Ask once for the keyframes that newcomers wait for; ``tick`` repeats it."""
         for line in self._waiting:
             if line.needs_keyframe:
-                line.track.keyframes.ask(now, newcomer=True)
+                line.track.keyframes.ask()
         self._waiting.clear()
 
     def _prune(self) -> None:
@@ -294,7 +295,7 @@ class Room:
                 for line in lines:
                     line.forward(now)
             if self._waiting:
-                self.ask_for_waiting(now)
+                self.ask_for_waiting()
             self._upkeep.listen(now)
         finally:
             # After a failure, too: nothing half-done may leak into the next wake-up.
@@ -338,7 +339,7 @@ class Room:
         self.select_all(now)
         for line in self.lines.values():
             if line.needs_keyframe and line.track.is_active(now):
-                line.track.keyframes.ask(now, newcomer=False)
+                line.track.keyframes.ask()
         self._prune()
 
     def report(self, now: float) -> None:

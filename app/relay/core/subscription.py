@@ -125,7 +125,15 @@ class Subscription:
 
     def enter(self, line: Line, place: Position, packet: Packet, now: float) -> None:
         """Come to ``line`` with the packet at ``place`` as the first one."""
-        expected = self.expected(line.track, packet, now)
+        self.come(line, place, self.expected(line.track, packet, now))
+
+    @property
+    def is_new(self) -> bool:
+        """It never got a packet."""
+        return self.sink.first_index < 0
+
+    def come(self, line: Line, place: Position, expected: Position | None = None) -> None:
+        """Come to ``line`` at ``place``, which is ``expected`` in its own numbers."""
         if expected is None:
             index = place.number
             is_near_wrap = index & 0xFFFF >= 0x10000 - WRAP_MARGIN

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 ACTIVE_SECONDS = 2.0
 """A track whose last packet is older counts as stopped: the screen then gives way to the camera."""
 KEYFRAME_SECONDS = 1.0
-"""Shortest time between two keyframe requests of one kind: a keyframe costs as much as a second."""
+"""Shortest time between two keyframe requests: a keyframe costs as much as a second of video."""
 OVERHEAD_BYTES = 44
 """What a payload costs on the wire besides itself: RTP with extensions, and the SRTP tag."""
 MIN_LAYER_BPS = 1_000.0
@@ -26,25 +26,21 @@ _NEVER = float("-inf")
 
 
 class KeyframeRequests:
-    """When to send a PLI for one track (media-plane rule: once a second, at once for a newcomer).
+    """When to send a PLI for one track: at once if none was sent for a second, else then.
 
-    Ordinary wishes (a decoder lost its place) and newcomers' are throttled apart, so that a
-    newcomer does not wait for somebody else's second, and a hundred of them cost two at most.
+    A newcomer within that second begins at the keyframe that the last request brought
+    (``Line.catch_up``), so that nobody waits for longer and a hundred cost two keyframes at most.
     """
 
-    __slots__ = ("_last", "_last_newcomer", "_wanted")
+    __slots__ = ("_last", "_wanted")
 
     def __init__(self) -> None:
         self._last = _NEVER
-        self._last_newcomer = _NEVER
         self._wanted = False
 
-    def ask(self, now: float, newcomer: bool) -> None:
-        """Want a keyframe; ``due`` tells when to ask the presenter for it."""
+    def ask(self) -> None:
+        """Want a keyframe; ``due`` tells when to ask the publisher for it."""
         self._wanted = True
-        if newcomer and now - self._last_newcomer >= KEYFRAME_SECONDS:
-            self._last_newcomer = now
-            self._last = _NEVER
 
     def due(self) -> float | None:
         """Return when a request is to be sent, or None while nobody wants one."""
