@@ -1,0 +1,106 @@
+"""The estimator and its parts, each alone: delay gradient, loss, probes, acked rate, allocation."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.relay.core.allocation import Want, allocate
+from app.relay.core.estimator import BETA, MIN_BPS, Estimator, Points
+from app.relay.core.trendline import Trendline, Usage
+
+
+def steady(
+    estimator: Estimator, start: float, seconds: float, bps: int, slope: float = 0.0
+) -> float:
+    """Feed feedbacks of 50 ms at a rate; ``slope``: seconds of queue per second."""
+    now, queue = start, 0.0
+    while now < start + seconds:
+        queue += slope * 0.05
+        groups = [(now + part, now + part + queue) for part in (0.0, 0.017, 0.034)]
+        estimator.take(Points(groups, int(bps * 0.05 / 8), 0.05, 10, 0), now)
+        now += 0.05
+    return now
+
+
+def test_a_queue_that_grows_is_over_use_and_one_that_drains_is_under_use() -> None:
+    trend = Trendline()
+    for step in range(100):
+        assert trend.add(20.0, 20.0, step * 20.0) is Usage.NORMAL
+    seen = [trend.add(20.0, 25.0, 2_000 + step * 25.0) for step in range(30)]
+    assert Usage.OVER in seen[:20]
+    assert Usage.UNDER in [trend.add(20.0, 12.0, 3_000 + step * 12.0) for step in range(40)]
+
+
+def test_noise_of_a_few_milliseconds_is_no_over_use() -> None:
+    trend = Trendline()
+    for step in range(500):
+        noise = (-3.0, 4.0, -2.0, 1.0)[step % 4]
+        assert trend.add(20.0, 20.0 + noise, step * 20.0) is not Usage.OVER
+
+
+def test_the_estimate_falls_to_a_part_of_what_arrives_and_grows_again() -> None:
+    estimator = Estimator(0.0, 1_000_000)
+    now = steady(estimator, 0.0, 3.0, 1_000_000)
+    assert 1_000_000 <= estimator.bps <= 1_500_000
+    now = steady(estimator, now, 2.0, 300_000, slope=0.5)
+    fallen = estimator.bps
+    assert 0.8 * BETA * 300_000 <= fallen <= 1.1 * BETA * 300_000
+    now = steady(estimator, now, 20.0, 300_000)
+    assert fallen < estimator.bps <= 1.5 * 300_000 + 10_000, "what is not sent is not known to fit"
+
+
+def test_loss_above_a_tenth_lowers_and_loss_between_holds() -> None:
+    estimator = Estimator(0.0, 2_000_000)
+    for step in range(20):
+        estimator.take_loss(0.05, step)
+    assert estimator.bps == 2_000_000
+    estimator.take_loss(0.2, 30.0)
+    assert estimator.bps == 1_800_000
+    estimator.take_loss(0.2, 30.1)
+    assert estimator.bps == 1_800_000, "what was sent before must be reported first"
+    for step in range(100):
+        estimator.take_loss(0.5, 40.0 + step)
+    assert estimator.bps == MIN_BPS
+
+
+def test_a_probe_raises_the_estimate_as_far_as_it_arrived() -> None:
+    estimator = Estimator(0.0, 200_000)
+    slow = [step * 0.01 for step in range(10)]
+    estimator.take_probe(slow, 260, 1.0)  # 208 kbit/s
+    assert estimator.bps == 200_000
+    medium = [step * 0.005 for step in range(10)]
+    estimator.take_probe(medium, 260, 2.0)  # 416 kbit/s
+    assert 380_000 <= estimator.bps <= 410_000
+    estimator.take_probe([0.0] * 10, 260, 3.0)
+    assert estimator.bps <= 1_230_000, "a train is not believed without end"
+
+
+def test_a_receivers_own_estimate_is_a_bound() -> None:
+    estimator = Estimator(0.0, 2_000_000)
+    estimator.cap(500_000)
+    assert estimator.bps == 500_000
+
+
+def test_everybody_gets_a_little_before_anybody_gets_much() -> None:
+    camera = Want((100, 400, 1_200), -1)
+    screen = Want((150, 600), -1)
+    assert allocate(50, [screen, camera]) == [-1, -1]
+    assert allocate(170, [screen, camera]) == [0, -1], "the most important first"
+    assert allocate(300, [screen, camera]) == [0, 0]
+    assert allocate(820, [screen, camera]) == [1, 0]
+    assert allocate(10_000, [screen, camera]) == [1, 2]
+    assert allocate(105, [Want((100,), 0)]) == [0], "what one has needs no headroom"
+    assert allocate(105, [Want((100,), -1)]) == [-1]
+    assert allocate(0, []) == []
+
+
+@given(
+    st.integers(0, 5_000),
+    st.lists(st.lists(st.integers(1, 900), min_size=1, max_size=5), max_size=6),
+)
+def test_an_allocation_never_costs_more_than_its_budget(
+    budget: int, steps: list[list[int]]
+) -> None:
+    wants = [Want(tuple(sum(ladder[: n + 1]) for n in range(len(ladder))), -1) for ladder in steps]
+    given = allocate(budget, wants)
+    spent = sum(want.rates[rung] for want, rung in zip(wants, given, strict=True) if rung >= 0)
+    assert spent <= budget
