@@ -40,11 +40,12 @@ describe('Participant', () => {
     vi.useRealTimers()
   })
 
-  it('offers three sections with their sources, and hears and sees each', async () => {
+  it('offers three sections with their sources and five spare ones, and hears and sees each', async () => {
     await enter()
     const { payload } = entrance().last('studentOffer')
     expect(payload.sources).toEqual({ 0: 'microphone', 1: 'camera', 2: 'screen' })
-    expect(connections.last.transceivers.map(({ direction }) => direction)).toEqual(['recvonly', 'recvonly', 'recvonly'])
+    expect(connections.last.transceivers.map(({ direction }) => direction)).toEqual(Array(8).fill('recvonly'))
+    expect(participant.floor.state.get()).toMatchObject({ voices: { length: 3 }, pictures: { length: 2 } })
     expect(Object.keys(participant.state.get().streams ?? {})).toEqual(['microphone', 'camera', 'screen'])
     expect(participant.state.get()).toMatchObject({ phase: 'live', media: 'connected', connection: 'online' })
   })

@@ -33,18 +33,22 @@ describe('Presenter', () => {
   }
 
   beforeEach(() => {
+    vi.stubGlobal('MediaStream', class { constructor(readonly tracks: unknown[]) {} })
     transport = new FakeTransport()
     connections = new FakeConnections()
     presenter = new Presenter({ code: '123456', token: () => 'jwt', transport, connect: connections.connect })
   })
 
-  afterEach(() => { presenter.close() })
+  afterEach(() => {
+    presenter.close()
+    vi.unstubAllGlobals()
+  })
 
   it('sends the offer and the first board back to back', async () => {
     await begin()
     expect(room().sent.slice(0, 2).map(({ event }) => event)).toEqual(['presenterOffer', 'whiteboardInit'])
     expect(room().last('presenterOffer').payload.sources).toEqual({ 0: 'microphone', 1: 'camera', 2: 'screen' })
-    expect(connections.last.transceivers.map(({ direction }) => direction)).toEqual(['sendonly', 'sendonly', 'sendonly'])
+    expect(connections.last.transceivers.map(({ direction }) => direction)).toEqual([...Array<string>(3).fill('sendonly'), ...Array<string>(5).fill('recvonly')])
     expect(presenter.state.get()).toMatchObject({ phase: 'live', connection: 'online', listeners: 3 })
   })
 
