@@ -42,10 +42,14 @@ class LeanWebSocket(WebSocketsSansIOProtocol):
 class FrameWriter:
     """Writes whole frames to one WebSocket's transport, where the ASGI server is known."""
 
-    __slots__ = ("_protocol",)
+    __slots__ = ("_is_closing", "_is_writable", "_protocol", "_write")
 
     def __init__(self, protocol: WebSocketsSansIOProtocol) -> None:
+        # Looked up once: ``write`` runs for every member at every event.
         self._protocol = protocol
+        self._is_writable = protocol.writable.is_set
+        self._is_closing = protocol.transport.is_closing
+        self._write = protocol.transport.write
 
     @classmethod
     def of(cls, asgi_send: Any) -> "FrameWriter | None":
@@ -60,9 +64,7 @@ class FrameWriter:
 
     def write(self, frames: bytes) -> bool:
         """Write, or return False: the reader is slow, or the connection is closed or closing."""
-        protocol = self._protocol
-        transport = protocol.transport
-        if protocol.close_sent or not protocol.writable.is_set() or transport.is_closing():
+        if self._protocol.close_sent or not self._is_writable() or self._is_closing():
             return False
-        transport.write(frames)
+        self._write(frames)
         return True

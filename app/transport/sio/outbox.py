@@ -127,7 +127,10 @@ class Outbox(asyncio.Queue[Any]):
 
     def offer(self, parcel: Parcel) -> bool:
         """Write or queue ``parcel``, or cut the session if too much waits. Never blocks."""
-        if not self._line and self._write_parcel(parcel):
+        direct = self._direct
+        if direct is not None and not self._is_writing and not self._line and direct(parcel.frames):
+            if parcel.seq > self._written:
+                self._written = parcel.seq
             return True
         if parcel.board is not BoardPart.NONE:
             self._make_way(parcel.board)
@@ -174,16 +177,8 @@ class Outbox(asyncio.Queue[Any]):
             self.is_ended = True
         return packet
 
-    def _write_parcel(self, parcel: Parcel) -> bool:
-        """Write a message now, if the connection is free and takes it."""
-        if self._direct is None or self._is_writing or not self._direct(parcel.frames):
-            return False
-        if parcel.seq > self._written:
-            self._written = parcel.seq
-        return True
-
     def _write_packet(self, packet: Packet) -> bool:
-        """As ``_write_parcel``, for a packet of the library's own."""
+        """Write a packet of the library's own now, if the connection is free and takes it."""
         if self._direct is None or self._is_writing or not self._direct(frame(packet.encode())):
             return False
         if packet.packet_type == PING:
@@ -193,11 +188,14 @@ class Outbox(asyncio.Queue[Any]):
     def _write_first(self) -> bool:
         """Write what has waited for longest, if it is whole."""
         entry = self._line[0]
-        if entry.next or entry.packets[0] is None:
+        if entry.next or entry.packets[0] is None or self._direct is None:
             return False
-        if entry.parcel is not None:
-            return self._write_parcel(entry.parcel)
-        return self._write_packet(entry.packets[0])
+        if entry.parcel is None:
+            return self._write_packet(entry.packets[0])
+        if not self._direct(entry.parcel.frames):
+            return False
+        self._written = max(self._written, entry.parcel.seq)
+        return True
 
     async def put(self, item: Any) -> None:
         """Queue a packet of the library's own (it calls this)."""
