@@ -18,7 +18,16 @@ from app.lecture.model import LectureConfig, Offer
 from app.lecture.service import Lectures
 from app.questions.service import Questions
 from app.questions.store import RedisQuestionStore
-from app.relay.messages import IceRestarted, OpenPeer, PeerOpened, RestartIce
+from app.relay.messages import (
+    IceRestarted,
+    MuteTrack,
+    OpenPeer,
+    PauseSection,
+    PeerOpened,
+    PreferSection,
+    RestartIce,
+    RoomMeasured,
+)
 from app.rooms.presence import Presence
 from app.rooms.store import RoomStore
 from app.store.redis import Redis
@@ -81,6 +90,7 @@ class FakeRelay:
     failing: LecternError | None = None
     gate: asyncio.Event | None = None
     restarts: list[RestartIce] = field(default_factory=list)
+    controls: list[MuteTrack | PauseSection | PreferSection] = field(default_factory=list)
 
     async def open(self, node: NodeId, command: OpenPeer) -> PeerOpened:
         if self.failing:
@@ -108,6 +118,14 @@ class FakeRelay:
 
     def alive(self) -> set[PeerId]:
         return {command.peer for _, command in self.opened} - set(self.closed)
+
+    async def control(
+        self, node: NodeId, command: MuteTrack | PauseSection | PreferSection
+    ) -> None:
+        self.controls.append(command)
+
+    async def measure(self, node: NodeId, room: RoomId) -> RoomMeasured:
+        return RoomMeasured(peers=[], left_out=0)
 
     async def close_peer(self, node: NodeId, room: RoomId, peer: PeerId) -> None:
         self.closed.append(peer)
