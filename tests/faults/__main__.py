@@ -110,10 +110,12 @@ def main() -> int:
     files = sorted(str(path) for path in (*HERE.glob("test_*.py"), *HERE.glob("rows_*.py")))
     options = ["-q", "-p", "no:cacheprovider", f"--timeout={ROW_SECONDS}", *sys.argv[1:]]
     code = int(pytest.main([*files, *options], plugins=[results]))
-    fuzz, fuzz_code = run_fuzz()
-    selected = any(argument.startswith("-k") for argument in sys.argv[1:])
-    if not selected:
-        PAGE.write_text(page(list(results.rows.values()), fuzz, time.monotonic() - began))
+    fuzz, fuzz_code = "not run", 0
+    if not any(argument.startswith("-k") for argument in sys.argv[1:]):
+        rows = list(results.rows.values())
+        PAGE.write_text(page(rows, fuzz, time.monotonic() - began))
+        fuzz, fuzz_code = run_fuzz()
+        PAGE.write_text(page(rows, fuzz, time.monotonic() - began))
         sys.stdout.write(f"written: {PAGE.relative_to(ROOT)}\n")
     for row in (row for row in results.rows.values() if row.outcome != "not run"):
         sys.stdout.write(f"{row.number:3} {row.outcome:7} {row.seconds:6.1f} s  {row.title}\n")

@@ -22,5 +22,8 @@ async def row(world: World, request: pytest.FixtureRequest) -> AsyncIterator[Row
     row = Row(world, request.node.user_properties)
     await row.take_baseline()
     yield row
+    for process in (*world.apis, *world.relays):
+        if process not in row.killed:
+            assert process.is_running, f"{process.name} ended:\n{process.log()}"
     await world.mend()
     await row.finish()

@@ -71,7 +71,8 @@ class Person:
         self.returns: list[float] = []
         """Seconds from each loss until the person was in again."""
         self.entered_seconds = 0.0
-        """From the request to join the lecture to its state."""
+        """From when its socket was connected to the lecture's state."""
+        self._connected_at = 0.0
         self.refusals: list[Any] = []
         self.is_in = asyncio.Event()
         self._seat_token = token
@@ -111,6 +112,7 @@ class Person:
         link = Link(take)
         api = self.apis[self.home % len(self.apis)]
         await link.connect(*self._address(api))
+        self._connected_at = time.monotonic()
         self.link = link
         return link
 
@@ -123,12 +125,11 @@ class Person:
 
     async def _join_lecture(self, link: Link) -> None:
         self.state = {}
-        began = time.monotonic()
         await link.join("/lecture", {"accessToken": self._seat_token, "refreshToken": ""})
         await self.until(lambda: self.state or link.lost.is_set() or self.heard("ended"), 10)
         if not self.state and not self.heard("ended"):
             raise LostError("lost before the state came")
-        self.entered_seconds = time.monotonic() - began
+        self.entered_seconds = time.monotonic() - self._connected_at
         self.is_in.set()
 
     def stay(self) -> None:

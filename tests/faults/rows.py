@@ -14,7 +14,7 @@ from tests.faults.history import History, check
 from tests.faults.media import Show
 from tests.faults.people import Person, Presenter, Student
 from tests.faults.readings import read_final
-from tests.faults.world import Reading, World, student, until
+from tests.faults.world import Process, Reading, World, student, until
 
 CALM_SECONDS = 25.0
 """Until what a row cost must be given back: silent peers and closed sockets take their time."""
@@ -48,7 +48,7 @@ class Load:
             while (await person.ask(key)).outcome != "ok":
                 await asyncio.sleep(0.1)
             self._note()
-            await asyncio.sleep(0.15)
+            await asyncio.sleep(0.5)  # a person may ask 30 at once, and one a second
 
     async def _present(self, host: Presenter) -> None:
         while not self._stopping:
@@ -77,6 +77,8 @@ class Row:
         self.room = RoomId("")
         self.owner = ""
         self.baseline: dict[str, Reading] = {}
+        self.killed: list[Process] = []
+        """Processes that the row itself ends; all others must be alive when it is over."""
         self.checked = False
         self.rss_slack = RSS_SLACK
         self.stalls_allowed = 0
@@ -139,7 +141,8 @@ class Row:
         for n in range(count):
             content = f"question many-{n}"
             log = self.history.invoke("ask", "many", f"many-{n}", time.monotonic(), content)
-            log.result = await store.ask(self.room, "many", "Many", content, f"many-{n}")
+            asker = f"many{n // 20}"  # one may ask 30 at once
+            log.result = await store.ask(self.room, asker, "Many", content, f"many-{n}")
             log.outcome, log.ended = "ok", time.monotonic()
         await redis.close()
 

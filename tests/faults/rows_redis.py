@@ -5,7 +5,7 @@ import contextlib
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from tests.faults.people import Presenter, Student
 from tests.faults.proxy import Proxy
 from tests.faults.readings import read_final
 from tests.faults.rows import Row
-from tests.faults.world import TcpRedis, World, student, until
+from tests.faults.world import Api, TcpRedis, World, student, until
 
 
 async def test_row_14_redis_out_of_memory(row: Row) -> None:
@@ -97,11 +97,13 @@ async def test_row_16_redis_absent_at_start(late_world: World, row: Row) -> None
         await person.close()
 
 
-async def test_row_17_black_hole_to_redis(row: Row) -> None:
-    """Black hole between an api process and Redis: noticed, refused, no pile of tasks."""
+@contextlib.asynccontextmanager
+async def behind_proxy(row: Row, students: int) -> AsyncIterator[tuple[Api, Proxy]]:
+    """A lecture whose people are all on an api process that reaches Redis through a proxy."""
     world = row.world
-    async with Proxy("127.0.0.1", world.redis.port) as proxy:
-        api = world.new_api("api-behind-a-router", REDIS_URL=f"redis://127.0.0.1:{proxy.port}/0")
+    async with Proxy("127.0.0.1", world.redis.port, seed=17) as proxy:
+        url = f"redis://127.0.0.1:{proxy.port}/0"
+        api = world.new_api("api-behind-a-router", REDIS_URL=url)
         api.start()
         try:
             await asyncio.to_thread(api.wait_until_up)
@@ -110,46 +112,78 @@ async def test_row_17_black_hole_to_redis(row: Row) -> None:
             apis, world.apis = world.apis, [api]
             try:
                 await row.presenter()
-                for _ in range(10):
+                for _ in range(students):
                     await row.student()
             finally:
                 world.apis = apis
-            calm = await api.reading()
-            proxy.black_hole()
-            began = time.monotonic()
-
-            async def notices() -> bool:
-                with contextlib.suppress(Exception):
-                    return (await api.get("/ready", 4)).status_code == 503
-                return False
-
-            await until(notices, 10)
-            row.figure("noticed", time.monotonic() - began, most=6.0)
-            most = 0
-            asks = (person.ask() for person in row.audience for _ in range(3))
-            waiting = asyncio.gather(*asks)
-            while not waiting.done():
-                most = max(most, (await api.reading()).tasks)
-                await asyncio.sleep(0.2)
-            logs = await waiting
-            assert {log.outcome for log in logs} == {"unknown"}
-            slowest = max((log.ended or 0) - log.began for log in logs)
-            row.figure("slowest of 30 refusals, three of one person", slowest)
-            row.figure("tasks more than in calm", most - calm.tasks, "", most=100)
-            assert (await api.get("/health")).status_code == 200
-            proxy.heal()
-            began = time.monotonic()
-            for person in row.people:
-                person.stay()
-            await until(lambda: all(p.is_in.is_set() for p in row.people), 20)
-            await row.audience[0].ask_until_taken()
-            row.figure("writes resume", time.monotonic() - began)
-            await until(lambda: row.host.epoch, 10)
+            yield api, proxy
             await row.settled()
             for person in row.people:
                 await person.close()
         finally:
             api.stop()
+
+
+async def test_row_17_black_hole_to_redis(row: Row) -> None:
+    """Black hole between an api process and Redis: noticed, refused, no pile of tasks."""
+    async with behind_proxy(row, 10) as (api, proxy):
+        calm = await api.reading()
+        proxy.black_hole()
+        began = time.monotonic()
+
+        async def notices() -> bool:
+            with contextlib.suppress(Exception):
+                return (await api.get("/ready", 4)).status_code == 503
+            return False
+
+        await until(notices, 10)
+        row.figure("noticed", time.monotonic() - began, most=6.0)
+        most = 0
+        asks = (person.ask() for person in row.audience for _ in range(3))
+        waiting = asyncio.gather(*asks)
+        while not waiting.done():
+            most = max(most, (await api.reading()).tasks)
+            await asyncio.sleep(0.2)
+        logs = await waiting
+        assert {log.outcome for log in logs} == {"unknown"}
+        slowest = max((log.ended or 0) - log.began for log in logs)
+        row.figure("slowest of 30 refusals, three of one person", slowest)
+        row.figure("tasks more than in calm", most - calm.tasks, "", most=100)
+        assert (await api.get("/health")).status_code == 200
+        proxy.heal()
+        began = time.monotonic()
+        for person in row.people:
+            person.stay()
+        await until(lambda: all(p.is_in.is_set() for p in row.people), 20)
+        await row.audience[0].ask_until_taken()
+        row.figure("writes resume", time.monotonic() - began)
+        await until(lambda: row.host.epoch, 10)
+
+
+async def test_row_17_slow_redis(row: Row) -> None:
+    """Redis slow: answers delayed at random; late ones are refused, never repeated."""
+    async with behind_proxy(row, 5) as (api, proxy):
+        proxy.delay_seconds = (0.02, 0.15)
+        logs = await asyncio.gather(*(person.ask() for person in row.audience for _ in range(4)))
+        assert {log.outcome for log in logs} == {"ok"}
+        row.figure(
+            "slowest of 20 at 0.04 to 0.3 s", max((log.ended or 0) - log.began for log in logs)
+        )
+        proxy.delay_seconds = (0.4, 0.8)
+        logs = await asyncio.gather(*(person.ask() for person in row.audience))
+        assert {log.outcome for log in logs} <= {"ok", "unknown"}
+        row.figure(
+            "slowest of 5 at 0.8 to 1.6 s", max((log.ended or 0) - log.began for log in logs)
+        )
+        assert (await api.get("/health")).status_code == 200
+        proxy.delay_seconds = (0.0, 0.0)
+        for person in row.people:
+            person.stay()
+        for log in logs:  # who was not sure asks again under the same id
+            asker = next(person for person in row.audience if person.name == log.client)
+            await asker.ask_until_taken(log.key)
+        await until(lambda: all(p.is_in.is_set() for p in row.people), 20)
+        await until(lambda: row.host.epoch, 10)
 
 
 async def test_row_23_lifetimes_forced_low(row: Row) -> None:

@@ -12,6 +12,7 @@ import redis.asyncio as driver
 
 from app.core.errors import LecternError, StalePresenter, Unavailable
 from app.core.ids import Email, LectureId, NodeId, QuestionId, RoomId
+from app.questions.service import Questions
 from app.questions.store import RedisQuestionStore
 from app.rooms.store import RoomStore
 from app.store import redis as store_redis
@@ -53,8 +54,8 @@ DEFECTS = {
     ),
     "no fence": Defect("_room", "if get('epoch') ~= epoch then", "if false then", "one presenter"),
     "solved without XACK": Defect(
-        "solve",
-        "redis.call('XACK', QUESTIONS, GROUP, ARGV[2])",
+        "_questions",
+        "redis.call('XACK', QUESTIONS, GROUP, id)",
         "",
         "list is stored less solved",
     ),
@@ -80,7 +81,10 @@ DEFECTS = {
         "acknowledged is stored",
     ),
     "the text is another's": Defect(
-        "ask", "'content', ARGV[2], 'name'", "'content', ARGV[3], 'name'", "stored was invoked"
+        "ask",
+        "'content', content, 'name', name)",
+        "'content', name, 'name', name)",
+        "stored was invoked",
     ),
 }
 
@@ -130,10 +134,8 @@ class Shuffled(FanOut):
 class EagerQuestions(RedisQuestionStore):
     """Acknowledges first and writes afterwards."""
 
-    async def ask(
-        self, room: RoomId, asker: str, name: str, content: str, client_id: str
-    ) -> QuestionId:
-        self.later = asyncio.ensure_future(super().ask(room, asker, name, content, client_id))
+    async def ask(self, *question: Any) -> QuestionId:
+        self.later = asyncio.ensure_future(super().ask(*question))
         return QuestionId("1-1")
 
 
@@ -145,7 +147,7 @@ class Scene:
         self.raw: Any = driver.Redis.from_url(url)
         self.rooms = RoomStore(self.redis)
         self.boards = RedisBoardStore(self.redis)
-        self.questions = RedisQuestionStore(self.redis)
+        self.questions = Questions(RedisQuestionStore(self.redis))
         self.fanout = fanout(self.redis)
         self.history = History()
         self.shown: dict[str, bytes] = {}
@@ -196,8 +198,8 @@ class Scene:
 
     async def ask(self, key: str) -> str:
         content = f"question {key}"
-        log = self.history.invoke("ask", "sam", key, self._now(), content)
-        return await self._log(log, self.questions.ask(ROOM, "sam", "Sam", content, key))
+        log = self.history.invoke("ask", key, key, self._now(), content)
+        return await self._log(log, self.questions.ask(ROOM, key, "Sam", content, key))
 
     async def solve(self, question: str, epoch: int) -> None:
         log = self.history.invoke("solve", "ada", question, self._now(), epoch=epoch)
@@ -279,7 +281,7 @@ async def test_an_acknowledgement_before_the_write_is_caught(redis_server: Redis
     scene = Scene(redis_server.url)
     await scene.open()
     try:
-        scene.questions = EagerQuestions(scene.redis)
+        scene.questions = Questions(EagerQuestions(scene.redis))
         redis_server.pause()
         await scene.ask("c0")
         redis_server.kill()

@@ -15,6 +15,7 @@ async def test_row_11_api_killed_under_load(row: Row) -> None:
     await until(lambda: load.taken >= 60, 20)
     victim = row.world.apis[0]
     lost = [person for person in row.people if person.home % 2 == 0]
+    row.killed.append(victim)
     victim.kill()
     await until(lambda: all(len(p.returns) == 1 for p in lost), 30, "everybody is back")
     row.figure("clients back", max(p.returns[0] for p in lost), most=5.0)

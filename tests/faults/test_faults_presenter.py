@@ -4,6 +4,7 @@ import asyncio
 import time
 
 from tests.faults.people import Person
+from tests.faults.readings import read_final
 from tests.faults.rows import Row
 from tests.faults.world import GRACE_SECONDS, until
 
@@ -23,7 +24,7 @@ async def test_row_01_presenter_tab_killed(row: Row) -> None:
     )
     row.figure("members told", told, most=1.0)
     status, board = await row.raw.hmget(f"room:{{{row.room}}}", "status", "whiteboardObjects")
-    assert (status, board) == (b"AWAY", host.board)
+    assert (status, board) == (b"AWAY", host.edited)
     assert (await row.audience[0].ask()).outcome == "ok"
     await row.settled()
 
@@ -32,13 +33,15 @@ async def test_row_02_presenter_returns_in_grace(row: Row) -> None:
     """Presenter returns in the grace period, to another process: everything is there."""
     await row.lecture(4)
     host = row.host
+    show = await row.show()
+    await host.stop_staying()
     waiting = 500
     questions = [await member.ask() for member in row.audience for _ in range(2)]
     assert (await host.solve(questions[0].result)).outcome == "ok"
     await host.edit()
     await host.drop()
     await row.audience[0].until(lambda: row.audience[0].heard("presenter_away"), 5)
-    await row.ask_many(waiting - 7)  # as many as P3 speaks of
+    await row.ask_many(waiting - len(questions) + 1)  # as many as P3 speaks of
     took = []
     for n in range(12):
         host.home = n + 1
@@ -52,10 +55,18 @@ async def test_row_02_presenter_returns_in_grace(row: Row) -> None:
             host.link.abort()
             host.is_in.clear()
             await until(lambda: _status(row, b"AWAY"), 10)
+    exact = [question["questionId"] for question in host.heard("state")[-1]["questions"]]
+    assert exact == (await read_final(row.raw, row.room)).pending
+    row.figure("longest silence of the media", show.longest_gap, most=0.5)
     took.sort()
     row.figure("list of 500 after the socket connects, worst of 12", took[-1], most=0.3)
     row.figure("median", took[len(took) // 2])
     assert (await host.edit()).outcome == "ok"
+    await host.drop()
+    await host.enter()  # with an offer, as a page that was loaded anew
+    listed = host.heard("reconnectPresenter")[-1]["questions"]
+    assert [question[0] for question in listed] == exact
+    assert host.heard("reconnectPresenter")[-1]["whiteboard"]["objects"] == host.edited
     await row.settled()
 
 

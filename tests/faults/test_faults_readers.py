@@ -29,7 +29,7 @@ async def test_row_20_reader_that_never_reads(row: Row) -> None:
         n += 1
         sent = time.monotonic()
         assert (await host.edit(boards[n % 8])).outcome == "ok"
-        if n % 10 == 0:
+        if n % EDITS_PER_SECOND == 0:
             assert (await other.ask()).outcome == "ok"
         await other.until(lambda: other.board == host.edited, 5)
         latencies.append(time.monotonic() - sent)
