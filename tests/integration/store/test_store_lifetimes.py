@@ -6,7 +6,7 @@ import pytest
 
 from app.core.ids import NodeId
 from app.questions.model import Caller
-from app.whiteboard.model import Board
+from app.whiteboard.model import Author, Board, Delete, Drawing, Put
 from tests.integration.store.live_room import EMAIL, ROOM, LiveRoomWorld
 
 R1 = NodeId("relay-1")
@@ -24,6 +24,9 @@ WRITES: dict[str, Callable[[LiveRoomWorld], Awaitable[object]]] = {
     "moderate": lambda live: live.questions.moderate(ROOM, ADA, on=True),
     "pending": lambda live: live.questions.pending(ROOM),
     "edit": lambda live: live.boards.edit(ROOM, 1, Board(b"x")),
+    "draw": lambda live: live.boards.draw(ROOM, Author(EMAIL, 1), "2", [Delete("a", 2)]),
+    "drawing": lambda live: live.boards.set_drawing(ROOM, 1, Drawing("everyone")),
+    "page": lambda live: live.boards.set_page(ROOM, 1, 2),
     "init_board": lambda live: live.boards.begin(ROOM, 1, Board(b"x")),
     "renew": lambda live: live.rooms.renew(ROOM, "api/1", 1, 6),
     "release": lambda live: live.rooms.release(ROOM, "api/1", 1, 300),
@@ -40,11 +43,13 @@ WRITES: dict[str, Callable[[LiveRoomWorld], Awaitable[object]]] = {
 async def test_a_write_refreshes_all(live: LiveRoomWorld, write: str) -> None:  # X6, B0, P10
     await live.start()
     live.asked = await live.questions.ask(ROOM, "sam", "Sam", "first", "c1")
+    element = Put("a", 1, 1, 0, b'{"id":"a"}')
+    await live.boards.draw(ROOM, Author(EMAIL, 1), "1", [element, Delete("b", 1)])
     for key in await live.raw.keys("*{004217}*"):
         await live.raw.expire(key, 60)
     await WRITES[write](live)
     lifetimes = {key: await live.raw.ttl(key) for key in await live.raw.keys("*{004217}*")}
-    assert len(lifetimes) >= 4
+    assert len(lifetimes) >= 6
     assert all(DAY - 100 < seconds <= DAY for seconds in lifetimes.values()), lifetimes
 
 
