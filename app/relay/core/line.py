@@ -4,19 +4,18 @@ A line follows one track. A subscriber that goes over to another line (a layer, 
 reloaded presenter) takes its own numbers along: they run on, as a ``Variant`` of the new line's.
 """
 
-import secrets
 import struct
-from bisect import bisect_right
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from app.relay.core import vp8
 from app.relay.core.batch import CAPACITY, STRIDE, Batch
 from app.relay.core.burst import BurstSender
 from app.relay.core.counters import Counters
 from app.relay.core.form import Dress, Form
+from app.relay.core.numbering import Numbering, Position
 from app.relay.core.ring import AUDIO_SLOTS, VIDEO_SLOTS, Ring
 from app.relay.core.rtcp import sender_report, source_description
 from app.relay.core.rtp import Packet
@@ -40,19 +39,7 @@ CATCH_UP_SECONDS = 0.7
 the presenter is asked once a second at most. What is older would be too large a burst."""
 CATCH_UP_PACKETS = 256
 
-_START_BELOW = 1 << 14
-_MAX_OFFSETS = 64
 _FIXED = struct.Struct("!BBHII")
-
-
-class Position(NamedTuple):
-    """A place in a stream's numbers; -1 where a number does not exist."""
-
-    number: int
-    """A line index, or an SRTP index where it is a subscriber's."""
-    timestamp: int
-    picture: int
-    tl0: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,21 +75,13 @@ class Line:
         """(middle bits of the NTP time, when sent) of the last sender reports."""
         self._tools = tools
         self._dress = Dress(form, track, tools.log, self.serial)
-        self._floor = -1
-        """The track's first index here, -1 before that."""
         self.highest = -1
         """The track's highest index so far."""
         self.stamp = -1
         """Of the packet with that index, as the track has it."""
-        self._from: list[int] = []
-        self._offsets: list[tuple[int, int]] = []
-        """From each index in ``_from`` on: (track index → line index, pictures left out)."""
-        self._left_out_stamp = -1
+        self._numbers = Numbering()
         self._keyframe: Position | None = None
         self._keyframe_time = 0.0
-        self._timestamp_offset = 0
-        self._picture_offset = 0
-        self._tl0_offset = 0
 
     # Subscribers -----------------------------------------------------------------------------
 
@@ -132,13 +111,17 @@ class Line:
         for packet in self.track.pending:
             if self.waiting:
                 self._admit(packet, now)
-            if self._floor < 0:
+            if self._numbers.floor < 0:
                 continue
-            if packet.index < self._floor:
+            if packet.index < self._numbers.floor:
                 self._tools.counters.dropped_late += 1
                 continue
             if packet.temporal > self.temporal:
-                self._leave_out(packet)
+                self._tools.counters.temporal_dropped += 1
+                if packet.index > self.highest:
+                    self.highest = packet.index
+                    self.stamp = packet.timestamp
+                    self._numbers.leave_out(packet)
                 continue
             self._append(packet, now)
             if self._tools.batch.count == CAPACITY:
@@ -150,9 +133,12 @@ class Line:
         if not ready:
             return
         self._flush()
-        if self._floor < 0:
-            self._begin(packet, ready[0].expected(self.track, packet, now))
-        place = self._place(packet)
+        if self._numbers.floor < 0:
+            self.next_index = self._numbers.begin(
+                packet, ready[0].expected(self.track, packet, now)
+            )
+            self.highest = packet.index - 1
+        place = self._numbers.place(packet)
         counters = self._tools.counters
         if any(one.line is not None for one in ready):
             counters.lines_spliced += 1
@@ -169,7 +155,7 @@ class Line:
         if held is not None and held.track is self.track:
             return packet is self.track.pending[0] and self._may_change(held, packet)
         if not self.is_video or packet.keyframe:
-            return self._floor < 0 or packet.index >= self._floor
+            return self._numbers.floor < 0 or packet.index >= self._numbers.floor
         return False
 
     def _may_change(self, held: "Line", packet: Packet) -> bool:
@@ -183,51 +169,13 @@ class Line:
             return True
         return packet.is_sync and held.temporal < packet.temporal <= self.temporal
 
-    def _begin(self, packet: Packet, expected: Position | None) -> None:
-        """Choose the line's own numbers: those that its first subscriber expects."""
-        numbers = self._numbers(packet)
-        if expected is None:
-            start = Position(secrets.randbelow(_START_BELOW), secrets.randbits(32), *numbers)
-        else:
-            start = expected
-        self._floor = packet.index
-        self.highest = packet.index - 1
-        self._from = [packet.index]
-        self._offsets = [(start.number - packet.index, 0)]
-        self.next_index = start.number
-        self._timestamp_offset = (start.timestamp - packet.timestamp) & 0xFFFFFFFF
-        if start.picture >= 0 and numbers[0] >= 0:
-            self._picture_offset = start.picture - numbers[0]
-        if start.tl0 >= 0 and numbers[1] >= 0:
-            self._tl0_offset = start.tl0 - numbers[1] & 0xFF
-
-    def _numbers(self, packet: Packet) -> tuple[int, int]:
-        """Return the packet's own picture id and TL0PICIDX, -1 for none."""
-        payload = packet.data[packet.payload : packet.end]
-        picture = vp8.picture_of(payload, packet.picture_at) if packet.picture_at else -1
-        return picture, payload[packet.tl0_at] if packet.tl0_at else -1
-
-    def _offset(self, index: int) -> tuple[int, int]:
-        if index >= self._from[-1]:
-            return self._offsets[-1]
-        return self._offsets[max(0, bisect_right(self._from, index) - 1)]
-
-    def _place(self, packet: Packet) -> Position:
-        """Return the packet's place in this line's numbers."""
-        offset, left_out = self._offset(packet.index)
-        picture, tl0 = self._numbers(packet)
-        return Position(
-            packet.index + offset,
-            packet.timestamp + self._timestamp_offset & 0xFFFFFFFF,
-            picture if picture < 0 else picture + self._picture_offset - left_out & 0x7FFF,
-            tl0 if tl0 < 0 else tl0 + self._tl0_offset & 0xFF,
-        )
-
     def catch_up(self, one: "Subscription", now: float) -> bool:
         """Let a newcomer begin at the last keyframe, if that is recent, with what followed it."""
         keyframe = self._keyframe
         if not one.is_new or keyframe is None or now - self._keyframe_time > CATCH_UP_SECONDS:
             return False
+        if not self.audience:
+            return False  # nobody was here for a while: the ring has a hole
         indices = range(keyframe.number, self.next_index)
         kept = [sent for index in indices if (sent := self.ring.find(index)) is not None]
         if len(indices) > CATCH_UP_PACKETS or not kept or kept[0].number != keyframe.number:
@@ -249,36 +197,15 @@ class Line:
             self._tools.counters.bytes_forwarded += length
         return True
 
-    def _leave_out(self, packet: Packet) -> None:
-        """Close the numbers behind a packet of a layer that this line does not carry."""
-        self._tools.counters.temporal_dropped += 1
-        if packet.index <= self.highest:
-            return
-        self.highest = packet.index
-        self.stamp = packet.timestamp
-        offset, left_out = self._offsets[-1]
-        if packet.timestamp != self._left_out_stamp:
-            self._left_out_stamp = packet.timestamp
-            left_out += 1
-        if self._from[-1] == packet.index:
-            self._from.pop()
-            self._offsets.pop()
-        self._from.append(packet.index + 1)
-        self._offsets.append((offset - 1, left_out))
-        if len(self._from) > _MAX_OFFSETS:
-            del self._from[0]
-            del self._offsets[0]
-            self._floor = self._from[0]
-
     def _append(self, packet: Packet, now: float) -> None:
         dressed = self._dress.payload(packet)
         if dressed is None:
             self._tools.counters.codec_mismatch += 1
             return
         payload_type, payload = dressed
-        offset, left_out = self._offset(packet.index)
+        offset, left_out = self._numbers.offset(packet.index)
         index = packet.index + offset
-        timestamp = packet.timestamp + self._timestamp_offset & 0xFFFFFFFF
+        timestamp = packet.timestamp + self._numbers.timestamp & 0xFFFFFFFF
         block = self._dress.extensions(packet, index, now)
         # A packet that is nothing but padding (a probe) stays one: it keeps the numbers whole.
         padding = 0 if packet.end > packet.payload else len(packet.data) - packet.end
@@ -293,7 +220,7 @@ class Line:
             self._renumber(batch, packet, len(header), left_out)
         self.payload_bytes += len(payload)
         if packet.keyframe:
-            self._keyframe = self._place(packet)
+            self._keyframe = self._numbers.place(packet)
             self._keyframe_time = now
         if index >= self.next_index:
             self.next_index = index + 1
@@ -301,21 +228,23 @@ class Line:
             self.stamp = packet.timestamp
             self.last_time = now
             self.last = (
-                self._place(packet) if packet.picture_at else Position(index, timestamp, -1, -1)
+                self._numbers.place(packet)
+                if packet.picture_at
+                else Position(index, timestamp, -1, -1)
             )
 
     def _renumber(self, batch: Batch, packet: Packet, header: int, left_out: int) -> None:
         """Note where the last packet's VP8 numbers stand, and bring them into line."""
         slot = batch.count - 1
         start = batch.offsets[slot]
-        by = self._picture_offset - left_out
+        by = self._numbers.picture - left_out
         at = batch.pictures[slot] = packet.picture_at + header
         if by:
             vp8.move_picture(batch.view[start : start + STRIDE], at, by)
         if packet.tl0_at:
             batch.tl0s[slot] = packet.tl0_at + header
             place = start + header + packet.tl0_at
-            batch.buffer[place] = batch.buffer[place] + self._tl0_offset & 0xFF
+            batch.buffer[place] = batch.buffer[place] + self._numbers.tl0 & 0xFF
 
     def _flush(self) -> None:
         batch = self._tools.batch
@@ -341,7 +270,7 @@ class Line:
             seconds = (other.ntp - mine.ntp) / (1 << 32)
             since = (packet.timestamp - other.timestamp + 0x80000000 & 0xFFFFFFFF) - 0x80000000
             step = int(seconds * track.clock_rate) + since
-            stamp = mine.timestamp + step + self._timestamp_offset & 0xFFFFFFFF
+            stamp = mine.timestamp + step + self._numbers.timestamp & 0xFFFFFFFF
             ahead = (stamp - last + 0x80000000 & 0xFFFFFFFF) - 0x80000000
             if 0 < ahead < (elapsed + 1) * track.clock_rate:
                 return stamp
@@ -353,11 +282,11 @@ class Line:
         The publisher's own clock is passed on, so that its tracks stay in step with each other.
         """
         clock = self.track.clock
-        if clock is None or self._floor < 0:
+        if clock is None or self._numbers.floor < 0:
             return
         ssrc = self.form.ssrc
         self.reports.append((clock.ntp >> 16 & 0xFFFFFFFF, now))
-        base = clock.timestamp + self._timestamp_offset
+        base = clock.timestamp + self._numbers.timestamp
         names = source_description(ssrc, CNAME)
         for sink in sinks:
             stamp = base + sink.variant.timestamp & 0xFFFFFFFF

@@ -1,10 +1,11 @@
 """One room: whose tracks feed which lines, and who is on them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from app.core.ids import PeerId, RoomId
 from app.relay.core.batch import Batch
 from app.relay.core.burst import BurstSender
+from app.relay.core.casting import Casting
 from app.relay.core.counters import Counters
 from app.relay.core.events import Event, MutedBy, SectionBound, TrackMuted, TrackStarted
 from app.relay.core.feedback import Feedback
@@ -44,6 +45,7 @@ class Room:
         self.lines: dict[tuple[Form, Track, int], Line] = {}
         self.emit = emit
         self.tools = Tools(sender, counters, batch, SentLog())
+        self._casting = Casting(self)
         self._upkeep = Upkeep(self)
         self._links = Links(self)
         self._feedback = Feedback(self, self._links)
@@ -79,7 +81,7 @@ class Room:
         for section in peer.plan.sections:
             if section.direction == "send":
                 self._subscribe(peer, section)
-        self._share_out([peer], now)
+        self._casting.share_out([peer], now)
         for subscription in peer.subscriptions.values():
             self.aim(subscription, now)
         self.ask_for_waiting()
@@ -169,56 +171,9 @@ class Room:
         self._aim_all(now)
         self.ask_for_waiting()
 
-    def _share_out(self, among: Iterable[Peer], now: float) -> None:
-        """Give speakers' tracks to spare sections, and take withdrawn ones from them."""
-        streams = [
-            stream
-            for peer in self.peers.values()
-            if peer.publisher is not None and peer is not self.presenter and self.hears(peer)
-            for stream in peer.publisher.streams.values()
-            if stream.is_allowed and stream.layers
-        ]
-        for peer in among:
-            spare = [one for one in peer.subscriptions.values() if one.is_spare]
-            if spare:
-                self._share_with(peer, spare, [s for s in streams if s.peer != peer.id], now)
-
-    def _share_with(
-        self, peer: Peer, spare: list[Subscription], streams: list[Stream], now: float
-    ) -> None:
-        offered = {Bound(stream.peer, stream.source): stream for stream in streams}
-        for one in spare:
-            if one.bound is not None and one.bound not in offered:
-                self.bind(one, None, now)
-        carried = {one.bound for one in peer.subscriptions.values()}
-        for bound, stream in offered.items():
-            if bound in carried:
-                continue
-            free = (one for one in spare if one.bound is None and one.is_video == stream.is_video)
-            taken = next(free, None)
-            if taken is not None:
-                self.bind(taken, bound, now)
-
-    def stream_for(self, subscription: Subscription, now: float) -> Stream | None:
+    def stream_for(self, one: Subscription, now: float) -> Stream | None:
         """Return the stream that a section carries, or None if there is none."""
-        bound = subscription.bound
-        if bound is not None:
-            owner = self.peers.get(bound.owner)
-            publisher = owner.publisher if owner is not None and self.hears(owner) else None
-            return publisher.stream_of(bound.source) if publisher is not None else None
-        presenter = self.presenter
-        if subscription.is_spare or presenter is None or presenter.publisher is None:
-            return None
-        find = presenter.publisher.stream_of
-        if subscription.section.source is not None:
-            return find(subscription.section.source)
-        if not subscription.is_video:
-            return find("microphone")
-        screen, camera = find("screen"), find("camera")
-        if screen is None or not screen.layers or not screen.flows:
-            return camera
-        is_shown = camera is None or not camera.layers or screen.is_active(now)
-        return screen if is_shown else camera
+        return self._casting.stream_for(one, now)
 
     def aim(self, one: Subscription, now: float) -> None:
         """Let a subscription wait for the line that it should be on, or leave."""
@@ -305,7 +260,7 @@ class Room:
 
     def _aim_all(self, now: float) -> None:
         self._is_stale = False
-        self._share_out(self.peers.values(), now)
+        self._casting.share_out(self.peers.values(), now)
         for peer in self.peers.values():
             for subscription in peer.subscriptions.values():
                 self.aim(subscription, now)

@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 from app.core.ids import PeerId
 from app.relay.core.form import Form
-from app.relay.core.line import WRAP_MARGIN, Line, Position
+from app.relay.core.line import WRAP_MARGIN, Line
 from app.relay.core.media import Section, SourceName
+from app.relay.core.numbering import Position
 from app.relay.core.ring import Sent
 from app.relay.core.rtp import Packet
 from app.relay.core.sink import Sink, Variant
