@@ -25,7 +25,7 @@ from app.auth.tokens import UserTokens
 from app.core.ids import Email
 from bench.client import sdp
 from bench.process import Child, free_port, pin
-from bench.sockets import LoadSocket
+from bench.sockets import LoadSocket, SocketLostError
 
 HOST = "127.0.0.1"
 START_SECONDS = 60.0
@@ -135,7 +135,11 @@ class Room:
         member = await LoadSocket.connect(HOST, self.port)
         ident = await member.join("/enter-room", {"accessToken": token, "refreshToken": ""})
         enter = {"roomId": self.code, "SDP": {"type": "offer", "sdp": offer()}}
-        await _accepted(member.ask("/enter-room", 1, "studentOffer", enter))
+        try:
+            await _accepted(member.ask("/enter-room", 1, "studentOffer", enter))
+        except TryAgainError:
+            member.close()
+            raise
         await _enter_lecture(member, token or ident)
         return member, token or ident
 
@@ -271,8 +275,14 @@ async def _enter_lecture(member: LoadSocket, ident: str) -> None:
     await member.until(lambda _, data: data.startswith(b'42/lecture,["state"'))
 
 
+class TryAgainError(SocketLostError):
+    """The server was too busy for an offer, and said so."""
+
+
 async def _accepted(answer: Any) -> None:
     found = await answer
+    if not found["ok"] and found["error"]["retryable"]:
+        raise TryAgainError(found["error"]["message"])
     if not found["ok"]:
         raise RuntimeError(f"refused: {found['error']}")
 
