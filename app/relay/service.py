@@ -36,7 +36,8 @@ from app.relay.notices import Observer, PeerLeft, notice_of
 from app.relay.peer import Peer, Reach, new_credentials
 from app.relay.room import Room, describe_room
 from app.relay.tcp import StreamEndpoint
-from app.relay.udp import RateMeter, UdpEndpoint, WakeTimer
+from app.relay.timers import RateMeter, WakeTimer
+from app.relay.udp import UdpEndpoint
 
 log = structlog.get_logger(__name__)
 
@@ -87,7 +88,9 @@ class RelayService:
         self._timer = WakeTimer(clock, self._timer_fired)
         self._rooms: dict[RoomId, Room] = {}
         self._peers: dict[PeerId, Peer] = {}
-        self._commands = RoomCommands(self._core, self._rooms, self._peers, self._reach, clock)
+        self._commands = RoomCommands(
+            self._core, self._rooms, self._peers, self._reach, self.stats, clock
+        )
         self._is_open = False
         self._forwarding = RateMeter(clock.now())
         self._commands_refused = 0

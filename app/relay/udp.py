@@ -35,12 +35,6 @@ REFUSALS_UNTIL_PLAIN: Final = 16
 LOG_SECONDS: Final = 60.0
 """At most one line per so many seconds about what goes wrong with datagrams."""
 
-MIN_TIMER_SECONDS: Final = 0.001
-"""The shortest wait: a core that asks for the past again and again must not hold the loop."""
-
-SPAN_SECONDS: Final = 0.5
-"""A rate is taken over at least this long."""
-
 _REFUSED: Final = frozenset(
     {errno.EINVAL, errno.EIO, errno.ENOPROTOOPT, errno.EOPNOTSUPP, errno.EMSGSIZE}
 )
@@ -297,47 +291,3 @@ def _kernel_address(address: Address) -> Target:
 def _nowhere(data: memoryview, segment_size: int, _: Address) -> int:
     """Take everything, as a connection that is gone does."""
     return -(-len(data) // segment_size)
-
-
-class WakeTimer:
-    """The one timer of a sans-IO core: armed for the earliest moment that the core asked for."""
-
-    def __init__(self, clock: Clock, fire: Callable[[], None]) -> None:
-        self._clock = clock
-        self._fire = fire
-        self._handle: asyncio.TimerHandle | None = None
-        self._due = float("inf")
-
-    def arm(self, due: float | None) -> None:
-        """Call ``fire`` at ``due`` (of the clock), or earlier if it was armed for earlier."""
-        if due is None or (self._handle is not None and due >= self._due):
-            return
-        self.cancel()
-        self._due = due
-        delay = max(MIN_TIMER_SECONDS, due - self._clock.now())
-        self._handle = asyncio.get_running_loop().call_later(delay, self._run)
-
-    def _run(self) -> None:
-        self._handle = None
-        self._fire()
-
-    def cancel(self) -> None:
-        """Disarm. Safe to call at any time."""
-        if self._handle is not None:
-            self._handle.cancel()
-            self._handle = None
-
-
-class RateMeter:
-    """How fast a counter grows, per second, between readings at least ``SPAN_SECONDS`` apart."""
-
-    def __init__(self, now: float) -> None:
-        self._mark = (now, 0)
-        self._rate = 0.0
-
-    def read(self, total: int, now: float) -> float:
-        since, before = self._mark
-        if now - since >= SPAN_SECONDS:
-            self._rate = (total - before) / (now - since)
-            self._mark = (now, total)
-        return self._rate

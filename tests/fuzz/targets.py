@@ -13,11 +13,11 @@ from app.relay.core import keyframe, rtcp, rtp
 from app.relay.core.media import Address, IceCredentials, MediaPlan, SrtpKeys
 from app.relay.core.relay import Relay
 from app.relay.core.srtp import GcmSender
-from app.relay.dtls import is_admissible, records
 from app.relay.negotiation.answer import LocalTransport, write_answer
 from app.relay.negotiation.features import ALL
 from app.relay.negotiation.plan import Role, negotiate
 from app.relay.negotiation.sdp import are_credentials, read_offer
+from app.relay.records import is_admissible, records
 from app.relay.tcp import StreamEndpoint, _Stream
 from app.transport.sio.messages import ClientCandidate
 from tests.fuzz.engine import Target

@@ -8,7 +8,8 @@ import pytest
 
 from app.core.clock import SystemClock
 from app.relay.core.media import Address
-from app.relay.udp import UdpEndpoint, WakeTimer
+from app.relay.timers import WakeTimer
+from app.relay.udp import UdpEndpoint
 
 Batches = list[list[tuple[bytes, Address]]]
 

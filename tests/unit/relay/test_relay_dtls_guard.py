@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.relay.dtls import is_admissible, records
+from app.relay.records import is_admissible, records
 
 
 def record(kind: int, epoch: int, body: bytes, version: int = 0xFEFD) -> bytes:
