@@ -62,7 +62,8 @@ async def test_a_class_asks_votes_and_is_answered(browser: Browser, stack: Stack
     leave = await phone.part("leave-lecture").bounding_box()
     assert bar is not None
     assert leave is not None
-    assert bar["height"] < 2 * leave["height"]  # one row
+    assert bar["height"] < 2 * leave["height"]  # one row, all of it in sight
+    assert leave["x"] + leave["width"] <= PHONE["viewport"]["width"]
 
     # The presenter sorts by votes.
     await phone.ask("Is the moon far?")

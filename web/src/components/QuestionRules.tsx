@@ -18,7 +18,7 @@ export function QuestionRules({ forum }: { forum: Forum }) {
     <details className="rules" data-testid="question-rules">
       <summary>{t('forum.rules')}</summary>
       <div className="stack" style={{ gap: '0.6rem' }}>
-        <label className="row">
+        <label className="row check">
           <input
             type="checkbox"
             data-testid="moderation"

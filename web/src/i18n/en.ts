@@ -91,7 +91,7 @@ export const en = {
   'questions.answered': '{n} answered',
   'questions.solve': 'Answered: {text}',
   'questions.new': 'New question: {text}',
-  'forum.title': 'Questions of the class',
+  'forum.title': 'Class questions',
   'forum.empty': 'Nobody has asked yet.',
   'forum.order': 'Order',
   'forum.order.time': 'By time',

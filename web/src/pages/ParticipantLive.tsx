@@ -140,7 +140,7 @@ export function ParticipantLive({ code, card, questions, keepQuestions, onAgain 
         </section>
         <section id="part-questions" className="side" data-shown={part === 'questions'} aria-label={t('questions.title')}>
           <ClassQuestions forum={participant.forum} />
-          <details className="own" open data-testid="own-questions">
+          <details className="own" open={own.list.some(({ state }) => state === 'pending' || state === 'failed')} data-testid="own-questions">
             <summary>{t('ask.own')}</summary>
             <OwnQuestionList list={own.list} onAgain={(id) => { participant.questions.again(id) }} />
           </details>
