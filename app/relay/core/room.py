@@ -276,7 +276,9 @@ class Room:
         due = [
             due
             for peer in self._upstreams
-            if peer.upstream is not None and (due := peer.upstream.next_due()) is not None
+            if peer.upstream is not None
+            and self.hears(peer)
+            and (due := peer.upstream.next_due()) is not None
         ]
         return min(due, default=None)
 
