@@ -76,7 +76,7 @@ class Arrivals:
     async def _show_elements(self, connection: Connection, seat: Seat, now: Snapshot) -> None:
         parts = await self._sketches.parts(seat.room, now.start_time, now.rev)
         connection.send(wire.update(now.board, now.seq))  # the view alone
-        await self._sketches.send(connection, parts)
+        self._sketches.send_soon(connection, parts)
 
     async def _show_whole(self, connection: Connection, place: Seated, now: Snapshot) -> None:
         board, seat = now.board, place.seat

@@ -161,7 +161,7 @@ class LectureRoom:
         connection.knows_elements = True
         now = await self._desk.lectures.snapshot(seat)
         parts = await self._desk.sketches.parts(seat.room, now.start_time, now.rev)
-        await self._desk.sketches.send(connection, parts)
+        self._desk.sketches.send_soon(connection, parts)
         return {"rev": now.rev, "hash": now.board_hash, "parts": len(parts)}
 
     async def sources(self, connection: Connection, message: Sources) -> Fields:

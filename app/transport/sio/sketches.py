@@ -16,7 +16,7 @@ import structlog
 
 from app.core.clock import Clock
 from app.core.errors import LecternError
-from app.core.ids import RoomId
+from app.core.ids import ConnectionId, RoomId
 from app.core.tasks import Tasks
 from app.transport.sio import wire
 from app.transport.sio.connection import Connection
@@ -29,6 +29,9 @@ log = structlog.get_logger(__name__)
 
 MAX_KEPT_BYTES = 64 * 1024 * 1024
 """Of elements kept for the next who asks; the boards asked for longest ago go first."""
+
+MAX_KEPT = 1000
+"""Boards kept, however small."""
 
 OLD_CLIENTS_SECONDS = 0.5
 """Between two snapshots of an element board for clients that know no other."""
@@ -78,6 +81,8 @@ class Sketches:
         self._clock = clock
         self._tasks = tasks
         self._kept: OrderedDict[tuple[RoomId, str], _Sketch] = OrderedDict()
+        self._turns: dict[ConnectionId, int] = {}
+        """Connections that are being sent a board: for the how-many-eth time at once."""
         self._untold: dict[RoomId, bool] = {}
         """Rooms whose old clients were told lately: whether something changed since."""
 
@@ -114,6 +119,24 @@ class Sketches:
             while connection.is_open and connection.outbox.waiting_bytes > PACE_BYTES:  # noqa: ASYNC110
                 await asyncio.sleep(PACE_SECONDS)
             connection.send(parcel)
+
+    def send_soon(self, connection: Connection, parcels: list[Parcel]) -> None:
+        """As ``send``, without waiting: a slow reader may take minutes for a large board.
+
+        What was being sent to it this way before is left off.
+        """
+        turn = self._turns.get(connection.id, 0) + 1
+        self._turns[connection.id] = turn
+
+        async def run() -> None:
+            for parcel in parcels:
+                if self._turns.get(connection.id) != turn or not connection.is_open:
+                    break
+                await self.send(connection, [parcel])
+            if self._turns.get(connection.id) == turn:
+                del self._turns[connection.id]
+
+        _ = self._tasks.start("snapshot", run)
 
     def changed(self, room: RoomId, members: Iterable[Connection]) -> None:
         """Have members that know no elements sent a snapshot, soon and not too often."""
@@ -179,7 +202,7 @@ class Sketches:
 
     def _make_room(self) -> None:
         size = sum(sketch.size for sketch in self._kept.values())
-        while size > MAX_KEPT_BYTES and len(self._kept) > 1:
+        while (size > MAX_KEPT_BYTES or len(self._kept) > MAX_KEPT) and len(self._kept) > 1:
             _, dropped = self._kept.popitem(last=False)
             size -= dropped.size
 

@@ -164,6 +164,23 @@ async def test_a_presenter_hears_the_questions_it_missed_once(stack: Stack, othe
     assert back.all("asked")[0]["questionId"] == first["questionId"]
 
 
+async def test_a_dead_subscription_costs_five_seconds_at_most_and_nothing_else(
+    stack: Stack, other: Stack, redis_url: str
+) -> None:  # fault row 18
+    room = await stack.room()
+    presenter, student = await stack.presenter(room), await new_student(other, room)
+    await put(presenter, room, "0", element("a"))
+    await student.event("drawn")
+    raw = driver.Redis.from_url(redis_url)
+    await raw.client_kill_filter(_type="pubsub")
+    await raw.aclose()
+    for number in range(5):
+        last = await put(presenter, room, f"deaf{number}", element("a", number + 2))
+    await student.until(lambda: viewed(student).hash() == last["hash"], 5)
+    numbers = heard(student)
+    assert numbers == sorted(set(numbers))
+
+
 async def test_two_tabs_of_one_account_have_a_cursor_each(stack: Stack) -> None:  # X13
     room = await stack.room()
     presenter = await stack.presenter(room)
