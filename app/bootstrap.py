@@ -157,7 +157,8 @@ async def _api(
     await _entered(stack, Heartbeat(registry, lambda: _api_info(node)))
 
     rooms, presence = RoomStore(redis), Presence()
-    media = Media(registry, RelayClient(bus))
+    relay_client = RelayClient(bus)
+    media = Media(registry, relay_client)
     stack.push_async_callback(media.close)
     endings = Endings(rooms, catalogue, media)
     boards = Boards(RedisBoardStore(redis))
@@ -176,6 +177,9 @@ async def _api(
 
     async def has_relay() -> bool:
         return bool(await registry.alive("relay"))
+
+    async def relay_figures() -> dict[str, dict[str, int]]:
+        return await _relay_figures(registry, relay_client)
 
     guests = Guests(redis, node, heard, settings.guest_grace_seconds)
     turn = None
@@ -220,8 +224,17 @@ async def _api(
         media=MediaEndpoints(
             broadcasts, RoomTokens(_jwt_secret(settings)), clock, _ice_servers(turn)
         ),
+        relay_figures=relay_figures,
     )
     return http, socket_side
+
+
+async def _relay_figures(registry: Registry, relays: RelayClient) -> dict[str, dict[str, int]]:
+    """Return the counters of every relay that answers."""
+    nodes = [node.id for node in await registry.alive("relay")]
+    answers = await asyncio.gather(*(relays.count(node) for node in nodes), return_exceptions=True)
+    pairs = zip(nodes, answers, strict=True)
+    return {node: found for node, found in pairs if not isinstance(found, BaseException)}
 
 
 def _ice_servers(turn: TurnServers | None) -> IceServers | None:

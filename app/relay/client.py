@@ -11,6 +11,7 @@ from app.relay.messages import (
     ANSWERS,
     ClosePeer,
     CloseRoom,
+    CountRelay,
     DescribeRoom,
     Done,
     IceRestarted,
@@ -23,6 +24,7 @@ from app.relay.messages import (
     PreferSection,
     Publish,
     Refused,
+    RelayCounted,
     RestartIce,
     RoomDescribed,
     RoomMeasured,
@@ -32,7 +34,16 @@ from app.relay.messages import (
 COMMAND_SECONDS: Final = 3.0
 """How long a relay may take to answer; it needs 2 ms, so this is about a relay that is gone."""
 
-_Wanted = TypeVar("_Wanted", PeerOpened, Done, RoomDescribed, IceRestarted, PeersSeen, RoomMeasured)
+_Wanted = TypeVar(
+    "_Wanted",
+    PeerOpened,
+    Done,
+    RoomDescribed,
+    IceRestarted,
+    PeersSeen,
+    RoomMeasured,
+    RelayCounted,
+)
 
 
 class Caller(Protocol):
@@ -86,6 +97,10 @@ class RelayClient:
     async def measure(self, node: NodeId, room: RoomId) -> RoomMeasured:
         """Return the figures of a room's peers. Raises NotFound without such a room."""
         return await self._call(node, MeasureRoom(room=room), RoomMeasured)
+
+    async def count(self, node: NodeId) -> dict[str, int]:
+        """Return a relay process' own counters."""
+        return (await self._call(node, CountRelay(), RelayCounted)).figures
 
     async def _call(self, node: NodeId, command: BaseModel, wanted: type[_Wanted]) -> _Wanted:
         payload = command.model_dump_json().encode()

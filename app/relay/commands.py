@@ -12,6 +12,7 @@ from app.relay.core.relay import Relay
 from app.relay.core.stats import PeerStats, SectionStats, TrackStats
 from app.relay.messages import (
     Candidate,
+    CountRelay,
     Done,
     IceRestarted,
     MeasureRoom,
@@ -22,6 +23,7 @@ from app.relay.messages import (
     PeersSeen,
     PreferSection,
     Publish,
+    RelayCounted,
     RestartIce,
     RoomMeasured,
     SectionFigures,
@@ -38,9 +40,16 @@ MAX_MEASURED = 300
 """Peers that one answer describes: about 300 KB of JSON."""
 
 RoomCommand = (
-    RestartIce | SeePeers | Publish | MuteTrack | PauseSection | PreferSection | MeasureRoom
+    RestartIce
+    | SeePeers
+    | Publish
+    | MuteTrack
+    | PauseSection
+    | PreferSection
+    | MeasureRoom
+    | CountRelay
 )
-RoomAnswer = IceRestarted | PeersSeen | RoomMeasured | Done
+RoomAnswer = IceRestarted | PeersSeen | RoomMeasured | RelayCounted | Done
 
 
 def role_of(command: OpenPeer) -> Role:
@@ -73,8 +82,10 @@ class RoomCommands:
         rooms: Mapping[RoomId, Room],
         peers: Mapping[PeerId, Peer],
         reach: Callable[[], Reach],
+        count: Callable[[], dict[str, int]],
         clock: Clock,
     ) -> None:
+        self._count = count
         self._core = core
         self._rooms = rooms
         self._peers = peers
@@ -100,6 +111,8 @@ class RoomCommands:
                 self._adjust(command, now)
             case MeasureRoom():
                 return self._measure(command, now)
+            case CountRelay():
+                return RelayCounted(figures=self._count())
             case _:
                 assert_never(command)
         return Done()

@@ -104,6 +104,12 @@ class MeasureRoom(_Message):
     room: RoomId
 
 
+class CountRelay(_Message):
+    """Ask a relay process for its own counters: ``RelayCounted``."""
+
+    op: Literal["count"] = "count"
+
+
 class ClosePeer(_Message):
     """Free one peer. Answered ``done`` whether or not it existed."""
 
@@ -135,6 +141,7 @@ Command = Annotated[
     | PauseSection
     | PreferSection
     | MeasureRoom
+    | CountRelay
     | ClosePeer
     | CloseRoom
     | DescribeRoom,
@@ -254,6 +261,12 @@ class RoomMeasured(_Message):
     left_out: int
 
 
+class RelayCounted(_Message):
+    op: Literal["counted"] = "counted"
+    figures: dict[str, int]
+    """Gauges and counters by name (``RelayService.stats``)."""
+
+
 class Refused(_Message):
     """``code`` is one of core.errors; the caller raises that error again."""
 
@@ -263,7 +276,14 @@ class Refused(_Message):
 
 
 Answer = Annotated[
-    PeerOpened | IceRestarted | PeersSeen | Done | RoomDescribed | RoomMeasured | Refused,
+    PeerOpened
+    | IceRestarted
+    | PeersSeen
+    | Done
+    | RoomDescribed
+    | RoomMeasured
+    | RelayCounted
+    | Refused,
     Field(discriminator="op"),
 ]
 

@@ -17,7 +17,7 @@ from app.transport.http.config import HttpConfig
 from app.transport.http.identity import Callers
 from app.transport.http.lecture_routes import LectureEnding, lecture_routes
 from app.transport.http.middleware import BodyLimit, Faults, FixedHeaders, Observed
-from app.transport.http.operations import operation_routes
+from app.transport.http.operations import RelayFigures, operation_routes
 from app.transport.http.pages import Pages
 from app.transport.http.security import security_headers
 from app.transport.http.token_routes import token_routes
@@ -57,6 +57,7 @@ def create_http(
     turn: TurnCredentials | None = None,
     version: str = "0.1.0",
     media: MediaEndpoints | None = None,
+    relay_figures: RelayFigures | None = None,
 ) -> FastAPI:
     """Return the REST interface, health, metrics and pages as one ASGI application.
 
@@ -79,7 +80,7 @@ def create_http(
         auth_routes(accounts, tokens, callers, attempts, clock),
         lecture_routes(catalogue, lectures, callers),
         turn_routes(turn, callers),
-        operation_routes(checks),
+        operation_routes(checks, relay_figures),
     ]
     if media is not None:
         routers += [token_routes(catalogue, media.tokens, callers, clock), media_routes(media)]

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 import structlog
 from fastapi import APIRouter, Response
 
+from app.core.errors import LecternError
 from app.core.metrics import CONTENT_TYPE, exposition
 from app.transport.http.bodies import Alive, Readiness
 
@@ -17,7 +18,13 @@ CHECK_TIMEOUT_SECONDS = 2.0
 Check = Callable[[], Awaitable[bool]]
 
 
-def operation_routes(checks: Mapping[str, Check]) -> APIRouter:
+RelayFigures = Callable[[], Awaitable[Mapping[str, Mapping[str, int]]]]
+"""Returns every live relay's counters, by the relay's node id."""
+
+
+def operation_routes(
+    checks: Mapping[str, Check], relay_figures: RelayFigures | None = None
+) -> APIRouter:
     """Return ``/health``, ``/ready`` (asks every check, by name) and ``/metrics``."""
     router = APIRouter(tags=["operation"])
 
@@ -38,9 +45,31 @@ def operation_routes(checks: Mapping[str, Check]) -> APIRouter:
 
     @router.get("/metrics", include_in_schema=False)
     async def metrics() -> Response:
-        return Response(exposition(), media_type=CONTENT_TYPE)
+        text = exposition() + await _relay_exposition(relay_figures)
+        return Response(text, media_type=CONTENT_TYPE)
 
     return router
+
+
+async def _relay_exposition(relay_figures: RelayFigures | None) -> bytes:
+    """Return the relays' counters; nothing for those that do not answer in time."""
+    if relay_figures is None:
+        return b""
+    try:
+        async with asyncio.timeout(CHECK_TIMEOUT_SECONDS):
+            found = await relay_figures()
+    except (LecternError, TimeoutError) as fault:
+        log.warning("no figures of relays", fault=type(fault).__name__)
+        return b""
+    lines: list[str] = []
+    for name in sorted({name for figures in found.values() for name in figures}):
+        lines.append(f"# TYPE lectern_relay_{name} untyped")
+        lines += [
+            f'lectern_relay_{name}{{relay="{relay}"}} {figures[name]}'
+            for relay, figures in sorted(found.items())
+            if name in figures
+        ]
+    return "".join(f"{line}\n" for line in lines).encode()
 
 
 async def _passes(name: str, check: Check) -> bool:

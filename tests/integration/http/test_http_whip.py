@@ -289,3 +289,30 @@ async def test_tokens_are_given_by_role(media: MediaSite, site: Site) -> None:
     unknown = await media.client.post("/lecture/999999/token", headers=sam)
     assert unknown.status_code == 404
     assert (await media.client.post(f"/lecture/{code}/token")).status_code == 401
+
+
+async def test_metrics_hold_what_the_relays_counted(site: Site) -> None:
+    async def ready() -> bool:
+        return True
+
+    async def figures() -> dict[str, dict[str, int]]:
+        return {"relay-1": {"bytes_forwarded": 12}, "relay-2": {"bytes_forwarded": 30}}
+
+    app = create_http(
+        HttpConfig(),
+        accounts=cast("Accounts", None),
+        catalogue=site.catalogue,
+        tokens=UserTokens(SECRET),
+        lectures=site.endings,
+        redis_ready=ready,
+        sql_ready=ready,
+        relay_ready=ready,
+        clock=site.clock,
+        relay_figures=figures,
+    )
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://lectern.test") as client:
+        text = (await client.get("/metrics")).text
+    assert 'lectern_relay_bytes_forwarded{relay="relay-1"} 12\n' in text
+    assert 'lectern_relay_bytes_forwarded{relay="relay-2"} 30\n' in text
+    assert text.count("# TYPE lectern_relay_bytes_forwarded untyped") == 1
