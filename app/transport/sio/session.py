@@ -6,7 +6,8 @@ outbox, if the connection is free), and a task exists only while a reader is slo
 """
 
 import contextlib
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
 
 import structlog
 from engineio.async_socket import AsyncSocket
@@ -15,9 +16,7 @@ from engineio.packet import NOOP, PING, Packet
 
 from app.transport.sio.frames import FrameWriter
 from app.transport.sio.outbox import Outbox
-
-if TYPE_CHECKING:
-    from app.transport.sio.engine import BoundedEngine, BoundedWebSocket
+from app.transport.sio.pings import Pings
 
 log = structlog.get_logger(__name__)
 
@@ -25,15 +24,38 @@ PROBE, PROBED, UPGRADE = "2probe", "3probe", "5"
 """What a client that changes from polling to WebSocket says, and is told (Engine.IO 4)."""
 
 
+class WebSocket(Protocol):
+    """What a session needs of its WebSocket: ``engine.BoundedWebSocket``."""
+
+    asgi_send: Any
+
+    async def wait(self) -> str | bytes | None: ...
+    async def send(self, message: str | bytes) -> None: ...
+    async def close(self) -> None: ...
+    def release(self) -> None: ...
+
+
+class Server(Protocol):
+    """What a session needs of its server: ``engine.BoundedEngine``."""
+
+    pings: Pings
+    writes_frames: bool
+    reason: Any
+
+    def create_queue(self) -> Outbox: ...
+    async def hear(self, sid: str, data: str | bytes) -> None: ...
+    def start_writer(self, write: Callable[[], Coroutine[Any, Any, None]]) -> None: ...
+
+
 class Session(AsyncSocket):  # type: ignore[misc]  # engineio ships no types
     """Made by ``BoundedEngine`` alone."""
 
-    server: "BoundedEngine"
+    server: Server
     queue: Outbox
     connected: bool
     upgraded: bool
 
-    def __init__(self, server: "BoundedEngine", sid: str) -> None:
+    def __init__(self, server: Server, sid: str) -> None:
         super().__init__(server, sid)
         self.pinged_at: float | None = None
         """Since when a ping is unanswered, by the process' own clock."""
@@ -64,7 +86,7 @@ class Session(AsyncSocket):  # type: ignore[misc]  # engineio ships no types
 
     # The WebSocket
 
-    async def _websocket_handler(self, websocket: "BoundedWebSocket") -> None:
+    async def _websocket_handler(self, websocket: WebSocket) -> None:
         """Serve one WebSocket to its end (the library calls this once it is accepted)."""
         if self.connected and not await self._upgraded_on(websocket):
             return
@@ -83,7 +105,7 @@ class Session(AsyncSocket):  # type: ignore[misc]  # engineio ships no types
             await self.close(wait=False, abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
             websocket.release()
 
-    async def _upgraded_on(self, websocket: "BoundedWebSocket") -> bool:
+    async def _upgraded_on(self, websocket: WebSocket) -> bool:
         """Let a polling client change to its WebSocket; False if it does not go on with that."""
         self.upgrading = True  # polls are answered with nothing meanwhile
         try:
@@ -113,11 +135,11 @@ class Session(AsyncSocket):  # type: ignore[misc]  # engineio ships no types
     async def _hear(self, data: str | bytes) -> None:
         await self.server.hear(self.sid, data)
 
-    def _wake(self, websocket: "BoundedWebSocket") -> None:
+    def _wake(self, websocket: WebSocket) -> None:
         """Begin to write what waits: the outbox asks for this once, until nothing does."""
         self.server.start_writer(lambda: self._write(websocket))
 
-    async def _write(self, websocket: "BoundedWebSocket") -> None:
+    async def _write(self, websocket: WebSocket) -> None:
         """Write until nothing waits. Ends the connection when it cannot be written to."""
         try:
             while (packet := self.queue.take()) is not None:
