@@ -146,8 +146,11 @@ class Downlink:
             if base + offset in self._probes
         ]
         spoken = told.offsets[-1] if not told.lost else max(told.offsets[-1], told.lost[-1])
+        expected = len(self._probes)
         self._probes = range(max(self._probes.start, base + spoken + 1), self._probes.stop)
-        if len(received) > 3:
+        expected -= len(self._probes)
+        # A train of which a part is lost says nothing good of the link.
+        if len(received) > 3 and len(received) >= 0.9 * expected:
             estimator.take_probe(received, self._probe_size, now)
         if received:
             # A probe that brought something new is followed by the next one soon.

@@ -22,7 +22,8 @@ ACKED_SECONDS = 0.5
 LOSS_HIGH, LOSS_LOW = 0.10, 0.02
 LOSS_SECONDS = 0.3
 """Shortest time between two decreases by loss."""
-_MIN_LOSS_PACKETS = 20
+_MIN_LOSS_PACKETS = 100
+"""Of fewer, random loss of a twentieth would now and then look like more than a tenth."""
 _PROBE_SHARE = 0.95
 PROBE_GAIN = 3.0
 HOLD_SECONDS = 0.3
@@ -139,9 +140,9 @@ class Estimator:
         """
         span = max(received) - min(received)
         rate = _PROBE_SHARE * 8 * size * (len(received) - 1) / max(span, 0.001)
-        if rate > self._delay_bps and self._trend.usage is not Usage.OVER:
+        if rate > self.bps and self._trend.usage is not Usage.OVER:
             # A train is short: it is not believed beyond some times of what is known.
-            self.believe(int(min(rate, PROBE_GAIN * self._delay_bps)))
+            self.believe(int(min(rate, PROBE_GAIN * self.bps)))
             self._link = None
             self._last_growth = now
 

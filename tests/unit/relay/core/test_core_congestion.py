@@ -48,3 +48,29 @@ def test_a_wide_link_is_never_limited_and_never_probed() -> None:
     assert wide.between(OUT_VIDEO, world.now - 10, world.now) in range(1245, 1256)
     assert world.relay.counters.probes_sent == 0
     assert wide.audio_lost() == wide.pipe.dropped == 0
+
+
+def test_random_loss_of_a_twentieth_is_no_congestion() -> None:
+    world = World()
+    stage = Stage(world)
+    stage.add_video(VIDEO_SSRC, packets=5, size=1_150)
+    lossy = NarrowParticipant(world, "lossy", WIDE)
+    world.link.loss = 0.05
+    stage.play(20.0, [lossy])
+    assert not any(event.is_paused for event in world.events_of(LayerChanged))  # type: ignore[attr-defined]
+    came = lossy.between(OUT_VIDEO, world.now - 10, world.now)
+    assert came > 0.92 * 1250
+
+
+def test_heavy_random_loss_keeps_the_participant_and_its_audio() -> None:
+    world = World()
+    stage = Stage(world)
+    stage.add_video(VIDEO_SSRC, packets=5, size=1_150)
+    lossy = NarrowParticipant(world, "lossy", WIDE)
+    world.link.loss = 0.3
+    stage.play(20.0, [lossy])
+    assert world.events_of_gone() == []
+    assert 0.6 * 500 < lossy.between(OUT_AUDIO, world.now - 10, world.now) < 0.8 * 500
+    world.link.loss = 0.0
+    stage.play(10.0, [lossy])
+    assert lossy.between(OUT_VIDEO, world.now - 1, world.now) == 125

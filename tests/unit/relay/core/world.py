@@ -322,9 +322,11 @@ class World:
                 self.tap(data, address)
             client = by_address.get(address)
             self.arrival = self.now
+            if client is None or self.link.loses(address):
+                continue
             if address in self.pipes:
                 self.pipes[address].push(data, self.now)
-            elif client is not None and not self.link.loses(address):
+            else:
                 client.take(data)
         self.events.extend(self.relay.take_events())
 
