@@ -78,8 +78,8 @@ class Proxy:
                 for pump in pumps:
                     pump.cancel()
                 await asyncio.gather(*pumps, return_exceptions=True)
-        except OSError:
-            pass
+        except (OSError, asyncio.CancelledError):
+            pass  # cancelled by our own end alone, which the streams' callback must not see
         finally:
             for end in filter(None, (writer, far)):
                 self._writers.discard(end)
