@@ -1,20 +1,17 @@
 """Whose stream each section carries: the presenter's by source, speakers' in spare sections."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from app.relay.core.peer import Peer
+from app.relay.core.scene import Scene
 from app.relay.core.stream import Stream
 from app.relay.core.subscription import Bound, Subscription
-
-if TYPE_CHECKING:
-    from app.relay.core.room import Room
 
 
 class Casting:
     """Belongs to one room."""
 
-    def __init__(self, room: "Room") -> None:
+    def __init__(self, room: Scene) -> None:
         self._room = room
 
     def share_out(self, among: Iterable[Peer], now: float) -> None:

@@ -1,16 +1,12 @@
 """What subscribers and publishers say by RTCP, and what follows from it."""
 
-from typing import TYPE_CHECKING
-
 from app.relay.core.links import Links
 from app.relay.core.peer import Peer
 from app.relay.core.publisher import Publisher
 from app.relay.core.rtcp import Compound, ReportBlock
+from app.relay.core.scene import Scene
 from app.relay.core.subscription import Subscription
 from app.relay.core.track import ClockReport
-
-if TYPE_CHECKING:
-    from app.relay.core.room import Room
 
 MAX_RTT = 10.0
 """Seconds: a report that gives more is nonsense."""
@@ -19,7 +15,7 @@ MAX_RTT = 10.0
 class Feedback:
     """Belongs to one room."""
 
-    def __init__(self, room: "Room", links: Links) -> None:
+    def __init__(self, room: Scene, links: Links) -> None:
         self._links = links
         self._room = room
         self._counters = room.tools.counters
@@ -86,7 +82,7 @@ class Feedback:
             if track is not None:
                 track.clock = ClockReport(report.ntp, report.timestamp, now)
                 for line in track.lines:
-                    line.report(line.audience.sinks(), now)
+                    line.report_all(now)
         for ssrc in compound.goodbyes:
             track = publisher.track_of(ssrc)
             if track is not None:

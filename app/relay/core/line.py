@@ -8,7 +8,7 @@ import struct
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from app.relay.core import vp8
 from app.relay.core.batch import CAPACITY, STRIDE, Batch
@@ -22,9 +22,6 @@ from app.relay.core.rtp import Packet
 from app.relay.core.sent import SentLog
 from app.relay.core.sink import Audience, Sink
 from app.relay.core.track import Track
-
-if TYPE_CHECKING:
-    from app.relay.core.subscription import Subscription
 
 WRAP_MARGIN = 1024
 """Sequence numbers before the wrap where nobody may begin: were a newcomer's packets up to the
@@ -52,6 +49,20 @@ class Tools:
     log: SentLog
 
 
+class Subscriber(Protocol):
+    """A subscription, as the line that it is on, or waits for, sees it."""
+
+    sink: Sink
+    line: "Line | None"
+
+    @property
+    def is_new(self) -> bool: ...
+    def expected(self, track: Track, packet: Packet, now: float) -> Position | None: ...
+    def enter(self, line: "Line", place: Position, packet: Packet, now: float) -> None: ...
+    def come(self, line: "Line", place: Position) -> None: ...
+    def stop_waiting(self) -> None: ...
+
+
 class Line:
     """A rewritten stream. Its first subscriber's numbers are its own: most need no patch."""
 
@@ -62,7 +73,7 @@ class Line:
         self.is_video = form.kind == "video"
         self.serial = tools.log.serial()
         self.audience = Audience()
-        self.waiting: list[Subscription] = []
+        self.waiting: list[Subscriber] = []
         """Newcomers until a packet at which a decoder can begin or change over."""
         self.ring = Ring(VIDEO_SLOTS if self.is_video else AUDIO_SLOTS)
         self.next_index = 0
@@ -85,7 +96,7 @@ class Line:
 
     # Subscribers -----------------------------------------------------------------------------
 
-    def leave(self, subscription: "Subscription") -> None:
+    def leave(self, subscription: Subscriber) -> None:
         if subscription in self.waiting:
             self.waiting.remove(subscription)
         self.audience.remove({subscription.sink})
@@ -93,6 +104,10 @@ class Line:
     @property
     def is_empty(self) -> bool:
         return not self.audience and not self.waiting
+
+    @property
+    def has_waiting(self) -> bool:
+        return bool(self.waiting)
 
     @property
     def needs_keyframe(self) -> bool:
@@ -150,7 +165,7 @@ class Line:
         self.waiting = [one for one in self.waiting if one.line is not self]
         self.report([one.sink for one in ready], now)
 
-    def _may_begin(self, one: "Subscription", packet: Packet) -> bool:
+    def _may_begin(self, one: Subscriber, packet: Packet) -> bool:
         held = one.line
         if held is not None and held.track is self.track:
             return packet is self.track.pending[0] and self._may_change(held, packet)
@@ -169,7 +184,7 @@ class Line:
             return True
         return packet.is_sync and held.temporal < packet.temporal <= self.temporal
 
-    def catch_up(self, one: "Subscription", now: float) -> bool:
+    def catch_up(self, one: Subscriber, now: float) -> bool:
         """Let a newcomer begin at the last keyframe, if that is recent, with what followed it."""
         keyframe = self._keyframe
         if not one.is_new or keyframe is None or now - self._keyframe_time > CATCH_UP_SECONDS:
@@ -275,6 +290,10 @@ class Line:
             if 0 < ahead < (elapsed + 1) * track.clock_rate:
                 return stamp
         return last + max(1, int(elapsed * track.clock_rate)) & 0xFFFFFFFF
+
+    def report_all(self, now: float) -> None:
+        """``report`` to everybody on the line."""
+        self.report(self.audience.sinks(), now)
 
     def report(self, sinks: Sequence[Sink], now: float) -> None:
         """Send ``sinks`` the track's last sender report in this line's numbers, for lip sync.

@@ -1,7 +1,6 @@
 """Subscribers' links within a room: feedback read, budgets shared out, probes sent."""
 
 import struct
-from typing import TYPE_CHECKING
 
 from app.relay.core.allocation import Want, allocate
 from app.relay.core.downlink import Downlink
@@ -12,11 +11,9 @@ from app.relay.core.peer import Peer
 from app.relay.core.repeats import rtx_type
 from app.relay.core.rtcp import Compound
 from app.relay.core.rtp import TRANSPORT_WIDE_URI, pack_elements
+from app.relay.core.scene import Scene
 from app.relay.core.selection import rungs
 from app.relay.core.subscription import Subscription
-
-if TYPE_CHECKING:
-    from app.relay.core.room import Room
 
 _PADDING = 224
 """Bytes of an RTP packet that is nothing but padding, as libwebrtc sends them: 255 at most."""
@@ -27,7 +24,7 @@ _IMPORTANCE: dict[SourceName, int] = {"screen": 0, "camera": 1, "microphone": 2}
 class Links:
     """Belongs to one room."""
 
-    def __init__(self, room: "Room") -> None:
+    def __init__(self, room: Scene) -> None:
         self._room = room
 
     # Feedback --------------------------------------------------------------------------------

@@ -246,7 +246,7 @@ class Room:
                 if len(lines) > 1:
                     # Whoever goes over from one line of a track to another has left the first
                     # before that sends the frame with which it begins on the second.
-                    lines = sorted(lines, key=lambda line: not line.waiting)
+                    lines = sorted(lines, key=lambda line: not line.has_waiting)
                 for line in lines:
                     line.forward(now)
             if self._waiting:

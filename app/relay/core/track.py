@@ -1,7 +1,7 @@
 """One stream that somebody publishes: what it is, how it arrives, when to ask for a keyframe."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from app.core.ids import PeerId
 from app.relay.core import vp8
@@ -11,9 +11,6 @@ from app.relay.core.media import Codec, Section, SourceName
 from app.relay.core.missing import Missing
 from app.relay.core.replay import ReplayWindow
 from app.relay.core.rtp import DEPENDENCY_URI, LEVEL_URI, Packet, elements
-
-if TYPE_CHECKING:
-    from app.relay.core.line import Line
 
 ACTIVE_SECONDS = 2.0
 """A track whose last packet is older counts as stopped: the screen then gives way to the camera."""
@@ -154,6 +151,17 @@ class ClockReport:
     arrived: float
 
 
+class Follower(Protocol):
+    """A line, as the track that feeds it sees it."""
+
+    @property
+    def is_empty(self) -> bool: ...
+    @property
+    def has_waiting(self) -> bool: ...
+    def forward(self, now: float) -> None: ...
+    def report_all(self, now: float) -> None: ...
+
+
 class Track:
     """One SSRC of a publisher's section: a source, or a simulcast layer of it."""
 
@@ -178,7 +186,7 @@ class Track:
         self.last_packet = _NEVER
         self.pending: list[Packet] = []
         """Packets of this wake-up, in the order of arrival."""
-        self.lines: list[Line] = []
+        self.lines: list[Follower] = []
         """Whom it feeds."""
         self.seen = ReplayWindow()
         self.missing = Missing() if "nack" in section.feedback else None

@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING
 from app.relay.core.events import LayersWanted, Levels, SpeakerChanged, TrackStopped
 from app.relay.core.loudness import EVERY_SECONDS, SILENT, Loudness
 from app.relay.core.publisher import Publisher
+from app.relay.core.scene import Scene
 from app.relay.core.stream import Stream
 
 if TYPE_CHECKING:
     from app.core.ids import PeerId
-    from app.relay.core.room import Room
 
 
 class Upkeep:
     """Belongs to one room."""
 
-    def __init__(self, room: "Room") -> None:
+    def __init__(self, room: Scene) -> None:
         self._room = room
         self._loudness = Loudness()
         self._next_look = 0.0

@@ -1,0 +1,29 @@
+"""A room as its parts see it: what casting, links, feedback and upkeep may use of it."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from app.core.ids import PeerId, RoomId
+from app.relay.core.events import Event
+from app.relay.core.line import Tools
+from app.relay.core.peer import Peer
+from app.relay.core.stream import Stream
+from app.relay.core.subscription import Bound, Subscription
+
+
+class Scene(Protocol):
+    """``room.Room``."""
+
+    id: RoomId
+    peers: dict[PeerId, Peer]
+    presenter: Peer | None
+    tools: Tools
+    emit: Callable[[Event], None]
+
+    def hears(self, peer: Peer) -> bool: ...
+    def stream_for(self, one: Subscription, now: float) -> Stream | None: ...
+    def bind(self, subscription: Subscription, bound: Bound | None, now: float) -> None: ...
+    def aim(self, one: Subscription, now: float) -> None: ...
+    def ask_for_waiting(self) -> None: ...
+    def note_change(self) -> None: ...
+    def tell(self, peer: Peer, packet: bytes) -> bool: ...
