@@ -93,7 +93,7 @@ window.report = async (name) => {
 @pytest.fixture
 async def page(rig: Rig, request: pytest.FixtureRequest) -> AsyncIterator[Page]:
     if CHROMIUM is None:
-        pytest.skip("no chromium on PATH")
+        pytest.fail("no chromium on PATH: `make test` installs it")
     peers: dict[str, Any] = {}
     hidden: str = getattr(request, "param", "no candidate")
     silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
