@@ -101,6 +101,8 @@ class Monitor:
         self._restarts = 0
         self._is_announced = False
         self._complained = False
+        self._closing = False
+        self._announcing = asyncio.Lock()
         self._tasks = Tasks("turn")
 
     async def open(self) -> None:
@@ -114,7 +116,10 @@ class Monitor:
 
     async def close(self) -> None:
         """Leave the registry, save, end coturn. Safe to call twice, and while Redis is away."""
-        await self._tasks.close()  # first, so that nothing is announced or started again
+        self._closing = True
+        async with self._announcing:  # one that is under way would arrive after we have left:
+            pass  # cancelling a beat does not call back the write that it has sent
+        await self._tasks.close()  # first, so that nothing is started again
         await self._withdraw()
         try:
             await self._keyring.save()
@@ -212,11 +217,14 @@ class Monitor:
         if not self._is_up():
             await self._withdraw()
             return
-        try:
-            await self._registry.announce(self._server())
-            self._is_announced = True
-        except Unavailable as error:
-            self._complain("no heartbeat", error)
+        async with self._announcing:
+            if self._closing:
+                return
+            self._is_announced = True  # before: a write without an answer may have arrived
+            try:
+                await self._registry.announce(self._server())
+            except Unavailable as error:
+                self._complain("no heartbeat", error)
 
     def _server(self) -> TurnServer:
         config = self._config

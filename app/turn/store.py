@@ -64,7 +64,7 @@ class TurnStore:
 
     async def withdraw(self, server: str) -> None:
         """Say that a server takes nobody from now on."""
-        await self._redis.script("describe_node", [keys.node(KIND, NodeId(server))], [1])
+        await self._redis.script("forget_node", [keys.node(KIND, NodeId(server))])
 
     async def alive(self) -> list[TurnServer]:
         """Return the servers whose monitors spoke within ``GONE_SECONDS``."""

@@ -61,6 +61,20 @@ class Parts:
             raise Unavailable("Redis cannot be reached")
 
 
+class SlowRegistry(Parts):
+    """One that takes its time to announce."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = asyncio.Event()
+        self.arrives = asyncio.Event()
+
+    async def announce(self, server: TurnServer) -> None:
+        self.asked.set()
+        await self.arrives.wait()
+        await super().announce(server)
+
+
 def monitor(parts: Parts, clock: ManualClock, folder: Path) -> Monitor:
     config = dataclasses.replace(CONFIG, folder=folder)
     return Monitor(
@@ -91,6 +105,27 @@ async def test_the_child_is_ended_while_redis_is_away(
     watched._is_announced = True
     await watched.close()
     assert parts.steps[-3:] == ["leave the registry", "save", "end the child"]
+
+
+async def test_nothing_that_was_announced_on_the_way_out_stays(
+    clock: ManualClock, tmp_path: Path
+) -> None:  # T9; a write that was sent arrives, whatever becomes of the task that sent it
+    parts = SlowRegistry()
+    watched = monitor(parts, clock, tmp_path)
+    await watched.open()
+    while "start" not in parts.steps:
+        await asyncio.sleep(0)
+    watched._heard = clock.now()
+    beat = asyncio.ensure_future(watched._say())
+    await parts.asked.wait()
+    ending = asyncio.ensure_future(watched.close())
+    for _ in range(5):
+        await asyncio.sleep(0)
+    parts.arrives.set()
+    await asyncio.gather(ending, beat)
+    assert parts.steps.index("announce") < parts.steps.index("leave the registry")
+    await watched._say()
+    assert parts.steps.count("announce") == 1
 
 
 async def test_no_restart_while_it_ends(clock: ManualClock, tmp_path: Path) -> None:  # T8
