@@ -1,0 +1,72 @@
+"""What clients send, as closed models: nothing reaches a handler that is not one of these.
+
+Field names are the clients' own spelling. Fields that we do not know are ignored, because
+existing clients send some; fields that we know are checked. A module per noun; all are named here.
+"""
+
+from app.transport.sio.messages.board import (
+    BoardContent,
+    Draw,
+    DrawingMessage,
+    Edit,
+    PageMessage,
+    WhiteboardInit,
+)
+from app.transport.sio.messages.credentials import Credentials
+from app.transport.sio.messages.floor import Hand, Invite, MuteMessage, Speak
+from app.transport.sio.messages.form import InRoom, LimitError, Message, read, refusal
+from app.transport.sio.messages.media import (
+    CandidateInit,
+    ClientCandidate,
+    Description,
+    OfferMessage,
+    Pause,
+    Prefer,
+    Sources,
+    Watch,
+)
+from app.transport.sio.messages.questions import (
+    Answer,
+    Appoint,
+    Ask,
+    ClaimQuestion,
+    Moderation,
+    Solved,
+    Upvote,
+    ViewQuestions,
+)
+
+__all__ = [
+    "Answer",
+    "Appoint",
+    "Ask",
+    "BoardContent",
+    "CandidateInit",
+    "ClaimQuestion",
+    "ClientCandidate",
+    "Credentials",
+    "Description",
+    "Draw",
+    "DrawingMessage",
+    "Edit",
+    "Hand",
+    "InRoom",
+    "Invite",
+    "LimitError",
+    "Message",
+    "Moderation",
+    "MuteMessage",
+    "OfferMessage",
+    "PageMessage",
+    "Pause",
+    "Prefer",
+    "Solved",
+    "Sources",
+    "Speak",
+    "Upvote",
+    "ViewQuestions",
+    "Watch",
+    "WhiteboardInit",
+    "read",
+    "refusal",
+]

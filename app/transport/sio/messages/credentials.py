@@ -1,0 +1,24 @@
+"""A namespace's ``auth``."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from app.core.ids import RoomId
+from app.transport.sio.messages.form import Message, Room
+from app.whiteboard.model import MAX_VERSION
+
+
+class Credentials(Message):
+    """A namespace's ``auth``. A guest sends an empty token, and later its own id as one."""
+
+    accessToken: Annotated[str, Field(max_length=4096)] = ""  # noqa: N815
+    roomId: Room | None = None  # noqa: N815
+    cursor: Annotated[int, Field(ge=0, le=MAX_VERSION)] | None = None
+    """The ``seq`` of the last room event that the client has."""
+    elements: bool = False
+    """The client shows element boards. One that gives a cursor does."""
+
+    @property
+    def room(self) -> RoomId | None:
+        return RoomId(self.roomId) if self.roomId else None

@@ -1,0 +1,84 @@
+"""A member's own media: its offers and candidates, and what it sends and receives."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from app.core.ids import PeerId, RoomId
+from app.lecture.model import Offer
+from app.relay.messages import Source
+from app.transport.sio import config
+from app.transport.sio.messages.form import InRoom, LimitError, Message, Room, ShortId
+
+Mid = Annotated[str, Field(min_length=1, max_length=32)]
+
+
+def _sdp(text: str) -> str:
+    if len(text.encode()) > config.MAX_OFFER_BYTES:
+        raise LimitError(f"an offer has at most {config.MAX_OFFER_BYTES} bytes")
+    if not text.startswith("v=0"):
+        raise ValueError("no session description")
+    return text
+
+
+class Description(Message):
+    """An RTCSessionDescriptionInit that is an offer."""
+
+    type: Literal["offer"]
+    sdp: Annotated[str, AfterValidator(_sdp)]
+
+
+class OfferMessage(Message):
+    """``presenterOffer``, ``studentOffer``. ``sources`` and ``peerId`` are our own clients'."""
+
+    roomId: Room  # noqa: N815
+    SDP: Description
+    sources: Annotated[dict[ShortId, Source], Field(max_length=8)] = Field(default_factory=dict)
+    peerId: Annotated[str, Field(min_length=1, max_length=64)] | None = None  # noqa: N815
+
+    @property
+    def room(self) -> RoomId:
+        return RoomId(self.roomId)
+
+    def offer(self) -> Offer:
+        return Offer(self.SDP.sdp, self.sources, PeerId(self.peerId) if self.peerId else None)
+
+
+class CandidateInit(Message):
+    """An RTCIceCandidateInit; an empty candidate is the end of them."""
+
+    candidate: Annotated[str, Field(max_length=1024)] = ""
+    sdpMid: Annotated[str, Field(max_length=64)] | None = None  # noqa: N815
+    sdpMLineIndex: Annotated[int, Field(ge=0, le=255)] | None = None  # noqa: N815
+
+
+class ClientCandidate(Message):
+    candidate: CandidateInit | None = None
+
+
+class Pause(InRoom):
+    mid: Mid
+    on: bool = True
+    peerId: ShortId | None = None  # noqa: N815
+
+
+class Prefer(InRoom):
+    """Bounds of one video section; what is absent is no bound."""
+
+    mid: Mid
+    height: Annotated[int, Field(ge=0, le=10_000)] | None = None
+    layer: Annotated[int, Field(ge=0, le=7)] | None = None
+    temporal: Annotated[int, Field(ge=0, le=7)] | None = None
+    peerId: ShortId | None = None  # noqa: N815
+
+
+class Watch(InRoom):
+    """``stats``."""
+
+    on: bool = True
+
+
+class Sources(InRoom):
+    microphone: bool = False
+    camera: bool = False
+    screen: bool = False
