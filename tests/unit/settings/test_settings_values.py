@@ -96,8 +96,8 @@ def test_several_wrong_values_are_all_named(monkeypatch: pytest.MonkeyPatch) -> 
         settings.load()
     assert [line.split(":")[0] for line in refused.value.lines] == [
         "LECTERN_PORT",
-        "LECTERN_RELAYS",
         "LECTERN_LOG_LEVEL",
+        "LECTERN_RELAYS",
     ]
 
 
