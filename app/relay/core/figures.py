@@ -1,7 +1,8 @@
 """Statistics read off the core's objects."""
 
 from app.relay.core.peer import Peer
-from app.relay.core.stats import PeerStats, SectionStats, TrackStats
+from app.relay.core.scene import Scene
+from app.relay.core.stats import PeerStats, RoomStats, SectionStats, TrackStats
 from app.relay.core.stream import Stream
 from app.relay.core.subscription import Subscription
 from app.relay.core.track import Track
@@ -72,4 +73,23 @@ def peer_stats(peer: Peer, now: float) -> PeerStats:
         ),
         sent=tuple(section_stats(one) for one in peer.subscriptions.values()),
         padding_bytes=peer.downlink.padding_bytes,
+    )
+
+
+def room_stats(room: Scene, forwarded: int, now: float) -> RoomStats:
+    """Describe a room; ``forwarded`` is what was sent to those who left."""
+    participants = [peer for peer in room.peers.values() if peer.role == "participant"]
+    sinks = [one.sink for peer in room.peers.values() for one in peer.subscriptions.values()]
+    publishers = [p.publisher for p in room.peers.values() if p.publisher and room.hears(p)]
+    return RoomStats(
+        len(participants),
+        sum(peer.is_connected for peer in participants),
+        room.presenter is not None,
+        tuple(
+            track_stats(stream, track, now)
+            for publisher in publishers
+            for stream in publisher.streams.values()
+            for track in stream.layers
+        ),
+        forwarded + sum(sink.packets for sink in sinks),
     )

@@ -7,20 +7,18 @@ reloaded presenter) takes its own numbers along: they run on, as a ``Variant`` o
 import struct
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from app.relay.core import vp8
 from app.relay.core.batch import CAPACITY, STRIDE, Batch
-from app.relay.core.burst import BurstSender
-from app.relay.core.counters import Counters
+from app.relay.core.catchup import Past, send_past
 from app.relay.core.form import Dress, Form
 from app.relay.core.numbering import Numbering, Position
 from app.relay.core.ring import AUDIO_SLOTS, VIDEO_SLOTS, Ring
 from app.relay.core.rtcp import sender_report, source_description
 from app.relay.core.rtp import Packet
-from app.relay.core.sent import SentLog
 from app.relay.core.sink import Audience, Sink
+from app.relay.core.tools import Tools
 from app.relay.core.track import Track
 
 WRAP_MARGIN = 1024
@@ -31,22 +29,7 @@ ours is 1, and it could never open another packet (RFC 3711 §3.3.1)."""
 CNAME = "lectern"
 """One name for all lines of a peer's tracks: clocks of reports keep them in step."""
 
-CATCH_UP_SECONDS = 0.7
-"""A newcomer gets what was sent since a keyframe that is no older, instead of waiting for the next:
-the presenter is asked once a second at most. What is older would be too large a burst."""
-CATCH_UP_PACKETS = 256
-
 _FIXED = struct.Struct("!BBHII")
-
-
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """What all lines of a room share."""
-
-    sender: BurstSender
-    counters: Counters
-    batch: Batch
-    log: SentLog
 
 
 class Subscriber(Protocol):
@@ -91,8 +74,7 @@ class Line:
         self.stamp = -1
         """Of the packet with that index, as the track has it."""
         self._numbers = Numbering()
-        self._keyframe: Position | None = None
-        self._keyframe_time = 0.0
+        self._past = Past()
 
     # Subscribers -----------------------------------------------------------------------------
 
@@ -186,30 +168,17 @@ class Line:
 
     def catch_up(self, one: Subscriber, now: float) -> bool:
         """Let a newcomer begin at the last keyframe, if that is recent, with what followed it."""
-        keyframe = self._keyframe
-        if not one.is_new or keyframe is None or now - self._keyframe_time > CATCH_UP_SECONDS:
-            return False
-        if not self.audience:
-            return False  # nobody was here for a while: the ring has a hole
-        indices = range(keyframe.number, self.next_index)
-        kept = [sent for index in indices if (sent := self.ring.find(index)) is not None]
-        if len(indices) > CATCH_UP_PACKETS or not kept or kept[0].number != keyframe.number:
+        if not one.is_new or not self.audience:
+            return False  # with nobody here for a while the ring has a hole
+        kept = self._past.since_keyframe(self.ring, self.next_index, now)
+        place = self._past.keyframe
+        if not kept or place is None:
             return False
         one.stop_waiting()
-        one.come(self, keyframe)
+        one.come(self, place)
         self.audience.add(one.sink)
         self.report([one.sink], now)
-        variant = one.sink.variant
-        for sent in kept:
-            # As they are: were they repeated later, nothing may differ.
-            data = bytearray(sent.data)
-            variant.apply(data, sent.number, sent.picture_at, sent.tl0_at)
-            index = sent.number + variant.shift
-            length = self._tools.sender.send_single(one.sink, bytes(data), sent.header, index)
-            one.sink.packets += length > 0
-            one.sink.bytes += length
-            self._tools.counters.packets_forwarded += length > 0
-            self._tools.counters.bytes_forwarded += length
+        send_past(kept, one.sink, self._tools)
         return True
 
     def _append(self, packet: Packet, now: float) -> None:
@@ -235,8 +204,7 @@ class Line:
             self._renumber(batch, packet, len(header), left_out)
         self.payload_bytes += len(payload)
         if packet.keyframe:
-            self._keyframe = self._numbers.place(packet)
-            self._keyframe_time = now
+            self._past.begin(self._numbers.place(packet), now)
         if index >= self.next_index:
             self.next_index = index + 1
             self.highest = packet.index

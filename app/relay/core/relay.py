@@ -11,35 +11,19 @@ from app.core.ids import PeerId, RoomId
 from app.relay.core.batch import Batch
 from app.relay.core.burst import BurstSender, Transmit
 from app.relay.core.counters import Counters
-from app.relay.core.events import (
-    Event,
-    GoneReason,
-    MutedBy,
-    PeerConnected,
-    PeerGone,
-)
+from app.relay.core.events import Event, GoneReason, MutedBy, PeerConnected, PeerGone
 from app.relay.core.figures import peer_stats
 from app.relay.core.intake import Intake, Tables
-from app.relay.core.media import (
-    Address,
-    IceCredentials,
-    MediaPlan,
-    Role,
-    SourceName,
-    SrtpKeys,
-)
+from app.relay.core.media import Address, IceCredentials, MediaPlan, Role, SourceName, SrtpKeys
 from app.relay.core.peer import Peer, check_plan
 from app.relay.core.room import Room
+from app.relay.core.schedule import Schedule
 from app.relay.core.srtp import check_keys
 from app.relay.core.stats import PeerStats, RoomStats
 from app.relay.core.subscription import Bound, Wish
 
-TICK_SECONDS = 0.5
-"""How often silence is looked at: consent, stopped tracks, newcomers without a keyframe."""
-REPORT_SECONDS = 1.0
 HANDSHAKE_SECONDS = 10.0
 """From the first validated address to SRTP keys."""
-
 
 MAX_PUBLISHERS = 8
 """Peers of one room that may publish at a time."""
@@ -64,10 +48,7 @@ class Relay:
         self._by_address = tables.by_address
         self._events: list[Event] = []
         self._intake = Intake(tables, self._sender, self.counters, self)
-        self._asking: dict[RoomId, Room] = {}
-        """Rooms with something for a publisher that waits for its moment."""
-        self._next_tick: float | None = None
-        self._next_report = 0.0
+        self._schedule = Schedule()
 
     # Peers -----------------------------------------------------------------------------------
 
@@ -101,8 +82,7 @@ class Relay:
             home = Room(room, self._sender, self.counters, self._batch, self.happened)
             self._rooms[room] = home
         home.peers[peer] = made
-        if self._next_tick is None:
-            self._next_tick = now + TICK_SECONDS
+        self._schedule.start(now)
 
     def restart_ice(
         self, peer: PeerId, local: IceCredentials, remote: IceCredentials, now: float
@@ -148,10 +128,7 @@ class Relay:
     def serve(self, room: Room, now: float) -> None:
         """Send what is due to the room's publishers (for ``Intake``), and note what is left."""
         room.serve(now)
-        if room.next_due() is None:
-            self._asking.pop(room.id, None)
-        else:
-            self._asking[room.id] = room
+        self._schedule.served(room)
 
     def remove_peer(self, peer: PeerId) -> bool:
         """Forget ``peer``; return False if it was not there. Emits no event."""
@@ -167,7 +144,7 @@ class Relay:
         room.disconnect(known)
         if not room.peers:
             del self._rooms[known.room]
-            self._asking.pop(known.room, None)
+            self._schedule.forget(known.room)
         return True
 
     def remove_room(self, room: RoomId) -> list[PeerId]:
@@ -275,15 +252,11 @@ class Relay:
 
     def handle_timer(self, now: float) -> None:
         """Do what is due. Safe to call early or late."""
-        is_tick = self._next_tick is not None and now >= self._next_tick
-        is_report = is_tick and now >= self._next_report
+        is_tick, is_report = self._schedule.turn(now)
         if is_tick:
-            self._next_tick = now + TICK_SECONDS
             for peer in list(self._peers.values()):
                 self._look_after(peer, now)
-        if is_report:
-            self._next_report = now + REPORT_SECONDS
-        for room in list((self._rooms if is_tick else self._asking).values()):
+        for room in list(self._rooms.values()) if is_tick else self._schedule.asking():
             try:
                 if is_tick:
                     room.tick(now)
@@ -293,7 +266,7 @@ class Relay:
             except Exception as error:  # noqa: BLE001 (one room must not cost the others)
                 self._intake.contain(error)
         if not self._peers:
-            self._next_tick = None
+            self._schedule.stop()
 
     def _look_after(self, peer: Peer, now: float) -> None:
         since = peer.reachable_since
@@ -304,14 +277,7 @@ class Relay:
 
     def next_timer(self) -> float | None:
         """Return when ``handle_timer`` wants to be called next, or None for never."""
-        if self._next_tick is None:
-            return None
-        due = self._next_tick
-        for room in self._asking.values():
-            wanted = room.next_due()
-            if wanted is not None and wanted < due:
-                due = wanted
-        return due
+        return self._schedule.next_timer()
 
     # DTLS ------------------------------------------------------------------------------------
 

@@ -9,19 +9,18 @@ from app.relay.core.casting import Casting
 from app.relay.core.counters import Counters
 from app.relay.core.events import Event, MutedBy, SectionBound, TrackMuted, TrackStarted
 from app.relay.core.feedback import Feedback
-from app.relay.core.figures import track_stats
-from app.relay.core.form import Form
-from app.relay.core.line import Line, Tools
+from app.relay.core.figures import room_stats
+from app.relay.core.lines import Lines
 from app.relay.core.links import Links
 from app.relay.core.media import MediaPlan, Section, SourceName
 from app.relay.core.peer import Peer
 from app.relay.core.rtcp import Compound
-from app.relay.core.selection import choose
 from app.relay.core.sent import SentLog
 from app.relay.core.sink import Sink
 from app.relay.core.stats import RoomStats
 from app.relay.core.stream import Stream
 from app.relay.core.subscription import Bound, Subscription
+from app.relay.core.tools import Tools
 from app.relay.core.track import Track
 from app.relay.core.upkeep import Upkeep
 from app.relay.core.upstream import Upstream
@@ -42,16 +41,14 @@ class Room:
         self.peers: dict[PeerId, Peer] = {}
         self.presenter: Peer | None = None
         """The connected one."""
-        self.lines: dict[tuple[Form, Track, int], Line] = {}
         self.emit = emit
         self.tools = Tools(sender, counters, batch, SentLog())
+        self.lines = Lines(self)
         self._casting = Casting(self)
         self._upkeep = Upkeep(self)
         self._links = Links(self)
         self._feedback = Feedback(self, self._links)
         self._touched: list[Track] = []
-        self._waiting: list[Line] = []
-        """Lines that somebody came to wait for, until they are asked for a keyframe."""
         self._is_stale = False
         """A source came or came back: who gets what must be looked at again."""
         self._forwarded = 0
@@ -132,7 +129,7 @@ class Room:
         if peer.publisher is not None:
             self._upkeep.left(peer.publisher)
             self._is_stale = True
-        self._prune()
+        self.lines.prune()
 
     def tell(self, peer: Peer, packet: bytes) -> bool:
         """Seal an RTCP compound and send it."""
@@ -177,45 +174,11 @@ class Room:
 
     def aim(self, one: Subscription, now: float) -> None:
         """Let a subscription wait for the line that it should be on, or leave."""
-        stream = self.stream_for(one, now)
-        is_held = stream is not None and not stream.flows
-        if one.is_paused or one.is_starved or is_held or (stream is None and one.is_spare):
-            one.leave()
-            return
-        chosen = choose(stream, one.wish, one.limit, now) if stream is not None else None
-        if chosen is None:
-            return  # nothing to go over to: a reloading presenter is on its way
-        track, temporal = chosen
-        if one.line is not None and (one.line.track, one.line.temporal) == (track, temporal):
-            one.stop_waiting()
-            return
-        if one.target is not None and (one.target.track, one.target.temporal) == chosen:
-            return
-        line = self._line(one.form, track, temporal)
-        one.wait_for(line)
-        if not line.catch_up(one, now):
-            self._waiting.append(line)
-
-    def _line(self, form: Form, track: Track, temporal: int) -> Line:
-        key = (form, track, temporal)
-        line = self.lines.get(key)
-        if line is None:
-            line = self.lines[key] = Line(form, track, temporal, self.tools)
-            track.lines.append(line)
-        return line
+        self.lines.aim(one, now)
 
     def ask_for_waiting(self) -> None:
         """Ask once for the keyframes that newcomers wait for; ``tick`` repeats it."""
-        for line in self._waiting:
-            if line.needs_keyframe:
-                line.track.keyframes.ask()
-        self._waiting.clear()
-
-    def _prune(self) -> None:
-        for key, line in list(self.lines.items()):
-            if line.is_empty:
-                del self.lines[key]
-                line.track.lines.remove(line)
+        self.lines.ask_for_waiting()
 
     # Packets ---------------------------------------------------------------------------------
 
@@ -249,8 +212,7 @@ class Room:
                     lines = sorted(lines, key=lambda line: not line.has_waiting)
                 for line in lines:
                     line.forward(now)
-            if self._waiting:
-                self.ask_for_waiting()
+            self.lines.ask_for_waiting()
             self._upkeep.listen(now)
         finally:
             # After a failure, too: nothing half-done may leak into the next wake-up.
@@ -294,10 +256,8 @@ class Room:
         for peer in self.peers.values():
             self._links.look_after(peer, now)
         self.select_all(now)
-        for line in self.lines.values():
-            if line.needs_keyframe and line.track.is_active(now):
-                line.track.keyframes.ask()
-        self._prune()
+        self.lines.ask_again(now)
+        self.lines.prune()
 
     def report(self, now: float) -> None:
         """Tell the publishers once a second how their tracks arrive."""
@@ -306,18 +266,4 @@ class Room:
                 peer.upstream.report(now)
 
     def stats(self, now: float) -> RoomStats:
-        participants = [peer for peer in self.peers.values() if peer.role == "participant"]
-        sinks = [one.sink for peer in self.peers.values() for one in peer.subscriptions.values()]
-        publishers = [p.publisher for p in self.peers.values() if p.publisher and self.hears(p)]
-        return RoomStats(
-            len(participants),
-            sum(peer.is_connected for peer in participants),
-            self.presenter is not None,
-            tuple(
-                track_stats(stream, track, now)
-                for publisher in publishers
-                for stream in publisher.streams.values()
-                for track in stream.layers
-            ),
-            self._forwarded + sum(sink.packets for sink in sinks),
-        )
+        return room_stats(self, self._forwarded, now)

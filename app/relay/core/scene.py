@@ -5,10 +5,10 @@ from typing import Protocol
 
 from app.core.ids import PeerId, RoomId
 from app.relay.core.events import Event
-from app.relay.core.line import Tools
 from app.relay.core.peer import Peer
 from app.relay.core.stream import Stream
 from app.relay.core.subscription import Bound, Subscription
+from app.relay.core.tools import Tools
 
 
 class Scene(Protocol):

@@ -1,0 +1,72 @@
+"""The lines of one room: who is on which, who waits for which."""
+
+from collections.abc import Collection
+
+from app.relay.core.form import Form
+from app.relay.core.line import Line
+from app.relay.core.scene import Scene
+from app.relay.core.selection import choose
+from app.relay.core.subscription import Subscription
+from app.relay.core.track import Track
+
+
+class Lines:
+    """Belongs to one room. A line lasts while somebody is on it or waits for it."""
+
+    def __init__(self, room: Scene) -> None:
+        self._room = room
+        self._lines: dict[tuple[Form, Track, int], Line] = {}
+        self._waiting: list[Line] = []
+        """Lines that somebody came to wait for, until they are asked for a keyframe."""
+
+    def values(self) -> Collection[Line]:
+        return self._lines.values()
+
+    def aim(self, one: Subscription, now: float) -> None:
+        """Let a subscription wait for the line that it should be on, or leave."""
+        stream = self._room.stream_for(one, now)
+        is_held = stream is not None and not stream.flows
+        if one.is_paused or one.is_starved or is_held or (stream is None and one.is_spare):
+            one.leave()
+            return
+        chosen = choose(stream, one.wish, one.limit, now) if stream is not None else None
+        if chosen is None:
+            return  # nothing to go over to: a reloading presenter is on its way
+        track, temporal = chosen
+        if one.line is not None and (one.line.track, one.line.temporal) == (track, temporal):
+            one.stop_waiting()
+            return
+        if one.target is not None and (one.target.track, one.target.temporal) == chosen:
+            return
+        line = self._line(one.form, track, temporal)
+        one.wait_for(line)
+        if not line.catch_up(one, now):
+            self._waiting.append(line)
+
+    def _line(self, form: Form, track: Track, temporal: int) -> Line:
+        key = (form, track, temporal)
+        line = self._lines.get(key)
+        if line is None:
+            line = self._lines[key] = Line(form, track, temporal, self._room.tools)
+            track.lines.append(line)
+        return line
+
+    def ask_for_waiting(self) -> None:
+        """Ask once for the keyframes that newcomers wait for; ``ask_again`` repeats it."""
+        for line in self._waiting:
+            if line.needs_keyframe:
+                line.track.keyframes.ask()
+        self._waiting.clear()
+
+    def ask_again(self, now: float) -> None:
+        """Ask for what somebody still waits for, where it can come."""
+        for line in self._lines.values():
+            if line.needs_keyframe and line.track.is_active(now):
+                line.track.keyframes.ask()
+
+    def prune(self) -> None:
+        """Forget the lines that nobody is on."""
+        for key, line in list(self._lines.items()):
+            if line.is_empty:
+                del self._lines[key]
+                line.track.lines.remove(line)
