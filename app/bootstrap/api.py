@@ -1,0 +1,187 @@
+"""Puts an api process together: REST, Socket.IO and the pages."""
+
+import asyncio
+import contextlib
+from typing import Any
+
+import structlog
+import uvicorn
+
+from app.auth.accounts import Accounts
+from app.auth.passwords import Passwords
+from app.auth.room_tokens import RoomTokens
+from app.auth.tokens import UserTokens
+from app.bootstrap.foundation import foundation
+from app.bootstrap.process import entered
+from app.bootstrap.secrets import jwt_secret, service_token
+from app.bootstrap.server import Server
+from app.cluster.registry import Registry
+from app.core import garbage
+from app.core.clock import Clock, SystemClock
+from app.core.ids import NodeId
+from app.core.limits import allow_more_files
+from app.lecture.broadcast import Broadcasts
+from app.lecture.ending import Endings
+from app.lecture.floor import Floor
+from app.lecture.keeper import Keeper
+from app.lecture.media import Media
+from app.lecture.model import LectureConfig
+from app.lecture.service import Lectures
+from app.questions.model import QuestionConfig
+from app.questions.service import Questions
+from app.questions.store import RedisQuestionStore
+from app.relay.client import RelayClient
+from app.rooms.catalogue import Catalogue
+from app.rooms.copies import Copies
+from app.rooms.floor import FloorStore
+from app.rooms.guests import Guests
+from app.rooms.presence import Presence
+from app.rooms.sessions import SessionStore
+from app.rooms.store import RoomStore
+from app.settings import Settings
+from app.transport.http.app import create_http
+from app.transport.http.config import HttpConfig
+from app.transport.http.whip import IceServers, MediaEndpoints
+from app.transport.sio.config import SioConfig
+from app.transport.sio.frames import LeanWebSocket
+from app.transport.sio.service import SioServer
+from app.turn.service import TurnServers
+from app.turn.store import TurnStore
+from app.whiteboard.service import Boards
+from app.whiteboard.store import RedisBoardStore
+
+log = structlog.get_logger(__name__)
+
+DRAIN_SECONDS = 5
+"""How long requests that are being answered may take when the api ends."""
+
+LISTEN_BACKLOG = 4096
+"""Connections that may wait to be accepted: a class that reconnects at once."""
+
+
+async def run_api(settings: Settings) -> None:
+    """Serve REST, Socket.IO and the pages until SIGTERM or SIGINT."""
+    clock = SystemClock()
+    async with contextlib.AsyncExitStack() as stack:
+        app, socket_side = await _api(settings, clock, stack)
+        config = uvicorn.Config(
+            socket_side.asgi(app),
+            host=settings.host,
+            port=settings.port,
+            http="httptools",
+            ws=LeanWebSocket,
+            ws_max_size=SioConfig().max_message_bytes,
+            ws_ping_interval=None,  # Engine.IO has its own, and watches them
+            ws_per_message_deflate=False,
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            log_level="warning",
+            proxy_headers=False,
+            server_header=False,
+            backlog=LISTEN_BACKLOG,
+            timeout_graceful_shutdown=DRAIN_SECONDS,
+        )
+        garbage.set_aside()
+        files = allow_more_files()
+        log.info("api opens", host=settings.host, port=settings.port, files=files)
+        await Server(config, socket_side.close).run_until_signal()
+
+
+async def _api(
+    settings: Settings, clock: Clock, stack: contextlib.AsyncExitStack
+) -> tuple[Any, SioServer]:
+    base = await foundation(settings, clock, stack)
+    node, redis, sql, registry = base.node, base.redis, base.sql, base.registry
+    lecture_config = LectureConfig(grace_seconds=settings.presenter_grace_seconds)
+    tokens = UserTokens(jwt_secret(settings))
+    passwords = Passwords()
+    stack.callback(passwords.close)
+    accounts, catalogue = Accounts(sql, passwords, clock), Catalogue(sql, clock)
+
+    rooms, presence = RoomStore(redis), Presence()
+    relay_client = RelayClient(base.bus)
+    media = Media(registry, relay_client)
+    stack.push_async_callback(media.close)
+    endings = Endings(rooms, catalogue, media)
+    boards = Boards(RedisBoardStore(redis))
+    limits = QuestionConfig(claim_seconds=settings.claim_seconds)
+    questions = Questions(RedisQuestionStore(redis, limits))
+    stack.push_async_callback(questions.close)
+    lectures = Lectures(rooms, boards, presence, media, endings, catalogue, node, lecture_config)
+    broadcasts = Broadcasts(rooms, SessionStore(redis), media, endings, catalogue, lecture_config)
+    await entered(stack, broadcasts)
+    copies = Copies(redis)
+    keeper = Keeper(rooms, presence, registry, endings, node, clock, lecture_config, copies)
+    await entered(stack, keeper)
+
+    async def heard(other: NodeId) -> int | None:
+        return await registry.heard("api", other)
+
+    async def has_relay() -> bool:
+        return bool(await registry.alive("relay"))
+
+    async def relay_figures() -> dict[str, dict[str, int]]:
+        return await _relay_figures(registry, relay_client)
+
+    guests = Guests(redis, node, heard, settings.guest_grace_seconds)
+    turn = None
+    if settings.turn == "on":
+        turn = TurnServers(
+            TurnStore(redis),
+            jwt_secret(settings),
+            settings.turn_region,
+            settings.turn_credential_seconds,
+            clock,
+        )
+        await entered(stack, turn)
+    socket_side = SioServer(
+        SioConfig(cors_origins=settings.origins),
+        lectures,
+        boards,
+        questions,
+        base.fanout,
+        tokens,
+        clock,
+        guests,
+        turn=turn,
+        floor=Floor(rooms, FloorStore(redis), media),
+    )
+    await entered(stack, socket_side)
+    http = create_http(
+        HttpConfig(
+            allowed_origins=settings.origins,
+            web_dist=settings.web_dir,
+            service_token=service_token(settings),
+            docs=not settings.is_production,
+        ),
+        accounts=accounts,
+        catalogue=catalogue,
+        tokens=tokens,
+        lectures=lectures,
+        redis_ready=redis.ready,
+        sql_ready=sql.ready,
+        relay_ready=has_relay,
+        clock=clock,
+        turn=turn,
+        media=MediaEndpoints(
+            broadcasts, RoomTokens(jwt_secret(settings)), clock, _ice_servers(turn)
+        ),
+        relay_figures=relay_figures,
+    )
+    return http, socket_side
+
+
+async def _relay_figures(registry: Registry, relays: RelayClient) -> dict[str, dict[str, int]]:
+    """Return the counters of every relay that answers."""
+    nodes = [node.id for node in await registry.alive("relay")]
+    answers = await asyncio.gather(*(relays.count(node) for node in nodes), return_exceptions=True)
+    pairs = zip(nodes, answers, strict=True)
+    return {node: found for node, found in pairs if not isinstance(found, BaseException)}
+
+
+def _ice_servers(turn: TurnServers | None) -> IceServers | None:
+    """Return who gives broadcasting programs and players their TURN servers."""
+    if turn is None:
+        return None
+    return lambda room, identity: turn.issue(room, identity).entries()

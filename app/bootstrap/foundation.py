@@ -1,0 +1,50 @@
+"""What every part of an api process stands on."""
+
+import contextlib
+from dataclasses import dataclass
+
+from app.bootstrap.process import entered
+from app.bootstrap.secrets import redis_url
+from app.cluster.commands import CommandBus
+from app.cluster.node import NodeInfo
+from app.cluster.registry import Heartbeat, Registry
+from app.core.clock import Clock
+from app.core.ids import NodeId, new_node_id
+from app.core.loop_watch import LoopWatch
+from app.settings import Settings
+from app.store.fanout import FanOut
+from app.store.redis import Redis
+from app.store.sql import Sql
+
+
+@dataclass(frozen=True, slots=True)
+class Foundation:
+    """The stores and the cluster, open. Parts that need more of them take it whole."""
+
+    settings: Settings
+    clock: Clock
+    node: NodeId
+    redis: Redis
+    sql: Sql
+    fanout: FanOut
+    bus: CommandBus
+    registry: Registry
+
+
+async def foundation(
+    settings: Settings, clock: Clock, stack: contextlib.AsyncExitStack
+) -> Foundation:
+    """Open it; ``stack`` closes it, after all that was opened later."""
+    node = new_node_id("api")
+    await entered(stack, LoopWatch(clock))
+    redis = await entered(stack, Redis(redis_url(settings)))
+    sql = await entered(stack, Sql(settings.database))
+    fanout = await entered(stack, FanOut(redis))
+    bus = await entered(stack, CommandBus(redis, node, clock))
+    registry = Registry(redis)
+    await entered(stack, Heartbeat(registry, lambda: _api_info(node)))
+    return Foundation(settings, clock, node, redis, sql, fanout, bus, registry)
+
+
+def _api_info(node: NodeId) -> NodeInfo:
+    return NodeInfo(node, "api", "", load=0.0, capacity=1.0)
