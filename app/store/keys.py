@@ -114,6 +114,19 @@ def nodes(kind: str) -> str:
     return f"nodes:{kind}"
 
 
+def lease(name: str) -> str:
+    """String with a TTL of seconds: which process does a piece of work now."""
+    return f"lease:{name}"
+
+
+FEED = "{feed}:events"
+"""Stream: what happened, for other systems (app/feed)."""
+
+FEED_CURSORS = "{feed}:cursors"
+"""Hash: lecture id → ``<code>:<seq>`` of the last event of its log that the feed has; or
+``<code>:ended:<ms>``."""
+
+
 def commands(node_id: NodeId) -> str:
     """List: commands for a process, and answers to the commands it sent."""
     return f"commands:{node_id}"
