@@ -1,24 +1,109 @@
-"""Where a room's media goes, and when a relay counts as lost: pure decisions."""
+"""Where something goes, and when a process counts as lost: decisions over lists of processes."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 
-from app.cluster.node import NodeInfo
+from app.cluster.node import NodeInfo, NodeState
+from app.cluster.refusals import AllFull, NoMatch
+from app.cluster.strategy import Strategy, Turns, least_used, pick
 from app.core.ids import NodeId
 
 
-def choose(alive: Collection[NodeInfo], current: NodeId | None) -> NodeId | None:
-    """Return the relay for a room: the one it is on while that lives, else the least loaded.
+@dataclass(frozen=True, slots=True)
+class Preference:
+    """Where a client is. What is None is unknown, and restricts nothing."""
 
-    Load is relative to capacity; a relay that is full or takes nothing new is chosen for no new
-    room, unless all are: then the least loaded of those that take anything. Ties go by name, so
-    that two processes that look at once choose alike. None: there is no relay.
+    isp: str | None = None
+    """A must: a process that lists providers takes the customers of those alone."""
+    region: str | None = None
+    """A wish: where somebody stands in the region, only those are considered."""
+
+
+ANYWHERE = Preference()
+
+Matcher = Callable[[Sequence[NodeInfo], Preference], Sequence[NodeInfo]]
+
+
+def by_isp_and_region(nodes: Sequence[NodeInfo], preference: Preference) -> Sequence[NodeInfo]:
+    """Return those whom a preference admits (seed row O12)."""
+    isp, region = preference.isp, preference.region
+    fit = [node for node in nodes if isp is None or not node.isps or isp in node.isps]
+    near = [node for node in fit if region is not None and region in node.regions]
+    return near or fit
+
+
+def anybody(nodes: Sequence[NodeInfo], preference: Preference) -> Sequence[NodeInfo]:  # noqa: ARG001
+    """Return all, wherever the client is."""
+    return nodes
+
+
+MATCHERS: Mapping[str, Matcher] = {"api": by_isp_and_region, "relay": by_isp_and_region}
+"""By purpose: whom a client may be sent to. Clients reach both kinds (seed row O13); a purpose
+that is not here serves other processes only, which are everywhere: ``anybody``."""
+
+
+def eligible(
+    purpose: str, nodes: Sequence[NodeInfo], preference: Preference = ANYWHERE
+) -> Sequence[NodeInfo]:
+    """Return those who take something new and whom the preference admits, at least one.
+
+    Raises AllFull, NoMatch.
     """
-    if any(node.id == current for node in alive):
-        return current
-    candidates = [node for node in alive if node.capacity > 0]
-    if not candidates:
-        return None
-    return min(candidates, key=lambda node: (node.load / node.capacity, node.id)).id
+    available = [node for node in nodes if node.is_available]
+    if not available:
+        raise AllFull
+    fit = MATCHERS.get(purpose, anybody)(available, preference)
+    if not fit:
+        raise NoMatch
+    return fit
+
+
+def place(
+    purpose: str,
+    nodes: Sequence[NodeInfo],
+    preference: Preference,
+    strategy: Strategy,
+    turns: Turns,
+    chance: float,
+) -> tuple[NodeInfo, Turns]:
+    """Return the process for something new, and what its strategy remembers.
+
+    Raises AllFull, NoMatch.
+    """
+    return pick(strategy, eligible(purpose, nodes, preference), turns, chance)
+
+
+def place_participant(
+    relays: Sequence[NodeInfo],
+    preference: Preference = ANYWHERE,
+    *,
+    spanned: Collection[NodeId] = (),
+) -> NodeInfo:
+    """Return the relay for one more participant of a room.
+
+    ISP and region come first. Among those that fit, one that the room is on already
+    (``spanned``) is taken while it takes anybody, since a further relay costs the presenter's
+    relay one more copy of each track; else the one with the most room. Raises AllFull, NoMatch.
+    """
+    fit = eligible("relay", relays, preference)
+    return least_used([node for node in fit if node.id in spanned] or fit)
+
+
+def relay_for_room(relays: Sequence[NodeInfo], current: NodeId | None) -> NodeId:
+    """Return the relay for a room: the one it is on, while that lives and does not drain.
+
+    A room stays on a full relay, and on a draining one while nobody else takes it: sound is worth
+    more than order. Raises AllFull where it is on none and nobody takes it.
+    """
+    here = [node for node in relays if node.id == current]
+    if here and here[0].state is not NodeState.DRAINING:
+        return here[0].id
+    try:
+        return least_used(eligible("relay", relays)).id
+    except AllFull:
+        if here:
+            return here[0].id
+        raise
 
 
 class Absences:

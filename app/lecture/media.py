@@ -4,9 +4,9 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
-from app.cluster.placement import choose
+from app.cluster.placement import relay_for_room
 from app.cluster.registry import Registry
-from app.core.errors import LecternError, Unavailable
+from app.core.errors import LecternError
 from app.core.ids import NodeId, PeerId, RoomId
 from app.core.tasks import Tasks
 from app.lecture.ports import RelayPort
@@ -42,10 +42,7 @@ class Media:
 
     async def relay_for(self, current: NodeId | None) -> NodeId:
         """Return the relay for a room that is on ``current``. Raises Unavailable without any."""
-        chosen = choose(await self._registry.alive("relay"), current)
-        if chosen is None:
-            raise Unavailable("no media relay is running")
-        return chosen
+        return relay_for_room(await self._registry.alive("relay"), current)
 
     async def open(self, relay: NodeId, command: OpenPeer) -> PeerOpened:
         """Have the relay answer an offer. Raises what it refuses with, or Unavailable."""
