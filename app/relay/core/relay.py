@@ -21,6 +21,7 @@ from app.relay.core.schedule import Schedule
 from app.relay.core.srtp import check_keys
 from app.relay.core.stats import PeerStats, RoomStats
 from app.relay.core.subscription import Bound, Wish
+from app.relay.core.tap import Listener, Tap
 
 HANDSHAKE_SECONDS = 10.0
 """From the first validated address to SRTP keys."""
@@ -49,6 +50,7 @@ class Relay:
         self._events: list[Event] = []
         self._intake = Intake(tables, self._sender, self.counters, self)
         self._schedule = Schedule()
+        self._taps: dict[RoomId, Tap] = {}
 
     # Peers -----------------------------------------------------------------------------------
 
@@ -80,6 +82,7 @@ class Relay:
         home = self._rooms.get(room)
         if home is None:
             home = Room(room, self._sender, self.counters, self._batch, self.happened)
+            home.tap = self._taps.get(room)
             self._rooms[room] = home
         home.peers[peer] = made
         self._schedule.start(now)
@@ -247,6 +250,28 @@ class Relay:
         The buffers are only read, and may be reused when the call returns.
         """
         self._intake.receive(datagrams, now)
+
+    # Listening in ----------------------------------------------------------------------------
+
+    def listen(self, room: RoomId, listener: Listener | None) -> None:
+        """Hand every source's packets in ``room`` to ``listener``, from now on and also when the
+        room is made anew; None ends it (``tap.Tap``)."""
+        former = self._taps.pop(room, None)
+        if former is not None:
+            former.close()
+        if listener is not None:
+            self._taps[room] = Tap(listener)
+        home = self._rooms.get(room)
+        if home is not None:
+            home.tap = self._taps.get(room)
+
+    def ask_keyframe(self, peer: PeerId, ssrc: int, now: float) -> None:
+        """Ask a publisher for a keyframe of one track, if both are still here."""
+        known = self._peers.get(peer)
+        track = known.publisher.track_of(ssrc) if known and known.publisher else None
+        if known is not None and track is not None:
+            track.keyframes.ask()
+            self.serve(self._rooms[known.room], now)
 
     # Time ------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """One room: whose tracks feed which lines, and who is on them."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from app.core.ids import PeerId, RoomId
 from app.relay.core.batch import Batch
@@ -25,6 +26,9 @@ from app.relay.core.track import Track
 from app.relay.core.upkeep import Upkeep
 from app.relay.core.upstream import Upstream
 
+if TYPE_CHECKING:
+    from app.relay.core.tap import Tap
+
 
 class Room:
     """Routes packets from publishers' tracks to lines. Made and dropped by ``Relay``."""
@@ -48,6 +52,7 @@ class Room:
         self._upkeep = Upkeep(self)
         self._links = Links(self)
         self._feedback = Feedback(self, self._links)
+        self.tap: Tap | None = None
         self._touched: list[Track] = []
         self._is_stale = False
         """A source came or came back: who gets what must be looked at again."""
@@ -213,6 +218,8 @@ class Room:
                 for line in lines:
                     line.forward(now)
             self.lines.ask_for_waiting()
+            if self.tap is not None:
+                self.tap.hear(self, touched, now)
             self._upkeep.listen(now)
         finally:
             # After a failure, too: nothing half-done may leak into the next wake-up.

@@ -23,6 +23,8 @@ class Stream:
         self.is_started = False
         self.rids_wanted: tuple[str, ...] | None = None
         """What the publisher's client was told last."""
+        self.is_taped = False
+        """Somebody listens to its best layer (``tap``)."""
 
     @property
     def is_video(self) -> bool:

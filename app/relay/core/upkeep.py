@@ -82,7 +82,9 @@ class Upkeep:
 
     def _tell_wanted(self, stream: Stream) -> None:
         """Tell the client when which of its layers anybody watches has changed."""
-        wanted = tuple(track.rid for track in stream.by_size() if any(
+        layers = stream.by_size()
+        taped = layers[-1] if stream.is_taped and layers else None
+        wanted = tuple(track.rid for track in layers if track is taped or any(
             not line.is_empty for line in track.lines
         ))  # fmt: skip
         if wanted != stream.rids_wanted and (wanted or stream.rids_wanted is not None):
