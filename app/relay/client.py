@@ -21,6 +21,7 @@ from app.relay.messages import (
     PauseSection,
     PeerOpened,
     PeersSeen,
+    Permit,
     PreferSection,
     Publish,
     Refused,
@@ -89,7 +90,7 @@ class RelayClient:
         return set(seen.peers)
 
     async def control(
-        self, node: NodeId, command: Publish | MuteTrack | PauseSection | PreferSection
+        self, node: NodeId, command: Publish | Permit | MuteTrack | PauseSection | PreferSection
     ) -> None:
         """Change what flows. Raises NotFound for a peer or section that is gone, Conflict."""
         await self._call(node, command, Done)

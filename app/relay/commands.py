@@ -1,7 +1,7 @@
 """What may be asked of a room's media once its peers are here: mutes, speakers, figures."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, assert_never
 
 from app.core.clock import Clock
@@ -16,11 +16,13 @@ from app.relay.messages import (
     Done,
     IceRestarted,
     MeasureRoom,
+    MediaKind,
     MuteTrack,
     OpenPeer,
     PauseSection,
     PeerFigures,
     PeersSeen,
+    Permit,
     PreferSection,
     Publish,
     RelayCounted,
@@ -28,6 +30,7 @@ from app.relay.messages import (
     RoomMeasured,
     SectionFigures,
     SeePeers,
+    Source,
     TrackFigures,
 )
 from app.relay.negotiation.answer import candidates
@@ -43,6 +46,7 @@ RoomCommand = (
     RestartIce
     | SeePeers
     | Publish
+    | Permit
     | MuteTrack
     | PauseSection
     | PreferSection
@@ -104,7 +108,10 @@ class RoomCommands:
                     peers=[peer.id for peer in here if peer and peer.room == command.room]
                 )
             case Publish():
-                self._publish(command, now)
+                self._publish(self._peer(command.room, command.peer), command.sources, now)
+            case Permit():
+                peer = self._peer(command.room, command.peer)
+                self.permit(peer, command.publish, command.hear)
             case MuteTrack():
                 self._mute(command, now)
             case PauseSection() | PreferSection():
@@ -140,12 +147,21 @@ class RoomCommands:
             candidates=[Candidate(candidate=line, sdpMid=mid, sdpMLineIndex=0) for line in lines],
         )
 
-    def _publish(self, command: Publish, now: float) -> None:
-        peer = self._peer(command.room, command.peer)
+    def _publish(self, peer: Peer, sources: Sequence[Source], now: float) -> None:
         try:
-            self._core.set_publishing(peer.id, frozenset(command.sources), now)
+            self._core.set_publishing(peer.id, frozenset(sources), now)
         except ValueError as fault:
             raise Conflict("as many speak already as a lecture may have") from fault
+
+    def permit(
+        self, peer: Peer, publish: Sequence[Source] | None, hear: Sequence[MediaKind] | None
+    ) -> None:
+        """Bound what a peer sends and receives, now; None leaves that as it is."""
+        now = self._clock.now()
+        if publish is not None and peer.role != "participant":
+            self._publish(peer, publish, now)
+        if hear is not None:
+            self._core.set_hearing(peer.id, frozenset(hear), now)
 
     def _mute(self, command: MuteTrack, now: float) -> None:
         if command.peer is not None:

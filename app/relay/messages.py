@@ -12,6 +12,8 @@ from app.core.ids import PeerId, RoomId
 Source = Literal["microphone", "camera", "screen"]
 """Where a presenter's track comes from; a participant's section asks for one."""
 
+MediaKind = Literal["audio", "video"]
+
 
 class _Message(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -31,6 +33,10 @@ class OpenPeer(_Message):
     """mid → source, where the client says so; otherwise by kind and order of the sections."""
     epoch: int = 0
     """Of a presenter: an older epoch than the room's current one is refused as stale."""
+    publish: list[Source] | None = None
+    """Of one who sends: the sources that may reach others; None is all (``Permit``)."""
+    hear: list[MediaKind] | None = None
+    """The kinds of media that it may receive; None is all (``Permit``)."""
     idle: bool = False
     """Of a presenter: answer every section as inactive, and leave the room's media to whoever
     presents it now (a WHIP session: docs/decisions/0050)."""
@@ -62,6 +68,18 @@ class Publish(_Message):
     room: RoomId
     peer: PeerId
     sources: list[Source]
+
+
+class Permit(_Message):
+    """Say what one peer may send and receive from now on, whatever it asks for; None leaves that
+    as it is. Its answer stays: what is given back flows again without an offer. Refused as
+    ``not_found`` where the peer is gone. What a participant's peer sends stays unheard."""
+
+    op: Literal["permit"] = "permit"
+    room: RoomId
+    peer: PeerId
+    publish: list[Source] | None = None
+    hear: list[MediaKind] | None = None
 
 
 class MuteTrack(_Message):
@@ -137,6 +155,7 @@ Command = Annotated[
     | RestartIce
     | SeePeers
     | Publish
+    | Permit
     | MuteTrack
     | PauseSection
     | PreferSection

@@ -207,6 +207,7 @@ class RelayService:
         self._rooms[room.id] = room
         self._peers[peer.id] = peer
         room.add(peer, command.epoch)
+        self._commands.permit(peer, command.publish, command.hear)
         peer.association = Association(
             self._certificate,
             peer.fingerprints,

@@ -44,7 +44,7 @@ def section_stats(one: Subscription) -> SectionStats:
         source=track.source if track is not None else None,
         layer=layer,
         temporal=temporal,
-        is_paused=one.is_paused or one.is_starved,
+        is_paused=one.is_off or one.is_starved,
         packets=one.sink.packets,
         bytes=one.sink.bytes,
         repeated=one.repeated,

@@ -26,7 +26,7 @@ class Lines:
         """Let a subscription wait for the line that it should be on, or leave."""
         stream = self._room.stream_for(one, now)
         is_held = stream is not None and not stream.flows
-        if one.is_paused or one.is_starved or is_held or (stream is None and one.is_spare):
+        if one.is_off or one.is_starved or is_held or (stream is None and one.is_spare):
             one.leave()
             return
         chosen = choose(stream, one.wish, one.limit, now) if stream is not None else None

@@ -87,7 +87,7 @@ class Links:
         audio = 0
         for one in peer.subscriptions.values():
             stream = room.stream_for(one, now)
-            if stream is None or one.is_paused or not stream.flows or not stream.layers:
+            if stream is None or one.is_off or not stream.flows or not stream.layers:
                 continue
             if one.is_video:
                 sections.append((one, rungs(stream, one.wish)))

@@ -6,7 +6,7 @@ from app.core.ids import PeerId, RoomId
 from app.relay.core.counters import Counters
 from app.relay.core.downlink import Downlink
 from app.relay.core.ice import IceAgent
-from app.relay.core.media import IceCredentials, MediaPlan, Role, SourceName, SrtpKeys
+from app.relay.core.media import IceCredentials, Kind, MediaPlan, Role, SourceName, SrtpKeys
 from app.relay.core.publisher import Publisher
 from app.relay.core.srtp import CmSender, GcmSender, Receiver, make_receiver, make_sender
 from app.relay.core.subscription import Subscription
@@ -33,6 +33,8 @@ class Peer:
         self.ice = ice
         self.allowed: frozenset[SourceName] | None = frozenset() if role == "participant" else None
         """The sources that it may publish; None is all."""
+        self.barred: frozenset[Kind] = frozenset()
+        """Kinds of media that it may not receive."""
         self.reachable_since: float | None = None
         self.receiver: Receiver | None = None
         self.sender: GcmSender | CmSender | None = None

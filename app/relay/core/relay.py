@@ -14,7 +14,15 @@ from app.relay.core.counters import Counters
 from app.relay.core.events import Event, GoneReason, MutedBy, PeerConnected, PeerGone
 from app.relay.core.figures import peer_stats
 from app.relay.core.intake import Intake, Tables
-from app.relay.core.media import Address, IceCredentials, MediaPlan, Role, SourceName, SrtpKeys
+from app.relay.core.media import (
+    Address,
+    IceCredentials,
+    Kind,
+    MediaPlan,
+    Role,
+    SourceName,
+    SrtpKeys,
+)
 from app.relay.core.peer import Peer, check_plan
 from app.relay.core.room import Room
 from app.relay.core.schedule import Schedule
@@ -183,6 +191,14 @@ class Relay:
         if sources and not known.may_publish and room.publishing >= MAX_PUBLISHERS:
             raise ValueError("this room has as many publishers as it may have")
         room.set_publishing(known, sources, now)
+        self.serve(room, now)
+
+    def set_hearing(self, peer: PeerId, kinds: frozenset[Kind], now: float) -> None:
+        """Say which kinds of media ``peer`` may receive; at once, both ways, and whatever its
+        sections or its own pauses say. Raises KeyError for an unknown peer."""
+        known = self._peers[peer]
+        room = self._rooms[known.room]
+        room.set_hearing(known, frozenset[Kind](("audio", "video")) - kinds, now)
         self.serve(room, now)
 
     def mute(self, peer: PeerId, source: SourceName, by: MutedBy, on: bool, now: float) -> None:

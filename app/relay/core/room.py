@@ -13,7 +13,7 @@ from app.relay.core.feedback import Feedback
 from app.relay.core.figures import room_stats
 from app.relay.core.lines import Lines
 from app.relay.core.links import Links
-from app.relay.core.media import MediaPlan, Section, SourceName
+from app.relay.core.media import Kind, MediaPlan, Section, SourceName
 from app.relay.core.peer import Peer
 from app.relay.core.rtcp import Compound
 from app.relay.core.sent import SentLog
@@ -103,6 +103,7 @@ class Room:
         made = Subscription(peer.id, section, sink)
         # A presenter receives speakers only, whatever its sections say.
         made.is_spare = made.is_spare or peer.role == "presenter"
+        made.is_barred = section.kind in peer.barred
         peer.subscriptions[section.mid] = made
 
     def change_plan(self, peer: Peer, plan: MediaPlan, now: float) -> None:
@@ -149,6 +150,12 @@ class Room:
         if peer.publisher is not None:
             peer.publisher.allow(sources)
             self._upkeep.withdrawn(peer.publisher)
+        self.select_all(now)
+
+    def set_hearing(self, peer: Peer, barred: frozenset[Kind], now: float) -> None:
+        peer.barred = barred
+        for one in peer.subscriptions.values():
+            one.is_barred = one.section.kind in barred
         self.select_all(now)
 
     def mute(self, peer: Peer, source: SourceName, by: MutedBy, on: bool, now: float) -> None:

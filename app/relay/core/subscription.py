@@ -47,6 +47,8 @@ class Subscription:
         self.bound: Bound | None = None
         self.is_paused = False
         """By its subscriber's wish."""
+        self.is_barred = False
+        """Its subscriber may not have media of this kind, whatever it wishes."""
         self.wish = Wish()
         self.limit: tuple[int, int] | None = None
         """(layer, temporal layer) that its link allows; None: no bound."""
@@ -70,6 +72,11 @@ class Subscription:
     @property
     def is_video(self) -> bool:
         return self.section.kind == "video"
+
+    @property
+    def is_off(self) -> bool:
+        """Nothing is to be sent, by its subscriber's wish or against it."""
+        return self.is_paused or self.is_barred
 
     # Lines -----------------------------------------------------------------------------------
 
