@@ -192,6 +192,10 @@ class Redis:
         """Tell whether the key exists."""
         return bool(await self._raw("EXISTS", key))
 
+    async def sorted_members(self, key: str) -> list[bytes]:
+        """Return the members of a sorted set, the lowest first."""
+        return cast("list[bytes]", await self._raw("ZRANGE", key, 0, -1))
+
     async def stream_after(
         self, key: str, after: int, count: int
     ) -> list[tuple[bytes, dict[bytes, bytes]]]:
@@ -218,6 +222,17 @@ class Redis:
             lambda: self._reader.execute_command("BLPOP", key, seconds), seconds + self._timeout
         )
         return None if reply is None else cast("bytes", reply[1])
+
+    async def listening(self, channels: Sequence[str]) -> list[bool]:
+        """Tell of each channel whether any connection listens to it."""
+        if not channels:
+            return []
+        reply = await self._raw("PUBSUB", "NUMSUB", *channels)
+        return [bool(count) for count in reply[1::2]]
+
+    async def text(self, key: str) -> bytes:
+        """Return a string; empty when there is none."""
+        return cast("bytes", await self._raw("GET", key)) or b""
 
     def subscription(self) -> PubSub:
         """Return a subscription with a connection of its own; its errors are the library's."""

@@ -1,0 +1,1 @@
+"""What happened, for other systems: one stream, signed webhooks, and Kafka where it is wanted."""
