@@ -4,8 +4,16 @@ import gc
 
 FULL_COLLECTION_AFTER = 100
 """Collections of the middle generation before a full one: about 700,000 new objects. Sessions leave
-no cycles behind, so a full collection finds next to nothing, and at 9,000 connections it takes a
-third of a second."""
+no cycles behind, so a full collection finds next to nothing."""
+
+MANY_CONNECTIONS = 1000
+"""With so many a full collection takes 36 ms, at 9,000 a third of a second."""
+
+AT_LEAST_EVERY_SECONDS = 3600.0
+"""A full collection is put off no longer than this, however many connections there are."""
+
+_NEVER = 2**31 - 1
+"""Collections of the middle generation: the highest number that CPython takes."""
 
 
 def set_aside() -> None:
@@ -16,5 +24,33 @@ def set_aside() -> None:
     """
     gc.collect()
     gc.freeze()
+    _set(FULL_COLLECTION_AFTER)
+
+
+class Pace:
+    """Puts full collections off while a process holds many connections.
+
+    The young generations, where nearly all cycles end, are collected as ever.
+    """
+
+    def __init__(self) -> None:
+        self._put_off_since: float | None = None
+
+    def note(self, connections: int, now: float) -> None:
+        """Say how many connections there are, every now and then; ``now`` in seconds."""
+        since = self._put_off_since
+        if connections <= MANY_CONNECTIONS:
+            if since is not None:
+                self._put_off_since = None
+                _set(FULL_COLLECTION_AFTER)
+        elif since is None:
+            self._put_off_since = now
+            _set(_NEVER)
+        elif now - since >= AT_LEAST_EVERY_SECONDS:
+            self._put_off_since = now
+            gc.collect()
+
+
+def _set(full_collection_after: int) -> None:
     young, middle, _ = gc.get_threshold()
-    gc.set_threshold(young, middle, FULL_COLLECTION_AFTER)
+    gc.set_threshold(young, middle, full_collection_after)

@@ -12,7 +12,7 @@ from engineio.async_drivers import asgi as asgi_driver
 from engineio.packet import OPEN, PING, Packet
 from engineio.payload import Payload
 
-from app.core import metrics
+from app.core import garbage, metrics
 from app.core.clock import Clock
 from app.core.tasks import OnCrash, Tasks
 from app.transport.sio.config import SioConfig
@@ -254,9 +254,11 @@ class BoundedEngine(engineio.AsyncServer):  # type: ignore[misc]  # engineio shi
 
     async def _patrol(self) -> None:
         """Close the sessions whose peer is silent, and forget the closed ones. Runs for ever."""
+        pace = garbage.Pace()
         while True:
             await asyncio.sleep(PATROL_SECONDS)
             now = self._clock.now()
+            pace.note(len(self.sockets), now)
             since = now - self.ping_timeout
             done = [
                 session

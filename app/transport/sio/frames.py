@@ -6,9 +6,15 @@ a coroutine, a dictionary and an encoder per message. Only a connection on which
 under way is written to like this; what decides that is the outbox.
 """
 
+import asyncio
+from collections import deque
 from typing import Any
+from weakref import WeakKeyDictionary
 
+import structlog
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+log = structlog.get_logger(__name__)
 
 _FIN = 0x80
 _TEXT, _BINARY = 1, 2
@@ -30,13 +36,51 @@ def frame(message: str | bytes) -> bytes:
     return head + payload
 
 
+LOSSES_AT_ONCE = 20
+"""Connections whose loss is handled in one turn of the event loop: some 5 ms of it."""
+
+
 class LeanWebSocket(WebSocketsSansIOProtocol):
     """The web server's WebSocket, of which nothing is left for the collector once it is closed."""
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End as the web server does."""
+        """End as the web server does, soon: a class that is lost at once ends little by little."""
+        losses = _LOSSES.get(self.loop)
+        if losses is None:
+            losses = _LOSSES[self.loop] = Losses()
+        losses.add(self, exc)
+
+    def end(self, exc: Exception | None) -> None:
+        """End as the web server does, now."""
         super().connection_lost(exc)
         self.conn.parser.close()  # a suspended generator that refers to what holds it
+
+
+class Losses:
+    """Connections that were lost in one loop, in order; never more than were open."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[tuple[LeanWebSocket, Exception | None]] = deque()
+
+    def add(self, websocket: LeanWebSocket, exc: Exception | None) -> None:
+        """End a connection in its turn."""
+        self._waiting.append((websocket, exc))
+        if len(self._waiting) == 1:
+            asyncio.get_running_loop().call_soon(self._end_some)
+
+    def _end_some(self) -> None:
+        count = min(LOSSES_AT_ONCE, len(self._waiting))
+        some = [self._waiting.popleft() for _ in range(count)]
+        if self._waiting:
+            asyncio.get_running_loop().call_soon(self._end_some)
+        for websocket, exc in some:
+            try:
+                websocket.end(exc)
+            except Exception:  # the others of this turn must end too
+                log.exception("a connection did not end well")
+
+
+_LOSSES: "WeakKeyDictionary[asyncio.AbstractEventLoop, Losses]" = WeakKeyDictionary()
 
 
 class FrameWriter:
@@ -63,8 +107,13 @@ class FrameWriter:
         return cls(protocol)
 
     def write(self, frames: bytes) -> bool:
-        """Write, or return False: the reader is slow, or the connection is closed or closing."""
-        if self._protocol.close_sent or not self._is_writable() or self._is_closing():
+        """Write, or return False: the reader is slow, or we have said that we close.
+
+        What is written to a connection that was lost goes nowhere, as it would on its way.
+        """
+        if self._is_closing():
+            return True
+        if self._protocol.close_sent or not self._is_writable():
             return False
         self._write(frames)
         return True

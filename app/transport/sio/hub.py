@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import structlog
 
@@ -12,7 +12,7 @@ from app.lecture.seat import PresenterSeat
 from app.store.events import Audience, RoomEvent
 from app.transport.sio import wire
 from app.transport.sio.connection import Connection, Seated
-from app.transport.sio.outbox import Parcel
+from app.transport.sio.outbox import BoardPart, Parcel
 from app.transport.sio.ports import FanOutPort
 
 log = structlog.get_logger(__name__)
@@ -20,6 +20,14 @@ log = structlog.get_logger(__name__)
 MAX_HELD = 512
 """Events held for one member until it has been brought to where the room is. When there are more,
 the oldest go: they are in the log, from which whoever brings it reads on."""
+
+
+AT_ONCE = 1000
+"""Members that one event is written to in one turn of the event loop: some 7 ms of it."""
+
+MAX_LATE = 256
+"""Events of one room that wait while those before them are being written. Beyond it they are
+written without a pause: then Redis waits for us, and what it cannot keep is healed from the log."""
 
 
 class Member:
@@ -67,6 +75,11 @@ class _Room:
         self.members: dict[ConnectionId, Member] = {}
         self.lock = asyncio.Lock()
         self.is_subscribed = False
+        self.late: deque[RoomEvent] = deque()
+        """The event that is being written over several turns of the loop, and those after it."""
+        self.parts: Iterator[None] | None = None
+        """What is left to do for the first of them, once it was begun."""
+        self.is_writing = False
         self._deliver = deliver
 
     def sink(self, event: RoomEvent) -> None:
@@ -141,21 +154,69 @@ class RoomHub:
             self._fanout.unsubscribe(room.id, room.sink)
 
     def _deliver(self, room: _Room, event: RoomEvent) -> None:
+        if not room.late and len(room.members) <= AT_ONCE:
+            for _ in self._parts(room, event):
+                pass
+            return
+        _make_way(room.late, event)
+        room.late.append(event)
+        while len(room.late) > MAX_LATE:
+            self._step(room)
+        if not room.is_writing:
+            self._go_on(room)
+
+    def _go_on(self, room: _Room) -> None:
+        """Write one part now, and the rest in the next turns of the loop."""
+        self._step(room)
+        room.is_writing = bool(room.late)
+        if room.is_writing:
+            asyncio.get_running_loop().call_soon(self._go_on, room)
+
+    def _step(self, room: _Room) -> None:
+        if not room.late:
+            return
+        parts = room.parts = room.parts or self._parts(room, room.late[0])
+        try:
+            next(parts)
+        except StopIteration:
+            is_done = True
+        except Exception:  # those behind it must not wait for ever
+            log.exception("an event did not reach everybody", room=room.id)
+            is_done = True
+        else:
+            is_done = False
+        if is_done:
+            room.parts = None
+            room.late.popleft()
+
+    def _parts(self, room: _Room, event: RoomEvent) -> Iterator[None]:
+        """Write an event to the room, ``AT_ONCE`` members a step; the last step has no more."""
         members = list(room.members.values())
         if event.audience == "room" and event.type not in wire.PERSONAL:
             shared = wire.room_event(event)
-            for member in members:
+            for member in members[:AT_ONCE]:
                 member.offer(event.seq, shared)
+            for first in range(AT_ONCE, len(members), AT_ONCE):
+                yield
+                for member in members[first : first + AT_ONCE]:
+                    if room.members.get(member.connection.id) is member:  # it has not left
+                        member.offer(event.seq, shared)
         else:
-            self._deliver_each(members, event)
+            if event.audience != "room":
+                members = _staff(members, event.audience)
+            yield from self._parts_for_each(room, members, event)
         self._on_event(event, [member.connection for member in members])
 
-    def _deliver_each(self, members: list[Member], event: RoomEvent) -> None:
-        """Deliver what is not for everybody, or not the same for everybody."""
+    def _parts_for_each(
+        self, room: _Room, members: list[Member], event: RoomEvent
+    ) -> Iterator[None]:
+        """Write what is not for everybody, or not the same for everybody."""
         parcel_for = wire.room_event_for(event)
-        if event.audience != "room":
-            members[:] = _staff(members, event.audience)
-        for member in members:
+        for position, member in enumerate(members):
+            if position and position % AT_ONCE == 0:
+                yield
+            if room.members.get(member.connection.id) is not member:
+                continue
             parcel: Parcel | None = parcel_for(member.connection.seat)
             if event.type == "bound":
                 place = member.connection.place
@@ -164,6 +225,17 @@ class RoomHub:
                 member.offer(event.seq, parcel)
             if event.audience != "room":
                 member.connection.outbox.ask_for_proof()
+
+
+def _make_way(late: deque[RoomEvent], newer: RoomEvent) -> None:
+    """Take out the boards that wait and that ``newer`` says again: the policy of every outbox."""
+    part = wire.board_part(newer)
+    if part is BoardPart.NONE:
+        return
+    for position in range(len(late) - 1, 0, -1):  # the first is being written
+        if part.replaces(wire.board_part(late[position])):
+            del late[position]
+            metrics.QUEUE_DROPS.labels("late_boards").inc()
 
 
 def _staff(members: list[Member], audience: Audience) -> list[Member]:

@@ -37,6 +37,10 @@ from app.transport.sio.trail import QuestionTrail
 log = structlog.get_logger(__name__)
 
 
+ENDS_AT_ONCE = 50
+"""Clients sent away in one turn of the event loop."""
+
+
 class SioServer:
     """Socket.IO for the three namespaces, at ``/socket.io/``.
 
@@ -115,8 +119,10 @@ class SioServer:
         gateway = self._gateway
         gateway.is_closing = True
         connections = list(gateway.connections.values())
-        for connection in connections:
+        for number, connection in enumerate(connections):
             await gateway.eio.end(connection.id)
+            if number % ENDS_AT_ONCE == 0:
+                await asyncio.sleep(0)
         try:
             async with asyncio.timeout(self._config.close_seconds):
                 # Looked at, not waited for: these are many small ends, none with an event.

@@ -177,14 +177,20 @@ def ended(reason: str, seq: int | None) -> dict[str, Any]:
     return {"type": "lecture", "content": "finish", "reason": reason, "seq": seq}
 
 
+def board_part(event: RoomEvent) -> BoardPart:
+    """Return what of the board an event carries."""
+    if event.type != "board":
+        return BoardPart.NONE
+    return BoardPart.WHOLE if event.blob else BoardPart.VIEW
+
+
 def room_event(event: RoomEvent) -> Parcel:
     """One room event, encoded for all of its members at once."""
     data = event.data
     if event.type == "board":
         content = {"objects": event.blob, **data}
         payload = {"type": "whiteBoard", "content": content, "seq": event.seq}
-        part = BoardPart.WHOLE if event.blob else BoardPart.VIEW
-        return Parcel(encode_event(LECTURE, "update", payload), part, event.seq)
+        return Parcel(encode_event(LECTURE, "update", payload), board_part(event), event.seq)
     if event.type == "asked":
         name, payload = "asked", {"type": "question", **data, "seq": event.seq}
     elif event.type == "ended":
