@@ -21,6 +21,10 @@ TRIAL_SECONDS = 6.0
 """Without RTX there is nothing to probe with: media is tried this often."""
 FREE_SECONDS = 3.0
 """A link on which everything has fitted for so long is not thought of as narrow any more."""
+LATE_SECONDS = 0.3
+"""A packet that comes so long after it was missed counts as lost."""
+MAX_MISSING = 256
+"""Numbers that are missed at once: some 20 KB at worst, for a link that loses much."""
 CALM_SECONDS = 0.24
 """Between two feedbacks that are read while nothing speaks of a queue."""
 _MIN_PROBE_PACKETS, _MAX_PROBE_PACKETS = 6, 40
@@ -39,6 +43,9 @@ class Downlink:
         self._repeats: Repeats | None = None
         self._estimator: Estimator | None = None
         self.has_transport = False
+        self._missing: dict[int, float] = {}
+        """Numbers of its own that did not come, and since when that is known. They are lost when
+        they have not come in a while: reordering is no loss."""
         self._probes = range(0)
         """Transport-wide numbers of the last train that no feedback spoke of yet."""
         self._probe_size = 0
@@ -68,6 +75,8 @@ class Downlink:
         estimator = self._estimator
         if estimator is None or not self.has_transport or self._probes or self.is_limited:
             return False
+        if self._missing:
+            return False
         return estimator.is_calm and now - self._opened < CALM_SECONDS
 
     def take_transport(
@@ -86,7 +95,11 @@ class Downlink:
         self._opened = now
         told = transport.read(body)
         base = log.unwrap(told.base) if told is not None else -1
-        if told is None or base < 0 or not told.offsets:
+        if told is None or base < 0:
+            return
+        if base < self._ended[0]:
+            told = self._news(told, base)
+        if not told.offsets:
             return
         estimator = self._estimator
         if estimator is None or not self.has_transport:
@@ -95,9 +108,24 @@ class Downlink:
         before = estimator.bps
         if self._probes:
             self._take_probe(told, base, estimator, now)
-        estimator.take(self._points(told, base, log, begun), now)
+        estimator.take(self._points(told, base, log, begun, now), now)
         if estimator.bps < before:
             self._note_limit(before, sending(), now)
+
+    def _news(self, told: transport.Told, base: int) -> transport.Told:
+        """Leave out what a former feedback told already.
+
+        A receiver tells what came late with all that followed it.
+        """
+        known = self._ended[0] - base
+        new = [
+            (offset, tick)
+            for offset, tick in zip(told.offsets, told.ticks, strict=True)
+            if offset >= known or self._missing.pop(base + offset, None) is not None
+        ]
+        lost = [offset for offset in told.lost if offset >= known]
+        offsets, ticks = [offset for offset, _ in new], [tick for _, tick in new]
+        return told._replace(offsets=offsets, ticks=ticks, lost=lost)
 
     def _points(
         self,
@@ -105,6 +133,7 @@ class Downlink:
         base: int,
         log: SentLog,
         begun: Callable[[], Mapping[int, int]],
+        now: float,
     ) -> Points:
         offsets, ticks = told.offsets, told.ticks
         came = len(offsets)
@@ -115,27 +144,45 @@ class Downlink:
                 place += 1  # noqa: PLW2901  (the last of its burst)
             groups.append((sent, ticks[place] * transport.DELTA_SECONDS))
         size = log.size_of(base, offsets) + OVERHEAD_BYTES * came
-        end = ticks[-1] * transport.DELTA_SECONDS
-        if self._ended[0] == base:
-            seconds = end - self._ended[1]
+        end = max(ticks) * transport.DELTA_SECONDS
+        if base <= self._ended[0]:
+            seconds = max(0.0, end - self._ended[1])
         else:
             # Some were passed over. Between n packets are n - 1 pauses; the one before the first
             # is as long as they are.
-            span = end - ticks[0] * transport.DELTA_SECONDS
+            span = end - min(ticks) * transport.DELTA_SECONDS
             seconds = span * came / (came - 1) if came > 1 else 0.0
         last = max(offsets[-1], told.lost[-1]) if told.lost else offsets[-1]
-        self._ended = (base + last + 1, end)
-        lost = self._lost(told, base, log, begun()) if told.lost else 0
-        return Points(groups, size, seconds, came, lost)
+        if base + last >= self._ended[0]:
+            # Its clock wraps once in six days.
+            is_wrapped = end < self._ended[1] - 60
+            self._ended = (base + last + 1, end if is_wrapped else max(end, self._ended[1]))
+        if told.lost:
+            self._note_missing(told, base, log, begun(), now)
+        return Points(groups, size, seconds, came, self._take_lost(now) if self._missing else 0)
 
-    def _lost(self, told: transport.Told, base: int, log: SentLog, begun: Mapping[int, int]) -> int:
-        """Count the missing numbers that were sent to this peer."""
-        lost = 0
+    def _note_missing(
+        self,
+        told: transport.Told,
+        base: int,
+        log: SentLog,
+        begun: Mapping[int, int],
+        now: float,
+    ) -> None:
+        """Note the missing numbers that were sent to this peer."""
         for offset in told.lost:
             owner, index, _, _ = log.of(base + offset)
-            first = begun.get(owner, -1)
-            lost += 0 <= first <= index
-        return lost
+            if 0 <= begun.get(owner, -1) <= index:
+                self._missing[base + offset] = now
+
+    def _take_lost(self, now: float) -> int:
+        """Count the numbers that are missing for so long that they will not come."""
+        before = len(self._missing)
+        for number, since in list(self._missing.items()):
+            if now - since < LATE_SECONDS and len(self._missing) <= MAX_MISSING:
+                break
+            del self._missing[number]
+        return before - len(self._missing)
 
     def _take_probe(
         self, told: transport.Told, base: int, estimator: Estimator, now: float

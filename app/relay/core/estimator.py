@@ -6,6 +6,7 @@ the rate grows while the queue does not, falls to a part of what arrived when it
 by loss, and is set anew by a probe that arrived faster. Time is passed in.
 """
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -23,7 +24,9 @@ LOSS_HIGH, LOSS_LOW = 0.10, 0.02
 LOSS_SECONDS = 0.3
 """Shortest time between two decreases by loss."""
 _MIN_LOSS_PACKETS = 100
-"""Of fewer, random loss of a twentieth would now and then look like more than a tenth."""
+_MAX_LOSS_PACKETS = 400
+"""How many are looked at before loss counts: fewer where it is beyond doubt, more where chance may
+be at work. Random loss of a twentieth looks like a tenth in every hundredth lot of a hundred."""
 _PROBE_SHARE = 0.95
 PROBE_GAIN = 3.0
 HOLD_SECONDS = 0.3
@@ -129,9 +132,16 @@ class Estimator:
         self._control(now)
         self._lost += points.lost
         self._expected += points.lost + points.came
-        if self._expected >= _MIN_LOSS_PACKETS:
+        if self._expected >= _MIN_LOSS_PACKETS and not self._is_in_doubt:
             self.take_loss(self._lost / self._expected, now)
             self._lost = self._expected = 0
+
+    @property
+    def _is_in_doubt(self) -> bool:
+        """More than a tenth was lost, but within two deviations of a tenth or less."""
+        bound = LOSS_HIGH * self._expected
+        is_sure = self._lost - 2 * math.sqrt(self._lost) > bound
+        return self._expected < _MAX_LOSS_PACKETS and self._lost > bound and not is_sure
 
     def take_probe(self, received: Sequence[float], size: int, now: float) -> None:
         """Take in a train: a few packets sent at once, ``size`` bytes each.

@@ -13,6 +13,8 @@ _SMALL, _LARGE = 1, 2
 _MAX_RUN = 0x1FFF
 MAX_STATUSES = 2_000
 """Numbers that one feedback may speak of; libwebrtc's speak of 100 ms."""
+BACK_SECONDS = 0.5
+"""How late a packet may be and still be told; libwebrtc's window."""
 MAX_HOLE = 500
 """Numbers in a row that are told as lost."""
 
@@ -144,45 +146,68 @@ def _write_chunks(statuses: Sequence[int]) -> bytes:
 
 
 class Arrivals:
-    """When a publisher's packets came, by their transport-wide numbers, until it is told."""
+    """When a publisher's packets came, by their transport-wide numbers, until it is told.
 
-    __slots__ = ("_arrived", "_highest", "_told", "serial")
+    One that comes late, after a feedback said that it did not, is told with all that followed it,
+    as libwebrtc's ``RemoteEstimatorProxy`` does: reordering must not look like loss.
+    """
+
+    __slots__ = ("_arrived", "_floor", "_from", "_has_news", "_highest", "serial")
 
     def __init__(self) -> None:
         self._highest = -1
-        self._told = -1
-        """The highest number that a feedback spoke of."""
+        self._from = -1
+        """The lowest number that the next feedback speaks of."""
+        self._floor = -1
+        """Below it nothing is remembered, and so nothing is told again."""
         self._arrived: dict[int, float] = {}
+        self._has_news = False
         self.serial = 0
 
     def add(self, number: int, now: float) -> None:
-        """Note a 16-bit number; a repeat, or one told already, changes nothing."""
+        """Note a 16-bit number; a repeat changes nothing."""
         if self._highest < 0:
-            index = number + 0x10000
-            self._told = index - 1
+            index = self._from = self._floor = number + 0x10000
         else:
             index = self._highest + ((number - self._highest + 0x8000 & 0xFFFF) - 0x8000)
-        if index > self._told and len(self._arrived) < MAX_STATUSES:
-            self._arrived.setdefault(index, now)
-        self._highest = max(self._highest, index)
+        if index < self._floor or index in self._arrived or len(self._arrived) >= MAX_STATUSES:
+            return
+        self._arrived[index] = now
+        self._has_news = True
+        if index > self._highest:
+            self._highest = index
+        elif index < self._from:
+            self._from = index
 
     def __bool__(self) -> bool:
-        return bool(self._arrived)
+        return self._has_news
 
     def take(self) -> bytes | None:
         """Return the next feedback's body, or None if there is nothing to tell."""
-        if not self._arrived:
+        if not self._has_news:
             return None
-        known = sorted(self._arrived)
+        known = sorted([number for number in self._arrived if number >= self._from])
         # Numbers since the last feedback that did not come are told as lost, too; after a long
         # hole that would say nothing.
-        base = self._told + 1 if known[0] - self._told < MAX_HOLE else known[0]
-        fitting = [number for number in known if number - base < MAX_STATUSES]
+        base = self._from if known[0] - self._from < MAX_HOLE else known[0]
         start = self._arrived[known[0]]
-        fitting = [n for n in fitting if abs(self._arrived[n] - start) < 4.0]
-        arrivals = [(number, self._arrived.pop(number)) for number in fitting]
-        for number in [n for n in self._arrived if n <= arrivals[-1][0]]:
-            del self._arrived[number]
-        self._told = arrivals[-1][0]
+        arrivals = [
+            (number, time)
+            for number in known
+            if number - base < MAX_STATUSES and abs((time := self._arrived[number]) - start) < 4.0
+        ]
+        last = arrivals[-1][0]
+        self._has_news = last < known[-1]
+        self._from = last + 1
+        self._forget(last)
         self.serial += 1
         return write(base, arrivals, self.serial - 1)
+
+    def _forget(self, last: int) -> None:
+        """Remember what was told for a while only."""
+        newest = self._arrived[last]
+        old = [n for n, time in self._arrived.items() if n <= last and newest - time > BACK_SECONDS]
+        for number in old:
+            del self._arrived[number]
+        if old:
+            self._floor = max(self._floor, max(old) + 1)

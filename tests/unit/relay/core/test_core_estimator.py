@@ -1,5 +1,7 @@
 """The estimator and its parts, each alone: delay gradient, loss, probes, acked rate, allocation."""
 
+import random
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -60,6 +62,28 @@ def test_loss_above_a_tenth_lowers_and_loss_between_holds() -> None:
     for step in range(100):
         estimator.take_loss(0.5, 40.0 + step)
     assert estimator.bps == MIN_BPS
+
+
+def test_random_loss_of_a_twentieth_lowers_nothing_in_an_hour_and_of_a_fifth_at_once() -> None:
+    chance = random.Random(3)
+
+    def lose(share: float, seconds: int, now: float) -> int:
+        """125 packets a second, told of every 50 ms; return how often the estimate fell."""
+        falls = 0
+        for step in range(20 * seconds):
+            lost = sum(chance.random() < share for _ in range(6))
+            at = now + step * 0.05
+            before = estimator.bps
+            estimator.take(Points([(at, at)], 4_000, 0.05, 6 - lost, lost), at)
+            falls += estimator.bps < before
+        return falls
+
+    estimator = Estimator(0.0, 2_000_000)
+    assert lose(0.05, 3_600, 0.0) == 0
+    before = estimator.bps
+    assert lose(0.2, 5, 4_000.0) >= 2
+    assert estimator.bps < 0.9 * before
+    assert lose(0.13, 20, 5_000.0) >= 2, "a little more than a tenth is believed in a while"
 
 
 def test_a_probe_raises_the_estimate_as_far_as_it_arrived() -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.relay.core import transport
+from app.relay.core.downlink import Downlink
 from app.relay.core.media import MediaPlan
 from app.relay.core.rtcp import ReportBlock, receiver_report
 from app.relay.core.rtp import TRANSPORT_WIDE_URI
@@ -113,6 +114,51 @@ def test_arrivals_are_told_once_and_in_bounds() -> None:
         told += [n for n, time in statements(bytes(8) + body) if time is not None]
     assert told == [number & 0xFFFF for number in numbers]
     assert arrivals.take() is None
+
+
+def test_what_comes_late_is_told_again_with_what_followed_it() -> None:
+    arrivals = Arrivals()
+    for number in (10, 11, 13):
+        arrivals.add(number, 1.0)
+    first = arrivals.take()
+    assert first is not None
+    assert [time is None for _, time in statements(bytes(8) + first)] == [False, False, True, False]
+    arrivals.add(12, 1.06)
+    arrivals.add(11, 1.07)  # a repeat is no news
+    second = arrivals.take()
+    assert second is not None
+    assert [number for number, _ in statements(bytes(8) + second)] == [12, 13]
+    assert all(time is not None for _, time in statements(bytes(8) + second))
+    arrivals.add(14, 3.0)
+    assert arrivals.take() is not None
+    arrivals.add(13, 3.1)
+    arrivals.add(9, 3.1)
+    assert arrivals.take() is None, "nobody knows any more what came beside it"
+
+
+def test_reordering_is_no_loss_and_loss_is_counted_once() -> None:
+    chance = random.Random(8)
+    for lost_share in (0.0, 0.3):
+        log, link, arrivals = SentLog(), Downlink(), Arrivals()
+        link.serial = log.serial()
+        on_their_way: list[tuple[float, int]] = []
+        start = 900_000
+        for step in range(1_500):
+            now = 50.0 + step * 0.005
+            number = int.from_bytes(log.add(link.serial, step, 1_000, now), "big")
+            if chance.random() >= lost_share:
+                on_their_way.append((now + chance.uniform(0.05, 0.15), number))
+            came = sorted(pair for pair in on_their_way if pair[0] <= now)
+            on_their_way = [pair for pair in on_their_way if pair[0] > now]
+            for at, came_number in came:
+                arrivals.add(came_number, at)
+            if step % 6 == 0 and (body := arrivals.take()) is not None:
+                link.take_transport(
+                    bytes(8) + body, log, lambda: {link.serial: 0}, lambda: start, now
+                )
+        assert link.estimate_bps is not None
+        assert link.is_limited == bool(lost_share)
+        assert (link.estimate_bps < 0.7 * start) == bool(lost_share)
 
 
 def test_the_log_of_sent_numbers_wraps_and_forgets() -> None:
