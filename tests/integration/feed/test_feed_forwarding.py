@@ -1,0 +1,144 @@
+"""What a room's log says reaches the feed: all of it, once, in order, whoever brings it."""
+
+import asyncio
+from typing import Any
+
+import orjson
+
+from app.core.ids import LectureId, NodeId
+from app.feed.forwarder import BATCH, Forwarder
+from app.feed.model import TYPES
+from app.feed.stream import FeedStream, Piece
+from app.questions.store import RedisQuestionStore
+from app.store import keys
+from tests.integration.store.live_room import EMAIL, ROOM, LiveRoomWorld
+
+LECTURE = LectureId("a" * 32)
+
+
+async def told(stream: FeedStream) -> list[dict[str, Any]]:
+    entries = await stream.after("0", 10_000)
+    return [orjson.loads(entry.body or b"{}") for entry in entries]
+
+
+def kinds(events: list[dict[str, Any]]) -> list[str]:
+    return [event["type"].removeprefix("lectern.") for event in events]
+
+
+async def test_a_lecture_is_told_from_its_start_to_its_end(
+    live: LiveRoomWorld, stream: FeedStream
+) -> None:  # L30
+    epoch = await live.start()
+    question = await live.questions.ask(ROOM, "bo@example.org", "Bo", "why?", None)
+    await live.questions.solve(ROOM, epoch, question)
+    forwarder = Forwarder(live.redis, stream, "api-1")
+    await forwarder.forward()
+    _ = await live.rooms.end(ROOM, epoch, "presenter")
+    await forwarder.forward()
+    await forwarder.forward()
+    events = await told(stream)
+    assert kinds(events) == [
+        "room.started",
+        "question.asked",
+        "question.solved",
+        "room.ended",
+    ]
+    assert {event["type"] for event in events} <= TYPES
+    assert {event["source"] for event in events} == {f"/lectures/{LECTURE}"}
+    assert {event["subject"] for event in events} == {ROOM}
+    assert len({event["id"] for event in events}) == 4
+    assert [event["sequence"] for event in events] == sorted(event["sequence"] for event in events)
+    assert events[1]["data"]["questionId"] == question
+    assert events[-1]["data"] == {"reason": "presenter"}
+
+
+async def test_two_processes_at_once_tell_each_event_once(
+    live: LiveRoomWorld, stream: FeedStream
+) -> None:
+    await live.start()
+    both = [Forwarder(live.redis, stream, f"api-{number}") for number in (1, 2)]
+    for number in range(30):
+        who = f"{number}@example.org"
+        _ = await live.questions.ask(ROOM, who, "Bo", f"{number}?", None)
+        if number % 7 == 0:
+            await asyncio.gather(*(forwarder.forward() for forwarder in both))
+    await asyncio.gather(*(forwarder.forward() for forwarder in both))
+    asked = [event["data"]["content"] for event in (await told(stream))[1:]]
+    assert asked == [f"{number}?" for number in range(30)]
+
+
+async def test_another_process_goes_on_where_one_died(
+    live: LiveRoomWorld, stream: FeedStream
+) -> None:
+    await live.start()
+    for number in range(BATCH + 40):
+        who = f"{number}@example.org"
+        _ = await RedisQuestionStore(live.redis).ask(ROOM, who, "Bo", "why?", str(number))
+    first = Forwarder(live.redis, stream, "api-1")
+    pieces = 0
+    put = stream.put
+
+    async def dies(piece: Piece) -> int:
+        nonlocal pieces
+        pieces += 1
+        if pieces == 3:
+            raise ConnectionError
+        return await put(piece)
+
+    stream.put = dies  # type: ignore[method-assign]  # its process ends here
+    try:
+        await first.forward()
+    except ConnectionError:
+        pass
+    stream.put = put  # type: ignore[method-assign]
+    await Forwarder(live.redis, stream, "api-2").forward()
+    assert kinds(await told(stream)) == ["room.started", *["question.asked"] * (BATCH + 40)]
+
+
+async def test_an_end_is_told_by_whoever_comes_after(
+    live: LiveRoomWorld, stream: FeedStream
+) -> None:
+    epoch = await live.start()
+    await Forwarder(live.redis, stream, "api-1").forward()
+    _ = await live.rooms.end(ROOM, epoch, "service")
+    await live.raw.delete(keys.DUE)
+    await Forwarder(live.redis, stream, "api-2").forward()
+    assert kinds(await told(stream)) == ["room.started", "room.ended"]
+    assert await stream.cursor(LECTURE) == -1
+    assert await stream.followed() == {}
+
+
+async def test_a_second_lecture_of_the_same_code_is_another_source(
+    live: LiveRoomWorld, stream: FeedStream
+) -> None:
+    epoch = await live.start()
+    forwarder = Forwarder(live.redis, stream, "api-1")
+    await forwarder.forward()
+    _ = await live.rooms.end(ROOM, epoch, "presenter")
+    await forwarder.forward()
+    other = LectureId("b" * 32)
+    _ = await live.rooms.claim(
+        ROOM, other, EMAIL, "api/2", 6, seen=(0, None), relay=NodeId("relay-1")
+    )
+    await forwarder.forward()
+    events = await told(stream)
+    assert kinds(events) == ["room.started", "room.ended", "room.started"]
+    assert events[-1]["source"] == f"/lectures/{other}"
+
+
+async def test_a_room_whose_keys_are_deleted_is_not_followed_for_ever(
+    live: LiveRoomWorld, stream: FeedStream
+) -> None:
+    await live.start()
+    forwarder = Forwarder(live.redis, stream, "api-1")
+    await forwarder.forward()
+    await live.raw.delete(keys.room(ROOM), keys.events(ROOM), keys.DUE)
+    await forwarder.forward()
+    assert await stream.followed() == {}
+
+
+async def test_everything_of_the_feed_has_an_end(live: LiveRoomWorld, stream: FeedStream) -> None:
+    await live.start()
+    await Forwarder(live.redis, stream, "api-1").forward()
+    async for key in live.raw.scan_iter("{feed}*"):
+        assert await live.raw.ttl(key) > 0
