@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from app.bootstrap.process import entered
 from app.bootstrap.secrets import redis_url
 from app.cluster.commands import CommandBus
+from app.cluster.heartbeat import Heartbeat
 from app.cluster.node import NodeInfo
-from app.cluster.registry import Heartbeat, Registry
+from app.cluster.registry import Registry
 from app.core.clock import Clock
 from app.core.ids import NodeId, new_node_id
 from app.core.loop_watch import LoopWatch

@@ -5,8 +5,9 @@ import contextlib
 from app.bootstrap.process import entered, signalled
 from app.bootstrap.secrets import redis_url
 from app.cluster.commands import CommandBus
+from app.cluster.heartbeat import Heartbeat
 from app.cluster.node import NodeInfo
-from app.cluster.registry import Heartbeat, Registry
+from app.cluster.registry import Registry
 from app.core import garbage
 from app.core.clock import SystemClock
 from app.core.ids import new_node_id

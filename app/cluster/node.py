@@ -58,6 +58,8 @@ class NodeInfo:
     max_load: float = DEFAULT_MAX_LOAD
     """Share of ``capacity`` from which it is given nothing new, 0 to 1."""
     usage: Usage = field(default_factory=Usage)
+    has_lifeline: bool = False
+    """It listens to its own channel in Redis for as long as it lives (``lifeline.Lifeline``)."""
 
     @property
     def share(self) -> float:
@@ -87,6 +89,7 @@ class NodeInfo:
             "packets": repr(self.usage.packets_per_second),
             "memory": str(self.usage.memory_bytes),
             "network": repr(self.usage.network_bps),
+            "lifeline": "1" if self.has_lifeline else "",
         }
 
 
@@ -118,4 +121,5 @@ def read_node(fields: Mapping[bytes, bytes]) -> NodeInfo | None:
             int(text("memory", "0")),
             float(text("network", "0")),
         ),
+        bool(text("lifeline")),
     )

@@ -1,26 +1,30 @@
 """Which processes are alive: each says so every second, and is gone in four."""
 
 import asyncio
-from collections.abc import Callable
-
-import structlog
+from collections.abc import Sequence
+from typing import Final
 
 from app.cluster.node import NodeInfo, read_node
-from app.core.errors import Unavailable
+from app.cluster.refusals import NoSuchWorker
 from app.core.ids import NodeId
-from app.core.tasks import OnCrash, Tasks
 from app.store import keys
 from app.store.redis import Redis
 
-log = structlog.get_logger(__name__)
-
-HEARTBEAT_SECONDS = 1.0
-
-GONE_SECONDS = 3.5
+GONE_SECONDS: Final = 3.5
 """Since the last heartbeat, by Redis' clock: three were missed, and half a second of delay."""
 
-FORGOTTEN_SECONDS = 60
-"""Until a dead process' name is dropped from the list, and the list with the last of them."""
+CUT_SECONDS: Final = 1.2
+"""Since the last heartbeat of a process whose lifeline is cut: it was killed. One beat is due, and
+a lifeline that only broke is mended within a fraction of this."""
+
+LIST_SECONDS: Final = 60
+"""For which the list of a kind outlives the last of its processes."""
+
+ORDER_SECONDS: Final = 600
+"""For which an order to drain waits for its process."""
+
+KINDS: Final = ("api", "relay")
+"""What joins here."""
 
 
 class Registry:
@@ -29,26 +33,58 @@ class Registry:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
-    async def announce(self, kind: str, node: NodeId, info: NodeInfo) -> None:
-        """Say once that ``node`` is alive; ``Heartbeat`` says it every second."""
-        milliseconds = FORGOTTEN_SECONDS * 1000
+    async def announce(self, kind: str, node: NodeId, info: NodeInfo) -> float | None:
+        """Say once that ``node`` is alive; ``Heartbeat`` says it every second.
+
+        Returns for how many seconds an operator lets it drain; None when nobody asked it to.
+        """
         words = [word for pair in info.fields().items() for word in pair]
-        await self._redis.script("describe_node", [keys.node(kind, node)], [milliseconds, *words])
-        await self._redis.script("announce", [keys.nodes(kind)], [node, milliseconds, milliseconds])
+        gone, lives = round(GONE_SECONDS * 1000), LIST_SECONDS * 1000
+        order = await self._redis.script("join", _keys(kind, node), [node, gone, lives, *words])
+        return float(order) if order else None
 
     async def withdraw(self, kind: str, node: NodeId) -> None:
-        """Say that ``node`` ends: it is not alive from now on."""
-        await self._redis.script("withdraw", [keys.nodes(kind)], [node])
+        """Say that ``node`` ends: it is not alive from now on, and nothing of it is left."""
+        await self._redis.script("leave", _keys(kind, node), [node])
 
     async def alive(self, kind: str) -> list[NodeInfo]:
-        """Return the processes of a kind whose last heartbeat is younger than ``GONE_SECONDS``."""
+        """Return the processes of a kind: heard of in the last ``GONE_SECONDS``, or in the last
+        ``CUT_SECONDS`` where its lifeline is cut."""
         lately = round(GONE_SECONDS * 1000)
-        names = await self._redis.script("alive", [keys.nodes(kind)], [lately])
-        hashes = await asyncio.gather(
-            *(self._redis.hash(keys.node(kind, NodeId(name.decode()))) for name in names)
-        )
-        nodes = (read_node(fields) for fields in hashes)
-        return [node for node in nodes if node is not None]
+        flat = await self._redis.script("living", [keys.nodes(kind)], [lately])
+        ages = {NodeId(flat[i].decode()): int(flat[i + 1]) for i in range(0, len(flat), 2)}
+        hashes = await asyncio.gather(*(self._redis.hash(keys.node(kind, name)) for name in ages))
+        nodes = [node for node in map(read_node, hashes) if node is not None]
+        quiet = [
+            node.id for node in nodes if node.has_lifeline and ages[node.id] > CUT_SECONDS * 1000
+        ]
+        killed = await self._cut_off(quiet)
+        return [node for node in nodes if node.id not in killed]
+
+    async def _cut_off(self, nodes: Sequence[NodeId]) -> set[NodeId]:
+        listening = await self._redis.listening([keys.lifeline(node) for node in nodes])
+        return {node for node, is_up in zip(nodes, listening, strict=True) if not is_up}
+
+    async def all(self) -> list[NodeInfo]:
+        """Return every live process, api before relay, by id."""
+        kinds = await asyncio.gather(*(self.alive(kind) for kind in KINDS))
+        return [node for nodes in kinds for node in sorted(nodes, key=lambda node: node.id)]
+
+    async def find(self, node: NodeId) -> NodeInfo:
+        """Return one live process. Raises NoSuchWorker."""
+        for found in await self.all():
+            if found.id == node:
+                return found
+        raise NoSuchWorker(node)
+
+    async def order_drain(self, node: NodeId, seconds: float) -> None:
+        """Ask a live process to give away what it has and to end, in ``seconds`` at the latest.
+
+        It hears of it with its next heartbeat. Raises NoSuchWorker.
+        """
+        found = await self.find(node)
+        stands = ORDER_SECONDS * 1000
+        await self._redis.script("order_drain", [keys.drain_order(found.id)], [seconds, stands])
 
     async def heard(self, kind: str, node: NodeId) -> int | None:
         """Return when a process was last heard of, in ms of Redis' clock; None when it is gone.
@@ -60,39 +96,5 @@ class Registry:
         return int(at) if at else None
 
 
-class Heartbeat:
-    """Announces one process every second until it is closed, then withdraws it.
-
-    ``describe`` is called for each heartbeat, so that the load is current.
-    """
-
-    def __init__(self, registry: Registry, describe: Callable[[], NodeInfo]) -> None:
-        self._registry = registry
-        self._describe = describe
-        self._tasks = Tasks("heartbeat")
-
-    async def open(self) -> None:
-        """Begin, also while Redis is away."""
-        _ = self._tasks.start("beat", self._run, OnCrash.RESTART)
-
-    async def close(self) -> None:
-        """Stop and withdraw. Safe to call twice, and while Redis is away."""
-        await self._tasks.close()
-        info = self._describe()
-        try:
-            await self._registry.withdraw(info.kind, info.id)
-        except Unavailable:
-            log.warning("could not withdraw", node=info.id)
-
-    async def _run(self) -> None:
-        away = False
-        while True:
-            info = self._describe()
-            try:
-                await self._registry.announce(info.kind, info.id, info)
-                away = False
-            except Unavailable as error:
-                if not away:
-                    log.warning("no heartbeat", node=info.id, reason=error.message)
-                away = True
-            await asyncio.sleep(HEARTBEAT_SECONDS)
+def _keys(kind: str, node: NodeId) -> list[str]:
+    return [keys.nodes(kind), keys.node(kind, node), keys.drain_order(node)]

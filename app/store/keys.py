@@ -92,6 +92,11 @@ def budgets(room_id: RoomId) -> str:
     return f"room:{{{room_id}}}:budgets"
 
 
+def blobs(room_id: RoomId) -> str:
+    """Stream: boards' objects by the ``seq`` of their event, until the archive has them."""
+    return f"room:{{{room_id}}}:blobs"
+
+
 def user(identity: Email | str) -> str:
     """Hash: type (PRESENTER, STUDENT, GUEST), roomId; by e-mail, or by a guest's id."""
     return f"user:{identity}"
@@ -125,6 +130,26 @@ FEED = "{feed}:events"
 FEED_CURSORS = "{feed}:cursors"
 """Hash: lecture id → ``<code>:<seq>`` of the last event of its log that the feed has; or
 ``<code>:ended:<ms>``."""
+
+
+def drain_order(node_id: NodeId) -> str:
+    """String: for how many seconds an operator lets a process drain before it ends."""
+    return f"drain:{node_id}"
+
+
+def lifeline(node_id: NodeId) -> str:
+    """Channel that a process listens to for as long as it lives; nothing is ever published."""
+    return f"alive:{node_id}"
+
+
+def assignments(purpose: str) -> str:
+    """Hash: task → ``node|reserve ms|due ms`` (app/cluster/assignment.py)."""
+    return f"tasks:{{{purpose}}}"
+
+
+def strategy_memory(purpose: str) -> str:
+    """String: what the strategy of a purpose remembers between two picks, as JSON."""
+    return f"tasks:{{{purpose}}}:turns"
 
 
 def commands(node_id: NodeId) -> str:

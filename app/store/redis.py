@@ -30,6 +30,9 @@ MAX_CONNECTIONS = 32
 """Of one process, besides its one blocking reader and its one subscription. A command that finds
 none free waits for one, within its own timeout."""
 
+HOLD_SECONDS = 5.0
+"""For which one read of a connection that is only held open waits."""
+
 SCAN_COUNT = 500
 """Keys that Redis looks at for one step of a scan (well under a millisecond)."""
 
@@ -78,6 +81,7 @@ def room_keys(room: RoomId) -> list[str]:
         keys.facts(room),
         keys.claims(room),
         keys.budgets(room),
+        keys.blobs(room),
     ]
 
 
@@ -233,6 +237,24 @@ class Redis:
     async def text(self, key: str) -> bytes:
         """Return a string; empty when there is none."""
         return cast("bytes", await self._raw("GET", key)) or b""
+
+    async def hold(self, channel: str) -> None:
+        """Listen to a channel to which nobody publishes, until the connection breaks.
+
+        Raises Unavailable when it breaks, or was not to be had.
+        """
+        link: Any = self.subscription()
+        try:
+            with cancellation_kept():
+                async with asyncio.timeout(self._timeout):
+                    await link.subscribe(channel)
+            while True:
+                await link.get_message(timeout=HOLD_SECONDS)
+        except (RedisError, OSError, TimeoutError) as error:
+            raise Unavailable("the connection to Redis broke") from error
+        finally:
+            with contextlib.suppress(RedisError, OSError):
+                await link.aclose()
 
     def subscription(self) -> PubSub:
         """Return a subscription with a connection of its own; its errors are the library's."""

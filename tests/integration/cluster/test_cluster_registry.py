@@ -4,8 +4,9 @@ import asyncio
 
 import redis.asyncio as driver
 
+from app.cluster.heartbeat import Heartbeat
 from app.cluster.node import NodeInfo
-from app.cluster.registry import Heartbeat, Registry
+from app.cluster.registry import Registry
 from app.core.ids import NodeId
 from app.store.redis import Redis
 

@@ -18,8 +18,9 @@ GUEST = "guest-socket-id-0001"
 CHILD = textwrap.dedent(
     """
     import asyncio, sys
+    from app.cluster.heartbeat import Heartbeat
     from app.cluster.node import NodeInfo
-    from app.cluster.registry import Heartbeat, Registry
+    from app.cluster.registry import Registry
     from app.core.ids import ConnectionId, NodeId
     from app.rooms.guests import Guests
     from app.store import keys
