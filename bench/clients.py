@@ -10,7 +10,7 @@ from pylibsrtp import Error as SrtpError
 from pylibsrtp import Session
 
 from app.core.clock import Clock
-from bench.client import rtp, sdp
+from bench.client import repair, rtp, sdp
 from bench.client.dtls import Certificate
 from bench.client.peer import ClientPeer
 from bench.delay import Delays
@@ -40,6 +40,8 @@ class ClientSocket:
         self._timer: asyncio.TimerHandle | None = None
         self.outgoing: Session | None = None
         self.incoming: Session | None = None
+        self.terms = sdp.Terms(0, frozenset(), nacks=False, remb=False)
+        """What the server agreed to."""
         self.refused = 0
         """Datagrams that this side's kernel did not take."""
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -58,6 +60,7 @@ class ClientSocket:
     async def connect(self, answer: str) -> None:
         """Run ICE and DTLS with the peer of that answer. Raises TimeoutError, AnswerError."""
         read = sdp.read_answer(answer)
+        self.terms = sdp.read_terms(answer)
         self._socket.connect((read.host, read.port))
         self._loop.add_reader(self._socket.fileno(), self._readable)
         self.peer.accept(read, self._clock.now())
@@ -117,20 +120,30 @@ class ClientSocket:
 
 
 class Publisher(ClientSocket):
-    """Sends the steps of a schedule; makes a keyframe when asked to."""
+    """Sends the steps of a schedule with transport-wide numbers, a keyframe when asked to, and
+    repeats by RTX."""
 
     def __init__(self, certificate: Certificate, clock: Clock) -> None:
         super().__init__(ClientPeer(certificate), clock)
         self.sent = 0
         self.delays = Delays()
         self.keyframes_asked = 0
+        self.repeated = 0
         self._unsent: deque[bytes] = deque()
-        audio, video = sdp.Sent(0x1A000001), sdp.Sent(0x1A000002)
+        audio, video = sdp.Sent(0x1A000001), sdp.Sent(0x1A000002, rtx_ssrc=0x1A000003)
         self._audio = rtp.OpusSource(audio.ssrc, "0")
         self._video = rtp.Vp8Source(video.ssrc, "1")
+        self._history = repair.History(video.rtx_ssrc, sdp.RTX)
+        ice = self.peer.ice
         self.offer = sdp.offer(
-            self.peer.ice.ufrag, self.peer.ice.password, certificate.fingerprint, audio, video
+            ice.ufrag, ice.password, certificate.fingerprint, audio, video, repairs=True
         )
+
+    async def connect(self, answer: str) -> None:
+        await super().connect(answer)
+        if self.terms.transport_id:
+            numbers = rtp.TransportNumbers()
+            self._audio.line.numbers = self._video.line.numbers = numbers
 
     def on_media(self, packet: bytes) -> None:
         if self.incoming is None or not rtp.is_rtcp(packet):
@@ -142,6 +155,11 @@ class Publisher(ClientSocket):
         if rtp.asks_keyframe(opened):
             self.keyframes_asked += 1
             self._video.ask_keyframe()
+        for ssrc, sequence in repair.nacked(opened):
+            repeat = self._history.repeat(sequence) if ssrc == self._video.line.ssrc else None
+            if repeat is not None and self.terms.rtx_types and self.outgoing is not None:
+                self.repeated += 1
+                self.send(self.outgoing.protect(repeat))
 
     async def play(self, steps: list[Step], ticks: int) -> None:
         """Send all steps at their times. Returns when the last one has left."""
@@ -164,7 +182,10 @@ class Publisher(ClientSocket):
             return
         now = self._clock.now()
         if step.frame_sizes:
-            self._unsent.extend(self._video.frame(list(step.frame_sizes), ticks, now))
+            frame = self._video.frame(list(step.frame_sizes), ticks, now)
+            self._unsent.extend(frame)
+            for packet in frame:
+                self._history.keep(packet)
         packets = [self._unsent.popleft() for _ in range(min(step.send, len(self._unsent)))]
         if step.audio:
             packets.append(self._audio.packet(now))

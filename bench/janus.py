@@ -54,7 +54,7 @@ room-{room}: {{ description = "bench"
     audiocodec = "opus"
     videocodec = "vp8"
     audiolevel_ext = true
-    transport_wide_cc_ext = false
+    transport_wide_cc_ext = true
     notify_joining = false }}
 """
 _WEBSOCKETS = """\
@@ -91,10 +91,13 @@ class JanusServer:
 
     name = "janus"
 
-    def __init__(self, folder: Path, core: int, address: str) -> None:
+    def __init__(
+        self, folder: Path, core: int, address: str, event_loops: int = EVENT_LOOPS
+    ) -> None:
         self._folder = folder
         self._core = core
         self._address = address
+        self._event_loops = event_loops
         self._tasks = Tasks("janus")
         self._answers: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._child: Child | None = None
@@ -172,7 +175,7 @@ class JanusServer:
         texts = {
             "janus": _JANUS.format(
                 folder=self._folder, library=library, secret=secrets.token_hex(8),
-                event_loops=EVENT_LOOPS, address=self._address,
+                event_loops=self._event_loops, address=self._address,
                 plugins=others("plugins", "libjanus_videoroom.so"),
                 transports=others("transports", "libjanus_websockets.so"),
             ),

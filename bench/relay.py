@@ -17,10 +17,11 @@ from pathlib import Path
 from app.core.clock import Clock, SystemClock
 from app.core.tasks import Tasks
 from bench import namespace
+from bench.bars import judge
 from bench.client.dtls import Certificate, make_certificate
 from bench.clients import Publisher
 from bench.delay import percentile
-from bench.janus import JanusError, JanusServer, install
+from bench.janus import EVENT_LOOPS, JanusError, JanusServer, install
 from bench.process import cpu_seconds, pin, rss_bytes
 from bench.receiver import Audience, Bundles, Receiver
 from bench.report import Sample, json_line, medians, plot, table
@@ -34,6 +35,9 @@ MEDIA_SECONDS = 4.0
 WARM_UP_SECONDS = 1.0
 SETTLE_SECONDS = 0.3
 """After media: what is on its way arrives, and its cost is still counted."""
+
+LOSS = 0.005
+"""Share of video that each receiver treats as lost, to have it repeated: a good home's link."""
 
 JOINS_AT_ONCE = 10
 REPORT_SECONDS = 1.0
@@ -50,6 +54,8 @@ class Plan:
     runs: int
     media_seconds: float
     plot: Path | None
+    loss: float = LOSS
+    event_loops: int = EVENT_LOOPS
 
 
 class BrokenMediaError(Exception):
@@ -59,14 +65,14 @@ class BrokenMediaError(Exception):
 Server = RelayServer | JanusServer
 
 
-def _server(name: str, folder: Path) -> Server:
+def _server(plan: Plan, name: str, folder: Path) -> Server:
     if name == "janus":
-        return JanusServer(folder, RELAY_CORE, namespace.ADDRESS)
+        return JanusServer(folder, RELAY_CORE, namespace.ADDRESS, plan.event_loops)
     return RelayServer(folder, RELAY_CORE)
 
 
 async def connect(
-    server: Server, count: int, certificate: Certificate, clock: Clock
+    server: Server, count: int, certificate: Certificate, clock: Clock, loss: float = 0.0
 ) -> tuple[Audience, float]:
     """Connect a publisher, then ``count`` receivers; return them and the server's CPU seconds for
     all the receivers' joins."""
@@ -83,7 +89,7 @@ async def connect(
         # The last one checks and times: a server that serves its receivers in turn serves it last.
         last = count - 1
         audience.receivers = [
-            Receiver(certificate, clock, publisher.delays if index == last else None)
+            Receiver(certificate, clock, publisher.delays if index == last else None, loss, index)
             for index in range(count)
         ]
         before = cpu_seconds(server.pid)
@@ -97,7 +103,7 @@ async def connect(
 
 async def _report_regularly(audience: Audience) -> None:
     while True:
-        audience.report()
+        audience.publisher.report()
         await asyncio.sleep(REPORT_SECONDS)
 
 
@@ -108,32 +114,37 @@ async def one_run(
     clock, tasks = SystemClock(), Tasks("bench")
     samples = []
     with tempfile.TemporaryDirectory(prefix="lectern-bench-") as folder:
-        async with _server(name, Path(folder)) as server:
+        async with _server(plan, name, Path(folder)) as server:
             empty_rss = rss_bytes(server.pid)
-            audience, join_cpu = await connect(server, count, certificate, clock)
+            audience, join_cpu = await connect(server, count, certificate, clock, plan.loss)
             try:
                 _ = tasks.start("reports", lambda: _report_regularly(audience))
                 for workload in plan.workloads:
                     per_send = await _warm_up(workload, audience, seed)
-                    expected, forwarded, cpu = await _measure(
-                        plan, workload, audience, server, seed
-                    )
+                    measured = await _measure(plan, workload, audience, server, seed)
                     samples.append(
                         Sample(
                             server=name,
                             workload=workload,
                             participants=count,
-                            forwarded=forwarded,
-                            cpu_seconds=cpu,
-                            expected=expected,
+                            forwarded=measured.forwarded,
+                            cpu_seconds=measured.cpu_seconds,
+                            expected=measured.expected,
                             join_cpu_seconds=join_cpu / count,
                             rss_bytes=max(0, rss_bytes(server.pid) - empty_rss) // count,
                             packets_per_send=per_send,
                             delay_p50=percentile(audience.publisher.delays.seconds, 0.5),
                             delay_p99=percentile(audience.publisher.delays.seconds, 0.99),
+                            repaired=measured.repaired / measured.spared if measured.spared else 1,
+                            feedback_rate=measured.feedbacks / count / measured.seconds,
                         )
                     )
                 _verify(audience)
+                if count == min(plan.participants) and not seed:
+                    _say(
+                        f"{name} agrees with a publisher: {audience.publisher.terms}; with a"
+                        f" receiver: {audience.receivers[0].terms}"
+                    )
             finally:
                 await tasks.close()
                 audience.close()
@@ -151,20 +162,42 @@ async def _warm_up(workload: WorkloadName, audience: Audience, seed: int) -> flo
     return watcher.bundles.packets / max(1, watcher.bundles.sends)
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one workload came to."""
+
+    seconds: float
+    expected: int
+    """Packets sent, times receivers."""
+    forwarded: int
+    cpu_seconds: float
+    spared: int
+    """Packets that came and were treated as lost."""
+    repaired: int
+    feedbacks: int
+
+
 async def _measure(
     plan: Plan, workload: WorkloadName, audience: Audience, server: Server, seed: int
-) -> tuple[int, int, float]:
-    """Play one workload; return packets expected and forwarded, and the server's CPU seconds."""
+) -> Measured:
+    """Play one workload, and count on both sides."""
     publisher = audience.publisher
     steps = schedule(workload, plan.media_seconds, seed)
     gc.collect()
     publisher.delays.clear()
     sent, arrived, cpu = publisher.sent, audience.arrived, cpu_seconds(server.pid)
+    spared, repaired, feedbacks = audience.spared, audience.repaired, audience.feedbacks
     await publisher.play(steps, frame_ticks(workload))
     await asyncio.sleep(SETTLE_SECONDS)
-    cpu = cpu_seconds(server.pid) - cpu
-    forwarded = audience.arrived - arrived
-    return (publisher.sent - sent) * len(audience.receivers), forwarded, cpu
+    return Measured(
+        seconds=plan.media_seconds,
+        expected=(publisher.sent - sent) * len(audience.receivers),
+        forwarded=audience.arrived - arrived,
+        cpu_seconds=cpu_seconds(server.pid) - cpu,
+        spared=audience.spared - spared,
+        repaired=audience.repaired - repaired,
+        feedbacks=audience.feedbacks - feedbacks,
+    )
 
 
 def _verify(audience: Audience) -> None:
@@ -208,12 +241,28 @@ def parse(arguments: Sequence[str]) -> Plan:
     )
     parser.add_argument("--servers", nargs="+", choices=SERVERS, default=list(SERVERS))
     parser.add_argument("--plot", type=Path, help="also draw the figures, into this PNG file")
+    parser.add_argument("--loss", type=float, default=LOSS, help="share of video to be repeated")
+    parser.add_argument("--event-loops", type=int, default=EVENT_LOOPS, help="of Janus")
     parser.add_argument("--workloads", nargs="+", choices=WORKLOADS, default=list(WORKLOADS))
     read = parser.parse_args(arguments)
     servers, workloads = tuple(read.servers), tuple(read.workloads)
     if read.quick:
-        return Plan(servers, (1, 10), workloads, 1, 1.0, read.plot)
-    return Plan(servers, tuple(read.participants), workloads, read.runs, read.seconds, read.plot)
+        counts, runs, seconds = (1, 10), 1, 1.0
+    else:
+        counts, runs, seconds = tuple(read.participants), read.runs, read.seconds
+    return Plan(servers, counts, workloads, runs, seconds, read.plot, read.loss, read.event_loops)
+
+
+def setting(plan: Plan) -> str:
+    """Say what the figures were taken with."""
+    cores = len(os.sched_getaffinity(0))
+    place = "both servers on one core, the generator on the other" if cores > 1 else "one core"
+    return (
+        f"{place}; ICE-lite; clients with transport-wide feedback each 50 ms, NACK and RTX where"
+        f" the server agrees, {100 * plan.loss:g} % of video treated as lost; Janus with"
+        f" event_loops = {plan.event_loops}; medians of {plan.runs} interleaved runs of"
+        f" {plan.media_seconds:g} s"
+    )
 
 
 def main() -> None:
@@ -225,11 +274,16 @@ def main() -> None:
         except JanusError as error:
             sys.exit(str(error))
         namespace.enter("bench.relay")
+    described = setting(plan)
     pin(os.getpid(), GENERATOR_CORE)
     rows = medians(asyncio.run(run(plan)))
     if plan.plot is not None:
         plot(rows, plan.plot)
-    sys.stdout.write(f"{table(rows)}\n{json_line(rows)}\n")
+    bars = judge(rows)
+    judged = "".join(f"{bar}\n" for bar in bars)
+    sys.stdout.write(
+        f"{described}\n\n{table(rows)}\n\n{judged}{json_line(rows, bars, described)}\n"
+    )
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.bars import Bar
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -28,6 +30,10 @@ class Sample:
     delay_p50: float
     """Seconds from before the publisher's send to the kernel of the receiver that joined last."""
     delay_p99: float
+    repaired: float = 1.0
+    """Share of the packets treated as lost that came again."""
+    feedback_rate: float = 0.0
+    """Transport-wide feedbacks per participant and second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,8 @@ class Row:
     packets_per_send: float
     delay_p50_ms: float
     delay_p99_ms: float
+    repaired: float
+    feedback_rate: float
 
 
 def medians(samples: Iterable[Sample]) -> list[Row]:
@@ -76,12 +84,14 @@ def _row(group: list[Sample]) -> Row:
         packets_per_send=round(statistics.median(s.packets_per_send for s in group), 2),
         delay_p50_ms=round(1e3 * statistics.median(s.delay_p50 for s in group), 2),
         delay_p99_ms=round(1e3 * statistics.median(s.delay_p99 for s in group), 2),
+        repaired=round(statistics.median(s.repaired for s in group), 3),
+        feedback_rate=round(statistics.median(s.feedback_rate for s in group), 1),
     )
 
 
 _HEAD = (
     "workload", "N", "server", "us/packet", "min", "max", "loss %", "join ms", "KB each",
-    "pkts/send", "p50 ms", "p99 ms",
+    "pkts/send", "p50 ms", "p99 ms", "repaired %", "feedback/s",
 )  # fmt: skip
 
 
@@ -94,6 +104,7 @@ def table(rows: Sequence[Row]) -> str:
             f"{row.us_per_packet_min:.2f}", f"{row.us_per_packet_max:.2f}",
             f"{100 * row.loss:.3f}", f"{row.join_ms:.2f}", f"{row.rss_kb:.0f}",
             f"{row.packets_per_send:.2f}", f"{row.delay_p50_ms:.2f}", f"{row.delay_p99_ms:.2f}",
+            f"{100 * row.repaired:.0f}", f"{row.feedback_rate:.0f}",
         )  # fmt: skip
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -122,9 +133,17 @@ def plot(rows: Sequence[Row], path: Path) -> None:
     figure.savefig(path, dpi=80)
 
 
-def json_line(rows: Sequence[Row]) -> str:
-    """Return the rows as one line of JSON."""
-    fields = Row.__slots__
+def json_line(rows: Sequence[Row], bars: Sequence[Bar] = (), setting: str = "") -> str:
+    """Return the rows, and which bars they meet, as one line of JSON."""
     return json.dumps(
-        {"bench": "relay", "rows": [{name: getattr(row, name) for name in fields} for row in rows]}
+        {
+            "bench": "relay",
+            "setting": setting,
+            "rows": [_fields(row) for row in rows],
+            "bars": [_fields(bar) for bar in bars],
+        }
     )
+
+
+def _fields(record: Row | Bar) -> dict[str, object]:
+    return {name: getattr(record, name) for name in record.__slots__}

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from pylibsrtp import Policy, Session
 
 from app.relay.core.media import SrtpKeys
-from bench.client.sdp import ABS_SEND_TIME_ID, AUDIO_LEVEL_ID, MID_ID, OPUS, VP8
+from bench.client.sdp import (
+    ABS_SEND_TIME_ID,
+    AUDIO_LEVEL_ID,
+    MID_ID,
+    OPUS,
+    TRANSPORT_ID,
+    VP8,
+)
 
 HEADER_BYTES = 12
 AUDIO_CLOCK, VIDEO_CLOCK = 48_000, 90_000
@@ -34,6 +41,18 @@ def session(keys: SrtpKeys, outgoing: bool) -> Session:
 
 
 @dataclass(slots=True)
+class TransportNumbers:
+    """The transport-wide count of one publisher: all its lines share it."""
+
+    next: int = 1
+
+    def take(self) -> bytes:
+        """Return the next number as a header extension element."""
+        number, self.next = self.next, (self.next + 1) & 0xFFFF
+        return bytes((TRANSPORT_ID << 4 | 1,)) + number.to_bytes(2, "big")
+
+
+@dataclass(slots=True)
 class Line:
     """One outgoing RTP stream: its SSRC and running numbers."""
 
@@ -44,6 +63,12 @@ class Line:
     timestamp: int = 0
     packets: int = 0
     payload_bytes: int = 0
+    numbers: TransportNumbers | None = None
+
+    @property
+    def overhead(self) -> int:
+        """What ``packet`` puts before a payload of video (with audio's level it is the same)."""
+        return OVERHEAD_BYTES + (0 if self.numbers is None else 4)
 
     def packet(self, payload: bytes, marker: bool, now: float, level: int | None = None) -> bytes:
         """Return the next packet, with the extensions that the offer announced."""
@@ -51,6 +76,8 @@ class Line:
         extensions = bytes((ABS_SEND_TIME_ID << 4 | 2,)) + fraction.to_bytes(3, "big")
         if level is not None:
             extensions += bytes((AUDIO_LEVEL_ID << 4, level))
+        if self.numbers is not None:
+            extensions += self.numbers.take()
         mid = self.mid.encode()
         extensions += bytes((MID_ID << 4 | len(mid) - 1,)) + mid
         extensions += bytes(-len(extensions) % 4)
@@ -86,15 +113,15 @@ class Line:
 
 
 OVERHEAD_BYTES = HEADER_BYTES + 4 + 8
-"""What ``Line.packet`` puts before a payload of video (with audio's level it is the same)."""
+"""``Line.overhead`` without transport-wide numbers."""
 
 
 class Vp8Source:
     """Frames whose every packet ends in a checksum of its content, so that a receiver can tell
     that what it opened is what was sent, whatever was rewritten before it."""
 
-    def __init__(self, ssrc: int, mid: str) -> None:
-        self.line = Line(ssrc, VP8, mid)
+    def __init__(self, ssrc: int, mid: str, numbers: TransportNumbers | None = None) -> None:
+        self.line = Line(ssrc, VP8, mid, numbers=numbers)
         self._picture = 0
         self._keyframe_asked = True
 
@@ -115,7 +142,7 @@ class Vp8Source:
             )
             seed = struct.pack("!HH", self._picture, index)
             body = (start if index == 0 else b"") + seed
-            body += bytes(size - OVERHEAD_BYTES - len(descriptor) - len(body) - CHECKSUM_BYTES)
+            body += bytes(size - self.line.overhead - len(descriptor) - len(body) - CHECKSUM_BYTES)
             body += zlib.crc32(body).to_bytes(CHECKSUM_BYTES, "big")
             last = index == len(sizes) - 1
             packets.append(self.line.packet(descriptor + body, last, now))
@@ -127,8 +154,8 @@ class OpusSource:
 
     PAYLOAD_BYTES = 80
 
-    def __init__(self, ssrc: int, mid: str) -> None:
-        self.line = Line(ssrc, OPUS, mid)
+    def __init__(self, ssrc: int, mid: str, numbers: TransportNumbers | None = None) -> None:
+        self.line = Line(ssrc, OPUS, mid, numbers=numbers)
         self._count = 0
 
     def packet(self, now: float) -> bytes:
