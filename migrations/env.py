@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from app.store.tables import METADATA
+from app.store.schema import METADATA
 
 connection = context.config.attributes.get("connection")
 if connection is None:

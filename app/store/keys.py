@@ -97,6 +97,31 @@ def blobs(room_id: RoomId) -> str:
     return f"room:{{{room_id}}}:blobs"
 
 
+def roster(room_id: RoomId) -> str:
+    """Hash: who is or was in the room, each with its seats and peers (app/rooms/roster.py)."""
+    return f"room:{{{room_id}}}:roster"
+
+
+def bans(room_id: RoomId) -> str:
+    """Hash: identity → JSON of who was removed from the room, and whether it may come back."""
+    return f"room:{{{room_id}}}:bans"
+
+
+def ticket(ticket_id: str) -> str:
+    """JSON of what a ticket admits to, until it is used or three minutes old."""
+    return f"ticket:{ticket_id}"
+
+
+def nonce(name: str) -> str:
+    """A signed request's nonce, while the request could be taken for a new one."""
+    return f"nonce:{name}"
+
+
+def attempts(name: str) -> str:
+    """What somebody, or some place, has tried lately: a count that lives for one window."""
+    return f"attempts:{name}"
+
+
 def user(identity: Email | str) -> str:
     """Hash: type (PRESENTER, STUDENT, GUEST), roomId; by e-mail, or by a guest's id."""
     return f"user:{identity}"

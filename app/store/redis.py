@@ -81,6 +81,8 @@ def room_keys(room: RoomId) -> list[str]:
         keys.facts(room),
         keys.claims(room),
         keys.budgets(room),
+        keys.roster(room),
+        keys.bans(room),
         keys.blobs(room),
     ]
 

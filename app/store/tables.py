@@ -70,6 +70,7 @@ lectures = sa.Table(
     sa.Column("started_at", UtcDateTime),
     sa.Column("ended_at", UtcDateTime),
     sa.Column("audio", sa.String(MAX_AUDIO_CHARS)),
+    sa.Column("retention_days", sa.Integer),
 )
 
 OPEN_CODE_INDEX = "uq_lectures_open_code"

@@ -3,7 +3,7 @@
 local ROOM, EVENTS, QUESTIONS, ASKED, LISTENERS = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local ELEMENTS, REMOVED, DRAWS = KEYS[6], KEYS[7], KEYS[8]
 local VOTERS, VOTES, NEW_VOTES, FACTS = KEYS[9], KEYS[10], KEYS[11], KEYS[12]
-local CLAIMS, BUDGETS = KEYS[13], KEYS[14]
+local CLAIMS, BUDGETS, BLOBS = KEYS[13], KEYS[14], KEYS[15]
 local CODE = table.remove(ARGV, 1)
 local WAKE = table.remove(ARGV, 1)
 local TTL = table.remove(ARGV, 1)
@@ -13,7 +13,9 @@ local LOG_EVENTS = 10000 -- what the log keeps at least,
 local LOG_MS = 600000 -- and for at least so long,
 local LOG_BYTES = 67108864 -- unless that is more than 64 MiB
 local LOG_STEP = 16 -- events between two looks at what may go
-local ENDED_LOG_TTL = 600000 -- ms: how long late readers may still learn that a room has ended
+local ENDED_LOG_TTL = 600000 -- ms: how long late readers may still learn that a room has ended,
+-- counted from when the archive has all of its log; until then it lives for TTL
+local BLOB_BYTES = 67108864 -- of boards' objects that wait for the archive: 64 MiB
 
 local clock = redis.call('TIME')
 local NOW = clock[1] * 1000 + math.floor(clock[2] / 1000)
@@ -84,18 +86,41 @@ local function trim_log(seq, bytes)
   end
 end
 
--- Append to the log and publish the whole event. `data` is JSON text.
-local function append(kind, data, audience, blob)
+-- Keep an event's objects, which the log does not hold, until the archive has them. The oldest go
+-- when there are too many: the log says how large they were, so the archive notes what it lacks.
+local function keep_blob(seq, blob)
+  redis.call('XADD', BLOBS, ms(seq) .. '-0', 'blob', blob)
+  local bytes = redis.call('HINCRBY', ROOM, 'blobBytes', #blob)
+  while bytes > BLOB_BYTES do
+    local oldest = redis.call('XRANGE', BLOBS, '-', '+', 'COUNT', 1)[1]
+    if not oldest then break end
+    redis.call('XDEL', BLOBS, oldest[1])
+    bytes = redis.call('HINCRBY', ROOM, 'blobBytes', -#oldest[2][2])
+  end
+end
+
+-- Append to the log and publish the whole event. `data` is JSON text; `who` (a member id) stays
+-- with the log: the archive has to find what somebody wrote when they want it erased.
+local function append(kind, data, audience, blob, who)
   local seq = redis.call('HINCRBY', ROOM, 'seq', 1)
   local bytes = redis.call('HINCRBY', ROOM, 'logBytes', #data)
   local entry = { 'at', ms(NOW), 'bytes', ms(bytes), 'type', kind, 'audience', audience,
     'data', data }
   if kind == 'ended' then
     -- The hash is about to go: what whoever finishes the end needs stays with its event.
-    for _, field in ipairs({ 'lectureId', 'presenterEmail', 'relay' }) do
+    for _, field in ipairs({ 'lectureId', 'presenterEmail', 'relay', 'startTime', 'firstSeq' }) do
       entry[#entry + 1] = field
       entry[#entry + 1] = get(field) or ''
     end
+  end
+  if who then
+    entry[#entry + 1] = 'who'
+    entry[#entry + 1] = who
+  end
+  if blob and blob ~= '' then
+    entry[#entry + 1] = 'blob'
+    entry[#entry + 1] = ms(#blob)
+    keep_blob(seq, blob)
   end
   redis.call('XADD', EVENTS, ms(seq) .. '-0', unpack(entry))
   if seq % LOG_STEP == 0 or #data > 65536 then trim_log(seq, bytes) end
@@ -170,15 +195,16 @@ local function pending()
   return list
 end
 
--- End the room: tell everyone, drop everything but the log, which late readers may still want.
+-- End the room: tell everyone, drop everything but the log, which late readers may still want and
+-- the archive may not have yet.
 local function finish(reason)
   touch()
   local reply = { 'ended', get('lectureId'), get('relay') or '', get('presenterEmail') }
   append('ended', '{"reason":"' .. reason .. '"}', 'room')
   for i = 1, #KEYS do
-    if KEYS[i] ~= EVENTS then redis.call('DEL', KEYS[i]) end
+    if KEYS[i] ~= EVENTS and KEYS[i] ~= BLOBS then redis.call('DEL', KEYS[i]) end
   end
-  redis.call('PEXPIRE', EVENTS, ENDED_LOG_TTL)
+  redis.call('PEXPIRE', EVENTS, TTL)
   return reply
 end
 

@@ -19,7 +19,7 @@ if fact.shown == 'waiting' then show(entry, fact) end
 fact.answer = { content = content, name = ARGV[3], at = iso(NOW) }
 keep(id, fact)
 append('answered', cjson.encode({ questionId = id, content = content, name = ARGV[3],
-  at = fact.answer.at }), 'room')
+  at = fact.answer.at }), 'room', nil, member_of(ARGV[2]))
 solve(id)
 touch()
 return 1

@@ -19,7 +19,8 @@ if redis.call('HEXISTS', ROOM, 'status') == 0 then
   forget_all()
   redis.call('HSET', ROOM, 'v', ms(LAYOUT), 'boardKind', 'whole', 'elements', '0',
     'boardHash', NO_ELEMENTS, 'drawers', 'presenter', 'page', '0', 'logBytes', '0',
-    'logFirst', ms(tonumber(seq) + 1), 'lectureId', lecture, 'presenterEmail', email,
+    'logFirst', ms(tonumber(seq) + 1), 'firstSeq', ms(tonumber(seq) + 1),
+    'lectureId', lecture, 'presenterEmail', email,
     'startTime', iso(NOW), 'status', 'LIVE', 'epoch', '1', 'holder', holder, 'lease', ms(lease),
     'seq', seq, 'rev', '0', 'relay', relay, 'listeners', '0')
   make_group(email)

@@ -1,7 +1,7 @@
 -- prelude: room
 -- What a room is made of, for the process that holds its presenter: if the keys are deleted, it
--- writes them back (restore). Not the log, which may be large and only looks back, nor the
--- listeners, who are counted anew.
+-- writes them back (restore). Not the log, which may be large and only looks back, nor what waits
+-- for the archive, nor the listeners, who are counted anew.
 -- ARGV: seq of the copy that the caller has ('' for none), most bytes
 -- → {'same'} · {'copy', seq, a DUMP or '' for each key} · {'large'} · {'gone'} · {'over'}
 if redis.call('HEXISTS', ROOM, 'status') == 0 then
@@ -12,14 +12,15 @@ local seq = get('seq')
 if seq == ARGV[1] then return { 'same' } end
 local bytes = 0
 for i = 1, #KEYS do
-  if KEYS[i] ~= EVENTS and KEYS[i] ~= LISTENERS then
+  if KEYS[i] ~= EVENTS and KEYS[i] ~= LISTENERS and KEYS[i] ~= BLOBS then
     bytes = bytes + (redis.call('MEMORY', 'USAGE', KEYS[i]) or 0)
   end
 end
 if bytes > tonumber(ARGV[2]) then return { 'large' } end
 local reply = { 'copy', seq }
 for i = 1, #KEYS do
-  local dump = KEYS[i] ~= EVENTS and KEYS[i] ~= LISTENERS and redis.call('DUMP', KEYS[i])
+  local is_copied = KEYS[i] ~= EVENTS and KEYS[i] ~= LISTENERS and KEYS[i] ~= BLOBS
+  local dump = is_copied and redis.call('DUMP', KEYS[i])
   reply[#reply + 1] = dump or ''
 end
 return reply

@@ -10,7 +10,6 @@ if redis.call('HEXISTS', ROOM, 'status') == 0 then
   if not last or last.type ~= 'ended' then return { 'gone' } end
   local due = tonumber(last.at) + UNFINISHED_AFTER
   if due > NOW then return { 'wait', ms(due) } end
-  redis.call('PEXPIRE', EVENTS, ENDED_LOG_TTL)
   return { 'again', last.lectureId, last.relay, last.presenterEmail }
 end
 if get('status') == 'LIVE' then

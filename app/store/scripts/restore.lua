@@ -13,9 +13,10 @@ end
 local newest = tonumber(get('seq') or '0')
 if last then newest = math.max(newest, tonumber(string.match(last.id, '^%d+'))) end
 local lease = NOW + tonumber(ARGV[3])
-redis.call('DEL', EVENTS)
+redis.call('DEL', EVENTS, BLOBS)
 redis.call('HSET', ROOM, 'status', 'LIVE', 'holder', ARGV[1], 'epoch', ARGV[2], 'lease', ms(lease),
   'seq', ms(newest + SEQ_STEP), 'logFirst', ms(newest + SEQ_STEP + 1), 'logBytes', '0',
+  'blobBytes', '0',
   'listeners', '0')
 redis.call('HDEL', ROOM, 'deadline')
 append('restored', '{}', 'presenter')

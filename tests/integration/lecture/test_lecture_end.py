@@ -34,7 +34,8 @@ async def test_the_presenter_ends_once_however_often_it_asks(world: World) -> No
     keys.remove(f"user:{OWNER.email}")  # for ten minutes
     assert keys == [f"room:{{{ROOM}}}:events", "rooms:due"] or keys == [f"room:{{{ROOM}}}:events"]
     assert await world.raw.zrange("rooms:due", 0, -1) == []
-    assert 0 < await world.raw.ttl(f"room:{{{ROOM}}}:events") <= 600
+    # A day at most: ten minutes once the archive has it.
+    assert 0 < await world.raw.ttl(f"room:{{{ROOM}}}:events") <= 86_400
 
 
 async def test_a_dead_process_lets_go_and_the_grace_runs_out(world: World) -> None:  # X5

@@ -12,8 +12,8 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy.engine import Connection
 
 from app.store.migrate import migrate
+from app.store.schema import METADATA
 from app.store.sql import Sql
-from app.store.tables import METADATA
 
 ROOT = Path(__file__).resolve().parents[3]
 PROCESSES = 4

@@ -1,0 +1,19 @@
+"""Every table there is, in one collection: what migrations are compared with."""
+
+from app.store import archive_tables, tables
+
+METADATA = tables.METADATA
+
+ARCHIVE = (
+    archive_tables.archives,
+    archive_tables.archive_board,
+    archive_tables.archive_keyframes,
+    archive_tables.archive_questions,
+    archive_tables.archive_captions,
+    archive_tables.archive_chapters,
+    archive_tables.archive_marks,
+    archive_tables.archive_attendance,
+    archive_tables.archive_entries,
+    archive_tables.subtitle_jobs,
+)
+"""The tables whose rows are of one lecture, and go with it."""
