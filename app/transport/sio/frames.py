@@ -8,11 +8,13 @@ under way is written to like this; what decides that is the outbox.
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import structlog
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
 
 log = structlog.get_logger(__name__)
 
@@ -40,8 +42,22 @@ LOSSES_AT_ONCE = 20
 """Connections whose loss is handled in one turn of the event loop: some 5 ms of it."""
 
 
+PONG = b"3"
+"""A client's answer to a ping, in Engine.IO 4."""
+
+
 class LeanWebSocket(WebSocketsSansIOProtocol):
     """The web server's WebSocket, of which nothing is left for the collector once it is closed."""
+
+    on_pong: Callable[[], None] | None = None
+    """Takes the pongs, most of what a class sends; they wake no reader then."""
+
+    def handle_text(self, event: Frame) -> None:
+        """Take a text frame as the web server does, but for a pong."""
+        if event.data == PONG and event.fin and self.on_pong is not None:
+            self.on_pong()
+        else:
+            super().handle_text(event)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End as the web server does, soon: a class that is lost at once ends little by little."""
@@ -53,6 +69,7 @@ class LeanWebSocket(WebSocketsSansIOProtocol):
     def end(self, exc: Exception | None) -> None:
         """End as the web server does, now."""
         super().connection_lost(exc)
+        self.on_pong = None
         self.conn.parser.close()  # a suspended generator that refers to what holds it
 
 
@@ -105,6 +122,11 @@ class FrameWriter:
         if protocol.conn.extensions or not protocol.handshake_complete:
             return None
         return cls(protocol)
+
+    def hear_pongs(self, on_pong: Callable[[], None]) -> None:
+        """Have each pong that comes in taken by ``on_pong`` from now on, where that can be."""
+        if isinstance(self._protocol, LeanWebSocket):
+            self._protocol.on_pong = on_pong
 
     def write(self, frames: bytes) -> bool:
         """Write, or return False: the reader is slow, or we have said that we close.

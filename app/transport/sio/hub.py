@@ -46,7 +46,9 @@ class Member:
         if self._held is None:
             if seq > self._written:
                 self._written = seq
-                self.connection.send(parcel)
+                connection = self.connection
+                if connection.is_open:  # as ``send`` does; this runs for all at every event
+                    connection.outbox.offer(parcel)
             return
         if len(self._held) == MAX_HELD:
             metrics.QUEUE_DROPS.labels("held").inc()

@@ -33,6 +33,9 @@ BATCH_BYTES = 128 * 1024
 """What the writer takes from the outbox at once: the rest stays where policy can act on it."""
 
 
+_PING = frame(Packet(PING).encode())
+
+
 class SharedPacket(Packet):  # type: ignore[misc]  # engineio ships no types
     """An Engine.IO message that many sessions send: each encoding is made once.
 
@@ -136,9 +139,15 @@ class Outbox(asyncio.Queue[Any]):
             self._make_way(parcel.board)
         return self._accept(parcel.packets, parcel)
 
-    def ask_for_proof(self) -> None:
+    def ping(self) -> None:
         """Ping after what was queued so far: the answer sets ``proved`` within a round trip."""
-        self.put_nowait(Packet(PING))
+        direct = self._direct
+        if direct is not None and not self._is_writing and not self._line and direct(_PING):
+            self._pings.append(self._written)
+        else:
+            self.put_nowait(Packet(PING))
+
+    ask_for_proof = ping
 
     def pong(self) -> None:
         """Note that the client answered the oldest ping."""

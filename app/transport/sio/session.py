@@ -5,6 +5,7 @@ their own. Here a frame is handled where it is read, a packet is written where i
 outbox, if the connection is free), and a task exists only while a reader is slow.
 """
 
+import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
@@ -12,7 +13,7 @@ from typing import Any, Protocol
 import structlog
 from engineio.async_socket import AsyncSocket
 from engineio.exceptions import SocketIsClosedError
-from engineio.packet import NOOP, PING, Packet
+from engineio.packet import NOOP, Packet
 
 from app.transport.sio.frames import FrameWriter
 from app.transport.sio.outbox import Outbox
@@ -28,6 +29,7 @@ class WebSocket(Protocol):
     """What a session needs of its WebSocket: ``engine.BoundedWebSocket``."""
 
     asgi_send: Any
+    heard: asyncio.Event
 
     async def wait(self) -> str | bytes | None: ...
     async def send(self, message: str | bytes) -> None: ...
@@ -82,7 +84,7 @@ class Session(AsyncSocket):  # type: ignore[misc]  # engineio ships no types
         self._is_filed = False
         if not self.closing and not self.closed:
             self.pinged_at = now
-            self.queue.put_nowait(Packet(PING))
+            self.queue.ping()
 
     # The WebSocket
 
@@ -92,6 +94,8 @@ class Session(AsyncSocket):  # type: ignore[misc]  # engineio ships no types
             return
         self.connected = self.upgraded = True
         direct = FrameWriter.of(websocket.asgi_send) if self.server.writes_frames else None
+        if direct is not None:
+            direct.hear_pongs(lambda: self._take_pong(websocket))
         self.queue.attach(
             direct.write if direct is not None else None, lambda: self._wake(websocket)
         )
@@ -131,6 +135,10 @@ class Session(AsyncSocket):  # type: ignore[misc]  # engineio ships no types
             await self.close(wait=False, abort=True, reason=reason)
         elif frame[0] == "5":
             self.queue.put_nowait(Packet(NOOP))
+
+    def _take_pong(self, websocket: WebSocket) -> None:
+        websocket.heard.set()
+        self.schedule_ping()
 
     async def _hear(self, data: str | bytes) -> None:
         await self.server.hear(self.sid, data)
