@@ -8,6 +8,8 @@ A refusal is raised where the rule lives and is turned into an answer once, at t
     ├── TooLarge            too_large            413  over a stated payload limit
     ├── Unauthorized        unauthorized         401  no token, or one that is not ours or expired
     ├── Forbidden           forbidden            403  signed in, but this is not theirs to do
+    ├── Banned              banned               403  removed from this lecture by its presenter
+    ├── RoomFull            room_full            409  as many are in as the room lets in
     ├── NotFound            not_found            404  no such account, lecture, question
     ├── Conflict            conflict             409  it exists already
     ├── NotStarted          not_started          409  the lecture has no presenter yet
@@ -54,6 +56,17 @@ class Unauthorized(LecternError):
 class Forbidden(LecternError):
     code = "forbidden"
     http_status = 403
+
+
+class Banned(LecternError):
+    code = "banned"
+    http_status = 403
+
+
+class RoomFull(LecternError):
+    code = "room_full"
+    http_status = 409
+    retryable = True
 
 
 class NotFound(LecternError):
@@ -118,6 +131,7 @@ BY_CODE: dict[str, type[LecternError]] = {
     for kind in (
         BadRequest, TooLarge, Unauthorized, Forbidden, NotFound, Conflict, NotStarted, Ended,
         NotJoined, StalePresenter, WrongOrder, BadOffer, RateLimited, Unavailable, Internal,
+        Banned, RoomFull,
     )
 }  # fmt: skip
 """Every refusal by its code: how an error that crossed a process (or a Lua script) comes back."""

@@ -81,9 +81,9 @@ def room_keys(room: RoomId) -> list[str]:
         keys.facts(room),
         keys.claims(room),
         keys.budgets(room),
+        keys.blobs(room),
         keys.roster(room),
         keys.bans(room),
-        keys.blobs(room),
     ]
 
 
