@@ -71,5 +71,7 @@ class Counters:
     transport_feedback_received: int = 0
     transport_feedback_passed: int = 0
     """Not opened, because that link was calm."""
+    pipe_packets_received: int = 0
+    """Media from other relays."""
     lines_spliced: int = 0
     peers_moved: int = 0

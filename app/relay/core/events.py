@@ -9,6 +9,8 @@ from app.relay.core.media import Address, SourceName
 GoneReason = Literal["silent", "handshake", "replaced"]
 """``silent``: nothing authentic for 30 s (or never). ``handshake``: reachable, but no SRTP keys
 after 10 s. ``replaced``: a newer presenter's media flows."""
+PipeGoneReason = Literal["silent", "left"]
+"""``silent``: nothing authentic for two seconds. ``left``: the other relay closed it."""
 MutedBy = Literal["owner", "presenter"]
 
 
@@ -143,6 +145,23 @@ class Levels:
     """(peer, dBov): 0 is the loudest, -127 is silence."""
 
 
+@dataclass(frozen=True, slots=True)
+class PipeJoined:
+    """Something authentic came by a pipe: media may flow."""
+
+    room: RoomId
+    pipe: str
+
+
+@dataclass(frozen=True, slots=True)
+class PipeGone:
+    """A pipe is dead. Its streams stay, silent, until the shell removes it (``remove_pipe``)."""
+
+    room: RoomId
+    pipe: str
+    reason: PipeGoneReason
+
+
 Event = (
     PeerReachable
     | PeerConnected
@@ -156,4 +175,6 @@ Event = (
     | LayersWanted
     | SpeakerChanged
     | Levels
+    | PipeJoined
+    | PipeGone
 )

@@ -20,8 +20,8 @@ class Feedback:
         self._room = room
         self._counters = room.tools.counters
 
-    def take(self, peer: Peer, compound: Compound, now: float) -> None:
-        """Act on one compound."""
+    def take(self, peer: Peer, compound: Compound, now: float, *, has_budget: bool = True) -> None:
+        """Act on one compound; what is sent to a peer without a budget is not cut to its link."""
         for ssrc in compound.keyframe_requests:
             self._take_keyframe_request(peer.subscription_of(ssrc))
         for ssrc, sequence in compound.nacked:
@@ -33,7 +33,7 @@ class Feedback:
                 self._counters.nacks_unanswered += 1
         for block in compound.blocks:
             self._take_block(peer, block, now)
-        if compound.transport or compound.estimates or compound.blocks:
+        if has_budget and (compound.transport or compound.estimates or compound.blocks):
             self._links.take(peer, compound, now)
         if peer.publisher is not None and self._room.hears(peer):
             self._take_reports(peer.publisher, compound, now)

@@ -16,6 +16,7 @@ from app.relay.core.events import Event, PeerMoved, PeerReachable
 from app.relay.core.ice import Outcome
 from app.relay.core.media import Address
 from app.relay.core.peer import Peer
+from app.relay.core.pipe_table import PipeTable
 from app.relay.core.room import Room
 from app.relay.core.srtp import ReplayedError, UnauthenticError
 from app.relay.core.stun import read_check
@@ -37,6 +38,7 @@ class Tables:
     peers: dict[PeerId, Peer] = field(default_factory=dict)
     by_ufrag: dict[str, Peer] = field(default_factory=dict)
     by_address: dict[Address, Peer] = field(default_factory=dict)
+    pipes: PipeTable = field(default_factory=PipeTable)
 
 
 class Owner(Protocol):
@@ -121,6 +123,8 @@ class Intake:
     def _take_stun(self, data: memoryview, source: Address, now: float) -> None:
         check = read_check(bytes(data))
         peer = self._tables.by_ufrag.get(check.ufrag) if check is not None else None
+        if source not in self._tables.by_address and self._tables.pipes.is_of_pipe(source):
+            peer = None  # a client is not where another relay is
         outcome = peer.ice.check(check, source, now) if peer is not None and check else None
         if peer is None or outcome is None:
             # No answer: it would tell a stranger which ufrags exist, and reflect his packets.
@@ -169,6 +173,9 @@ class Intake:
         return peer
 
     def _take_rtp(self, data: memoryview, source: Address, now: float) -> None:
+        if self._tables.pipes and source not in self._tables.by_address:
+            self._take_piped(data, source, now)
+            return
         peer = self._sealed_from(data, source)
         if peer is None or peer.receiver is None:
             return
@@ -230,7 +237,25 @@ class Intake:
         if peer.ice.heard(source, now):
             self._moved(peer, source)
 
+    def _take_piped(self, data: memoryview, source: Address, now: float) -> None:
+        """Take what may have come from another relay."""
+        pipes = self._tables.pipes
+        if len(data) > MAX_PACKET:
+            self._counters.dropped_oversize += 1
+            return
+        if classify(data) is DatagramKind.RTCP:
+            room = pipes.take_rtcp(data, source, self._counters, now)
+        else:
+            slot = self._slots[self._used_slots]
+            room = pipes.take_rtp(data, source, slot, self._counters, now)
+            self._used_slots += room is not None
+        if room is not None:
+            self._touched[room.id] = self._tables.rooms[room.id]
+
     def _take_rtcp(self, data: memoryview, source: Address, now: float) -> None:
+        if self._tables.pipes and source not in self._tables.by_address:
+            self._take_piped(data, source, now)
+            return
         peer = self._sealed_from(data, source)
         if peer is None or peer.receiver is None:
             return

@@ -18,6 +18,8 @@ class Lines:
         self._lines: dict[tuple[Form, Track, int], Line] = {}
         self._waiting: list[Line] = []
         """Lines that somebody came to wait for, until they are asked for a keyframe."""
+        self.has_changed = False
+        """Somebody came to a line or left one, since whoever takes that into account looked."""
 
     def values(self) -> Collection[Line]:
         return self._lines.values()
@@ -27,17 +29,25 @@ class Lines:
         stream = self._room.stream_for(one, now)
         is_held = stream is not None and not stream.flows
         if one.is_off or one.is_starved or is_held or (stream is None and one.is_spare):
+            self.has_changed |= one.line is not None or one.target is not None
             one.leave()
             return
         chosen = choose(stream, one.wish, one.limit, now) if stream is not None else None
         if chosen is None:
             return  # nothing to go over to: a reloading presenter is on its way
-        track, temporal = chosen
+        self.lead(one, *chosen, now)
+
+    def lead(self, one: Subscription, track: Track, temporal: int, now: float) -> None:
+        """Let a subscription wait for the line of ``track`` up to a temporal layer."""
         if one.line is not None and (one.line.track, one.line.temporal) == (track, temporal):
             one.stop_waiting()
             return
-        if one.target is not None and (one.target.track, one.target.temporal) == chosen:
+        if one.target is not None and (one.target.track, one.target.temporal) == (
+            track,
+            temporal,
+        ):
             return
+        self.has_changed = True
         line = self._line(one.form, track, temporal)
         one.wait_for(line)
         if not line.catch_up(one, now):

@@ -41,6 +41,8 @@ class Peer:
         self.publisher: Publisher | None = None
         self.is_connected = False
         """It has an address and keys: media flows."""
+        self.speaks_as = 0
+        """The SSRC of what is told to it, where that matters: it is behind a pipe (``pipe``)."""
         self.upstream: Upstream | None = None
         self.subscriptions: dict[str, Subscription] = {}
         """By mid."""

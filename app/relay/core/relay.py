@@ -24,6 +24,8 @@ from app.relay.core.media import (
     SrtpKeys,
 )
 from app.relay.core.peer import Peer, check_plan
+from app.relay.core.pipe import Pipe, PipePath
+from app.relay.core.pipe_table import Entry
 from app.relay.core.room import Room
 from app.relay.core.schedule import Schedule
 from app.relay.core.srtp import check_keys
@@ -51,6 +53,7 @@ class Relay:
         self._sender = BurstSender(transmit, self.counters)
         self._batch = Batch()
         tables = Tables()
+        self._pipes = tables.pipes
         self._rooms = tables.rooms
         self._peers = tables.peers
         self._by_ufrag = tables.by_ufrag
@@ -87,13 +90,18 @@ class Relay:
         made = Peer.create(room, peer, role, plan, local, remote, now)
         self._peers[peer] = made
         self._by_ufrag[local.ufrag] = made
-        home = self._rooms.get(room)
-        if home is None:
-            home = Room(room, self._sender, self.counters, self._batch, self.happened)
-            home.tap = self._taps.get(room)
-            self._rooms[room] = home
+        home = self._room(room)
+        home.pipes.dismiss(peer)  # it published elsewhere, and has come here
         home.peers[peer] = made
         self._schedule.start(now)
+
+    def _room(self, ident: RoomId) -> Room:
+        home = self._rooms.get(ident)
+        if home is None:
+            home = Room(ident, self._sender, self.counters, self._batch, self.happened)
+            home.tap = self._taps.get(ident)
+            self._rooms[ident] = home
+        return home
 
     def restart_ice(
         self, peer: PeerId, local: IceCredentials, remote: IceCredentials, now: float
@@ -153,10 +161,13 @@ class Relay:
                 del self._by_address[address]
         room = self._rooms[known.room]
         room.disconnect(known)
-        if not room.peers:
-            del self._rooms[known.room]
-            self._schedule.forget(known.room)
+        self._free(room)
         return True
+
+    def _free(self, room: Room) -> None:
+        if room.is_empty:
+            del self._rooms[room.id]
+            self._schedule.forget(room.id)
 
     def remove_room(self, room: RoomId) -> list[PeerId]:
         """Forget the room and return the peers that went with it. Emits no event."""
@@ -165,6 +176,41 @@ class Relay:
         for peer in peers:
             self.remove_peer(peer)
         return peers
+
+    # Pipes -----------------------------------------------------------------------------------
+
+    def add_pipe(
+        self, room: RoomId, ident: str, path: PipePath, now: float, *, leads_up: bool
+    ) -> None:
+        """Join ``room``, which is made if it is new, to the same room on another relay.
+
+        ``leads_up``: that relay is nearer to the presenter's. The pipes of a room must make a tree.
+        ``PipeJoined`` tells when something came by it, ``PipeGone`` when it is dead. Raises
+        ValueError for an id that is here already, and for keys that are not AES-GCM's.
+        """
+        if self._pipes.get(ident) is not None:
+            raise ValueError("this pipe is here already")
+        check_keys(path.keys)
+        pipe = Pipe(ident, room, path, leads_up, self._sender.send_control, now)
+        former = self._by_address.pop(path.address, None)
+        if former is not None:  # a client is not where another relay is
+            former.ice.forget(path.address)
+        home = self._room(room)
+        self._pipes.add(Entry(pipe, home))
+        home.pipes.add(pipe, now)
+        self._schedule.start(now)
+        self.serve(home, now)
+
+    def remove_pipe(self, ident: str, now: float) -> bool:
+        """Close a pipe and tell the other relay; False if it was not there. Emits no event."""
+        entry = self._pipes.remove(ident)
+        if entry is None:
+            return False
+        room = self._rooms[entry.room.id]
+        room.pipes.remove(entry.pipe, now)
+        self.serve(room, now)
+        self._free(room)
+        return True
 
     # Commands --------------------------------------------------------------------------------
 
@@ -306,7 +352,7 @@ class Relay:
                 self.serve(room, now)
             except Exception as error:  # noqa: BLE001 (one room must not cost the others)
                 self._intake.contain(error)
-        if not self._peers:
+        if not self._rooms:
             self._schedule.stop()
 
     def _look_after(self, peer: Peer, now: float) -> None:

@@ -15,6 +15,8 @@ from app.relay.core.lines import Lines
 from app.relay.core.links import Links
 from app.relay.core.media import Kind, MediaPlan, Section, SourceName
 from app.relay.core.peer import Peer
+from app.relay.core.pipe import under
+from app.relay.core.pipe_room import Pipes
 from app.relay.core.rtcp import Compound
 from app.relay.core.sent import SentLog
 from app.relay.core.sink import Sink
@@ -45,9 +47,10 @@ class Room:
         self.peers: dict[PeerId, Peer] = {}
         self.presenter: Peer | None = None
         """The connected one."""
-        self.emit = emit
+        self._tell_shell = emit
         self.tools = Tools(sender, counters, batch, SentLog())
         self.lines = Lines(self)
+        self.pipes = Pipes(self)
         self._casting = Casting(self)
         self._upkeep = Upkeep(self)
         self._links = Links(self)
@@ -60,7 +63,17 @@ class Room:
         self._upstreams: list[Peer] = []
         """Peers that are told how their media arrives."""
 
+    def emit(self, event: Event) -> None:
+        """Tell the shell, unless another relay does."""
+        if not self.pipes.hides(event):
+            self._tell_shell(event)
+
     # Peers -----------------------------------------------------------------------------------
+
+    @property
+    def is_empty(self) -> bool:
+        """Nobody is here and nobody is fed from here."""
+        return not self.pipes and not self.peers
 
     def hears(self, peer: Peer) -> bool:
         """Tell whether a peer's media is of any interest: a replaced presenter's is not."""
@@ -77,8 +90,11 @@ class Room:
         if peer.role == "presenter":
             replaced = self.presenter
             self.presenter = peer
+            if replaced is not None and self.pipes.is_guest(replaced.id):
+                self.pipes.dismiss(replaced.id)
+                replaced = None
         if peer.publisher is not None:
-            self._take_publisher(peer)
+            self.take_publisher(peer)
         peer.downlink.serial = self.tools.log.serial()
         for section in peer.plan.sections:
             if section.direction == "send":
@@ -89,7 +105,8 @@ class Room:
         self.ask_for_waiting()
         return replaced
 
-    def _take_publisher(self, peer: Peer) -> None:
+    def take_publisher(self, peer: Peer) -> None:
+        """Look after what a peer sends."""
         if peer.publisher is not None and peer.upstream is None:
             peer.upstream = Upstream(
                 peer.publisher, lambda packet: self.tell(peer, packet), self.tools.counters
@@ -115,7 +132,7 @@ class Room:
             peer.publisher.extend(plan)
         elif any(section.direction == "receive" for section in plan.sections):
             peer.publish(self.tools.counters)
-            self._take_publisher(peer)
+            self.take_publisher(peer)
         for section in plan.sections:
             if section.direction == "send" and section.mid not in peer.subscriptions:
                 self._subscribe(peer, section)
@@ -135,12 +152,16 @@ class Room:
         if peer.publisher is not None:
             self._upkeep.left(peer.publisher)
             self._is_stale = True
+            self.pipes.note_change()
+        self.lines.has_changed = True
         self.lines.prune()
 
     def tell(self, peer: Peer, packet: bytes) -> bool:
         """Seal an RTCP compound and send it."""
         if peer.sender is None or peer.ice.selected is None:
             return False
+        if peer.speaks_as:
+            packet = under(peer.speaks_as, packet)
         return self.tools.sender.send_control(peer.sender.seal_rtcp(packet), peer.ice.selected)
 
     # Who gets what ---------------------------------------------------------------------------
@@ -240,10 +261,14 @@ class Room:
         for peer in self.peers.values():
             for subscription in peer.subscriptions.values():
                 self.aim(subscription, now)
+        self.pipes.note_change()
+        self.pipes.aim(now)
 
-    def take_feedback(self, peer: Peer, compound: Compound, now: float) -> None:
+    def take_feedback(
+        self, peer: Peer, compound: Compound, now: float, *, has_budget: bool = True
+    ) -> None:
         """Act on what a subscriber or a publisher said."""
-        self._feedback.take(peer, compound, now)
+        self._feedback.take(peer, compound, now, has_budget=has_budget)
 
     # Time ------------------------------------------------------------------------------------
 
@@ -256,6 +281,8 @@ class Room:
             and self.hears(peer)
             and (due := peer.upstream.next_due()) is not None
         ]
+        if self.pipes:
+            due.append(self.pipes.due)
         return min(due, default=None)
 
     def serve(self, now: float) -> None:
@@ -263,6 +290,7 @@ class Room:
         for peer in self._upstreams:
             if peer.upstream is not None and self.hears(peer):
                 peer.upstream.send_due(now)
+        self.pipes.serve(now)
 
     def tick(self, now: float) -> None:
         """Look again at what silence changes: which track feeds a line, who still waits."""

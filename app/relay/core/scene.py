@@ -1,6 +1,5 @@
 """A room as its parts see it: what casting, links, feedback and upkeep may use of it."""
 
-from collections.abc import Callable
 from typing import Protocol
 
 from app.core.ids import PeerId, RoomId
@@ -18,8 +17,8 @@ class Scene(Protocol):
     peers: dict[PeerId, Peer]
     presenter: Peer | None
     tools: Tools
-    emit: Callable[[Event], None]
 
+    def emit(self, event: Event) -> None: ...
     def hears(self, peer: Peer) -> bool: ...
     def stream_for(self, one: Subscription, now: float) -> Stream | None: ...
     def bind(self, subscription: Subscription, bound: Bound | None, now: float) -> None: ...

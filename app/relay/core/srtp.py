@@ -77,13 +77,14 @@ class Sender(Protocol):
 class _Streams:
     """Replay windows by SSRC; a new one is kept only once a packet of it was authentic."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int = MAX_STREAMS) -> None:
         self._windows: dict[int, ReplayWindow] = {}
+        self._limit = limit
 
     def find(self, ssrc: int) -> ReplayWindow:
         window = self._windows.get(ssrc)
         if window is None:
-            if len(self._windows) >= MAX_STREAMS:
+            if len(self._windows) >= self._limit:
                 raise UnauthenticError("too many streams")
             window = ReplayWindow()
         return window
@@ -92,17 +93,25 @@ class _Streams:
         window.accept(index)
         self._windows[ssrc] = window
 
+    def forget(self, ssrc: int) -> None:
+        self._windows.pop(ssrc, None)
+
 
 class GcmReceiver:
     """AEAD_AES_128_GCM, receiving direction."""
 
-    def __init__(self, key: bytes, salt: bytes) -> None:
+    def __init__(self, key: bytes, salt: bytes, streams: int = MAX_STREAMS) -> None:
         self._rtp = AESGCM(derive(key, salt, _RTP_KEY, 16))
         self._rtp_salt = int.from_bytes(derive(key, salt, _RTP_SALT, 12), "big")
         self._rtcp = AESGCM(derive(key, salt, _RTCP_KEY, 16))
         self._rtcp_salt = int.from_bytes(derive(key, salt, _RTCP_SALT, 12), "big")
-        self._rtp_streams = _Streams()
-        self._rtcp_streams = _Streams()
+        self._rtp_streams = _Streams(streams)
+        self._rtcp_streams = _Streams(streams)
+
+    def forget(self, ssrc: int) -> None:
+        """Make room for another stream; the caller takes no packet of ``ssrc`` any more."""
+        self._rtp_streams.forget(ssrc)
+        self._rtcp_streams.forget(ssrc)
 
     def open_rtp(
         self, data: memoryview, header: int, ssrc: int, sequence: int, out: memoryview

@@ -109,15 +109,18 @@ class Reception:
 class LayerRates:
     """How many bits per second each temporal layer of a track has, smoothed over some seconds."""
 
-    __slots__ = ("_bits", "_rates", "_since")
+    __slots__ = ("_bits", "_frames", "_frequencies", "_rates", "_since")
 
     def __init__(self) -> None:
+        self._frames = [0] * (MAX_TEMPORAL + 1)
+        self._frequencies = [0.0] * (MAX_TEMPORAL + 1)
         self._bits = [0] * (MAX_TEMPORAL + 1)
         self._rates = [0.0] * (MAX_TEMPORAL + 1)
         self._since: float | None = None
 
-    def add(self, temporal: int, size: int) -> None:
+    def add(self, temporal: int, size: int, ends_frame: bool = False) -> None:
         self._bits[temporal] += 8 * (size + OVERHEAD_BYTES)
+        self._frames[temporal] += ends_frame
 
     def measure(self, now: float) -> None:
         """Take what came since the last call into account; call it about twice a second."""
@@ -129,11 +132,19 @@ class LayerRates:
             rate = bits / (now - since)
             old = self._rates[layer]
             self._rates[layer] = rate if not old else old + (rate - old) * 0.5
+            often = self._frames[layer] / (now - since)
+            seen = self._frequencies[layer]
+            self._frequencies[layer] = often if not seen else seen + (often - seen) * 0.5
         self._bits = [0] * len(self._bits)
+        self._frames = [0] * len(self._frames)
 
     def up_to(self, temporal: int) -> int:
         """Return the rate of the layers up to ``temporal`` together."""
         return int(sum(self._rates[: temporal + 1]))
+
+    def fps_up_to(self, temporal: int) -> float:
+        """Return how many frames a second the layers up to ``temporal`` have together."""
+        return sum(self._frequencies[: temporal + 1])
 
     @property
     def top(self) -> int:
@@ -153,6 +164,8 @@ class ClockReport:
 
 class Follower(Protocol):
     """A line, as the track that feeds it sees it."""
+
+    temporal: int
 
     @property
     def is_empty(self) -> bool: ...
@@ -223,7 +236,7 @@ class Track:
             self._read_video(packet, codec.key if codec else "")
         elif self._level_id:
             self._read_level(packet)
-        self.rates.add(packet.temporal, packet.end - packet.payload)
+        self.rates.add(packet.temporal, packet.end - packet.payload, packet.marker)
         self.pending.append(packet)
         return True
 
