@@ -52,6 +52,12 @@ SOCKET_EVENTS = Counter(
     ["event", "outcome"],
     registry=REGISTRY,
 )
+WEBHOOKS = Counter(
+    "lectern_webhooks_total",
+    "Calls of webhooks: taken, refused (tried again), given_up, gone (410), lost (read too late).",
+    ["outcome"],
+    registry=REGISTRY,
+)
 QUEUE_DROPS = Counter(
     "lectern_queue_drops_total",
     "What a full bounded queue dropped or refused, by queue.",

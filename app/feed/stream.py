@@ -74,6 +74,10 @@ class FeedStream:
         """Return up to ``count`` events after the one of that id; "0" begins at the oldest."""
         return _entries(await self._redis.script("feed_after", [keys.FEED], [entry, count]))
 
+    async def begin(self, group: str) -> None:
+        """Make a group, which hears of what happens from now on; one that is there stays."""
+        await self._redis.script("feed_group", [keys.FEED], [group, TTL_MS])
+
     async def take(self, group: str, consumer: str, count: int, *, old: bool) -> list[Entry]:
         """Return what the group has to do next. A group begins with what comes after it was made.
 

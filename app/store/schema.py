@@ -1,8 +1,11 @@
 """Every table there is, in one collection: what migrations are compared with."""
 
-from app.store import archive_tables, tables
+from app.store import archive_tables, feed_tables, tables
 
 METADATA = tables.METADATA
+
+FEED = (feed_tables.webhooks,)
+"""Who is called; rows of services and of the operator."""
 
 ARCHIVE = (
     archive_tables.archives,
