@@ -1,10 +1,13 @@
-"""Who may do what in a lecture: the one table of it.
+"""Who may do what in a lecture: the one table of it, and the roles of services' rooms.
 
 A script that changes a room is told the roles that may, and finds out the caller's own in the same
 call; so nobody acts on a right that was taken back a moment ago.
 """
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from app.auth.permissions import Permission, read_permission
 
 Role = Literal["presenter", "assistant", "student", "guest"]
 Action = Literal[
@@ -19,6 +22,9 @@ Action = Literal[
     "appoint",
     "dismiss",
     "moderate",
+    "text",
+    "people",
+    "remove",
 ]
 
 _AUDIENCE: frozenset[Role] = frozenset({"assistant", "student", "guest"})
@@ -37,7 +43,44 @@ POLICY: dict[Action, frozenset[Role]] = {
     "appoint": _PRESENTER,
     "dismiss": _PRESENTER,
     "moderate": _PRESENTER,
+    "text": _STAFF,
+    "people": _STAFF,
+    "remove": _PRESENTER,
 }
+
+_ROLES: dict[str, dict[str, Any]] = {
+    "presenter": {
+        "publish": True,
+        "subscribe": True,
+        "record": True,
+        "stats": True,
+        "controlhandlers": True,
+    },
+    "assistant": {
+        "publish": {"audio": False, "video": False, "screen": False, "data": True},
+        "subscribe": True,
+        "stats": True,
+    },
+    "viewer": {"subscribe": True},
+    "viewerWithData": {
+        "publish": {"audio": False, "video": False, "screen": False, "data": True},
+        "subscribe": True,
+    },
+    "audio_only_presenter": {
+        "publish": {"audio": True, "video": False},
+        "subscribe": {"audio": True, "video": False},
+    },
+    "video_only_viewer": {"subscribe": {"audio": False, "video": True}},
+    "recorder": {"subscribe": True, "record": True},
+}
+
+ROLES: Mapping[str, Permission] = {name: read_permission(said) for name, said in _ROLES.items()}
+"""The roles of a service's room that has no list of its own (Licode's, OWT's and ours)."""
+
+
+def permission_of(role: str, roles: Mapping[str, Permission] = ROLES) -> Permission:
+    """Return what a role permits; an unknown one permits nothing."""
+    return roles.get(role, Permission())
 
 
 def may(role: Role, action: Action) -> bool:

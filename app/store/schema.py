@@ -1,8 +1,10 @@
 """Every table there is, in one collection: what migrations are compared with."""
 
-from app.store import archive_tables, feed_tables, tables
+from app.store import archive_tables, feed_tables, service_tables, tables
 
 METADATA = tables.METADATA
+
+SERVICES = (service_tables.services, service_tables.service_rooms)
 
 FEED = (feed_tables.webhooks,)
 """Who is called; rows of services and of the operator."""
