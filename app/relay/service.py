@@ -17,6 +17,7 @@ from app.relay.config import RelayConfig
 from app.relay.core.events import Event, PeerConnected, PeerGone, TrackStarted
 from app.relay.core.media import Address
 from app.relay.core.relay import Relay
+from app.relay.core.tap import Listener
 from app.relay.dtls import Association, Certificate, HandshakeFailed
 from app.relay.messages import (
     COMMANDS,
@@ -345,6 +346,22 @@ class RelayService:
                 log.info("track started", room=event.room, source=event.source, codec=event.codec)
             case _:
                 pass  # a peer's address: of no use here, and personal
+
+    # Listening in ----------------------------------------------------------------------------
+
+    @property
+    def rooms(self) -> list[RoomId]:
+        """The rooms that have a peer here."""
+        return list(self._rooms)
+
+    def listen(self, room: RoomId, listener: Listener | None) -> None:
+        """As ``core.relay.Relay.listen``: for a recorder."""
+        self._core.listen(room, listener)
+
+    def ask_keyframe(self, peer: PeerId, ssrc: int) -> None:
+        """Ask a publisher for a keyframe of one of its tracks."""
+        self._core.ask_keyframe(peer, ssrc, self._clock.now())
+        self._settle()
 
     # Figures ---------------------------------------------------------------------------------
 

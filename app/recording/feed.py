@@ -1,0 +1,425 @@
+"""The relay's end of its recorder: packets go out without ever waiting, a dead recorder comes back.
+
+It runs in the relay's own event loop, in the middle of the packets' way, so it only copies and
+sends. What the kernel does not take at once is dropped and counted (docs/decisions/0105).
+"""
+
+import asyncio
+import hashlib
+import socket
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+import structlog
+from pydantic import ValidationError
+
+from app.core import metrics
+from app.core.clock import Clock
+from app.core.ids import LectureId, PeerId, RoomId
+from app.core.tasks import OnCrash, Tasks
+from app.recording.container import format_of
+from app.recording.model import FaultReason
+from app.recording.wire import (
+    FROM_RECORDER,
+    MAX_MESSAGE,
+    Announce,
+    Begin,
+    ClockPair,
+    Counted,
+    End,
+    Faulty,
+    KeyframeWanted,
+    Retired,
+    ToRecorder,
+    packet_entry,
+    packets_head,
+)
+from app.relay.core import red
+from app.relay.core.media import Codec
+from app.relay.core.peer import Peer
+from app.relay.core.rtp import Packet
+from app.relay.core.stream import Stream
+from app.relay.core.tap import Listener
+from app.relay.core.track import ClockReport, Track
+
+log = structlog.get_logger(__name__)
+
+SEND_BUFFER_BYTES: Final = 4 * 1024 * 1024
+"""Asked of the kernel (``net.core.wmem_max`` may give less); the recorder reads at once, so it is
+for the moments in which that process does not run."""
+MOST_OWED: Final = 256
+"""Control messages that wait for room; beyond, the recorder is given up and started again."""
+MOST_TRACKS: Final = 256
+"""Of one room that are told apart; the oldest gives way."""
+RESPAWN_SECONDS: Final = 1.0
+SLOW_RESPAWN_SECONDS: Final = 10.0
+CLOSE_SECONDS: Final = 2.0
+
+
+class Process(Protocol):
+    """A recorder that runs."""
+
+    async def wait(self) -> int: ...
+    def kill(self) -> None: ...
+
+
+Spawn = Callable[[int], Awaitable[Process]]
+"""Starts a recorder that has this file descriptor. Raises OSError."""
+
+
+class TappedRelay(Protocol):
+    """What the feed needs of ``app.relay.service.RelayService``."""
+
+    def listen(self, room: RoomId, listener: Listener | None) -> None: ...
+    def ask_keyframe(self, peer: PeerId, ssrc: int) -> None: ...
+
+
+@dataclass(slots=True)
+class _Told:
+    """A track that the recorder knows."""
+
+    number: int
+    peer: PeerId
+    ssrc: int
+    clock: ClockReport | None = None
+
+
+@dataclass(slots=True)
+class _Session:
+    number: int
+    room: RoomId
+    lecture: LectureId
+    offset: float
+    """Lecture time less monotonic time, in seconds."""
+    told: dict[tuple[Track, str], _Told] = field(default_factory=dict)
+    """By track and codec."""
+    fault: FaultReason | None = None
+
+
+class Feed:
+    """All recordings of one relay process.
+
+    Guarantees that taking packets never blocks and never raises, and that a recorder that ends is
+    started again and goes on with every session, on the lecture's own time. ``on_fault`` hears
+    when a session cannot be written, and (None) when it can again.
+    """
+
+    def __init__(
+        self,
+        relay: TappedRelay,
+        spawn: Spawn,
+        clock: Clock,
+        on_fault: Callable[[RoomId, LectureId, FaultReason | None], None],
+    ) -> None:
+        self._relay = relay
+        self._spawn = spawn
+        self._clock = clock
+        self._on_fault = on_fault
+        self._tasks = Tasks("recording")
+        self._sessions: dict[RoomId, _Session] = {}
+        self._tracks: dict[int, _Told] = {}
+        self._numbers = 0
+        self._link: socket.socket | None = None
+        self._owed: deque[bytes] = deque()
+        self._process: Process | None = None
+        self._counted = Counted()
+        self.dropped = 0
+
+    async def open(self) -> None:
+        """Start the recorder, and keep it running."""
+        _ = self._tasks.start("recorder", self._keep_running, OnCrash.RESTART)
+
+    async def close(self) -> None:
+        """End every session; the recorder brings its files home by itself. Safe to call twice."""
+        for room in list(self._sessions):
+            self.end(room)
+        await self._tasks.close()
+        self._unlink()
+
+    @property
+    def rooms(self) -> dict[RoomId, LectureId]:
+        """What is being recorded."""
+        return {room: session.lecture for room, session in self._sessions.items()}
+
+    def fault_of(self, room: RoomId) -> FaultReason | None:
+        session = self._sessions.get(room)
+        return session.fault if session is not None else None
+
+    # Sessions --------------------------------------------------------------------------------
+
+    def begin(self, room: RoomId, lecture: LectureId, elapsed: float) -> None:
+        """Record a room from now on; ``elapsed``: seconds since its lecture began.
+
+        Nothing changes for one that is recorded already.
+        """
+        if room in self._sessions:
+            return
+        self._numbers += 1
+        session = _Session(self._numbers, room, lecture, elapsed - self._clock.now())
+        self._sessions[room] = session
+        metrics.RECORDINGS_ACTIVE.set(len(self._sessions))
+        self._begin(session)
+        self._relay.listen(room, _Room(self, session))
+
+    def end(self, room: RoomId) -> None:
+        """Close a room's files. Nothing changes for one that is not recorded."""
+        session = self._sessions.pop(room, None)
+        if session is None:
+            return
+        metrics.RECORDINGS_ACTIVE.set(len(self._sessions))
+        self._relay.listen(room, None)
+        for told in session.told.values():
+            self._tracks.pop(told.number, None)
+        self._tell(End(session=session.number, at=self._clock.now()))
+
+    def _begin(self, session: _Session) -> None:
+        now = self._clock.now()
+        self._tell(
+            Begin(
+                session=session.number,
+                lecture=session.lecture,
+                elapsed=now + session.offset,
+                at=now,
+            )
+        )
+
+    # Packets ---------------------------------------------------------------------------------
+
+    def take(
+        self,
+        session: _Session,
+        peer: Peer,
+        stream: Stream,
+        track: Track,
+        packets: Sequence[Packet],
+        now: float,
+    ) -> None:
+        """Send one wake-up's packets of a track."""
+        parts: list[bytes] = []
+        size = 0
+        current: _Told | None = None
+        for packet in packets:
+            found = _payload(track, packet)
+            if found is None:
+                continue
+            codec, payload = found
+            told = session.told.get((track, codec.key)) or self._announce(
+                session, peer, stream, track, codec
+            )
+            if parts and (told is not current or size + len(payload) > MAX_MESSAGE):
+                self._send_packets(current, parts, now)
+                parts, size = [], 0
+            current = told
+            parts.append(
+                packet_entry(
+                    packet.index, packet.timestamp, packet.marker, packet.keyframe, payload
+                )
+            )
+            size += len(parts[-1])
+        if current is not None:
+            if track.clock is not current.clock:
+                self._tell_clock(current, track.clock)
+            self._send_packets(current, parts, now)
+
+    def _announce(
+        self, session: _Session, peer: Peer, stream: Stream, track: Track, codec: Codec
+    ) -> _Told:
+        self._numbers += 1
+        told = _Told(self._numbers, peer.id, track.ssrc)
+        if len(session.told) >= MOST_TRACKS:
+            oldest = session.told.pop(next(iter(session.told)))
+            self._tracks.pop(oldest.number, None)
+            self._tell(Retired(track=oldest.number))
+        session.told[track, codec.key] = told
+        self._tracks[told.number] = told
+        publisher = "presenter" if peer.role == "presenter" else _speaker(peer.id)
+        self._tell(
+            Announce(
+                session=session.number,
+                track=told.number,
+                publisher=publisher,
+                source=stream.source,
+                kind=stream.section.kind,
+                codec=codec.key,
+                clock_rate=codec.clock_rate,
+            )
+        )
+        return told
+
+    def _tell_clock(self, told: _Told, clock: ClockReport | None) -> None:
+        told.clock = clock
+        if clock is not None:
+            self._tell(ClockPair(track=told.number, ntp=clock.ntp, timestamp=clock.timestamp))
+
+    def _send_packets(self, told: _Told | None, parts: list[bytes], now: float) -> None:
+        if told is None or not parts:
+            return
+        self._pay()
+        if self._owed or not self._send(packets_head(told.number, now) + b"".join(parts)):
+            self.dropped += len(parts)
+            metrics.RECORDING_DROPS.labels("relay").inc(len(parts))
+
+    def _tell(self, message: ToRecorder) -> None:
+        """Send a control message, or owe it until there is room."""
+        if self._link is None:
+            return  # the next recorder is told everything anew
+        self._owed.append(message.model_dump_json().encode())
+        self._pay()
+        if len(self._owed) > MOST_OWED and self._process is not None:
+            log.error("the recorder takes nothing: it is started again")
+            self._process.kill()
+            self._unlink()
+
+    def _pay(self) -> None:
+        while self._owed and self._send(self._owed[0]):
+            self._owed.popleft()
+
+    def _send(self, message: bytes) -> bool:
+        if self._link is None:
+            return False
+        try:
+            self._link.send(message, socket.MSG_DONTWAIT)
+        except OSError:  # full, or the recorder is gone: ``_keep_running`` sees that
+            return False
+        return True
+
+    # The recorder ----------------------------------------------------------------------------
+
+    async def _keep_running(self) -> None:
+        while True:
+            began = self._clock.now()
+            try:
+                await self._run_once()
+            except OSError as error:
+                log.error("the recorder cannot be started", reason=error.strerror)  # noqa: TRY400 (the reason is all there is)
+            self._unlink()
+            metrics.RECORDING_FAILURES.labels("recorder_down").inc()
+            for session in self._sessions.values():
+                self._set_fault(session, "recorder_down")
+            lived = self._clock.now() - began
+            await asyncio.sleep(
+                RESPAWN_SECONDS if lived > SLOW_RESPAWN_SECONDS else SLOW_RESPAWN_SECONDS / 2
+            )
+
+    async def _run_once(self) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+            ours.setblocking(False)
+            self._process = await self._spawn(theirs.fileno())
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        self._link = ours
+        self._counted = Counted()
+        asyncio.get_running_loop().add_reader(ours.fileno(), self._readable)
+        for session in self._sessions.values():
+            self._restart(session)
+        code = await self._process.wait()
+        log.warning("the recorder ended", code=code, recordings=len(self._sessions))
+
+    def _restart(self, session: _Session) -> None:
+        for told in session.told.values():
+            self._tracks.pop(told.number, None)
+        session.told.clear()
+        self._begin(session)
+        if session.fault == "recorder_down":
+            self._set_fault(session, None)
+
+    def _unlink(self) -> None:
+        link, self._link = self._link, None
+        self._owed.clear()
+        if link is not None:
+            asyncio.get_running_loop().remove_reader(link.fileno())
+            link.close()
+
+    def _readable(self) -> None:
+        link = self._link
+        for _ in range(32):
+            if link is None:
+                return
+            try:
+                data = link.recv(65_536)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            if not data:  # it is gone, or going
+                asyncio.get_running_loop().remove_reader(link.fileno())
+                return
+            self._hear(data)
+
+    def _hear(self, data: bytes) -> None:
+        try:
+            said = FROM_RECORDER.validate_json(data)
+        except ValidationError:
+            log.warning("the recorder said something else")
+            return
+        match said:
+            case KeyframeWanted():
+                told = self._tracks.get(said.track)
+                if told is not None:
+                    self._relay.ask_keyframe(told.peer, told.ssrc)
+            case Faulty():
+                self._faulty(said)
+            case Counted():
+                self._count(said)
+
+    def _faulty(self, said: Faulty) -> None:
+        for session in self._sessions.values():
+            if session.number == said.session:
+                if said.reason is not None:
+                    metrics.RECORDING_FAILURES.labels(said.reason).inc()
+                self._set_fault(session, said.reason)
+
+    def _set_fault(self, session: _Session, reason: FaultReason | None) -> None:
+        if session.fault != reason:
+            session.fault = reason
+            self._on_fault(session.room, session.lecture, reason)
+
+    def _count(self, said: Counted) -> None:
+        last, self._counted = self._counted, said
+        metrics.RECORDING_BYTES.inc(max(0, said.bytes_written - last.bytes_written))
+        metrics.RECORDING_PENDING.set(said.segments_pending)
+        for place, now, before in (
+            ("recorder", said.messages_dropped, last.messages_dropped),
+            ("late", said.packets_late, last.packets_late),
+            ("frame", said.frames_dropped, last.frames_dropped),
+        ):
+            metrics.RECORDING_DROPS.labels(place).inc(max(0, now - before))
+
+
+class _Room:
+    """A room's listener."""
+
+    def __init__(self, feed: Feed, session: _Session) -> None:
+        self._feed = feed
+        self._session = session
+
+    def take(
+        self, peer: Peer, stream: Stream, track: Track, packets: Sequence[Packet], now: float
+    ) -> None:
+        self._feed.take(self._session, peer, stream, track, packets, now)
+
+
+def _payload(track: Track, packet: Packet) -> tuple[Codec, memoryview] | None:
+    """Return what a packet carries, RED's primary block taken out; None for what is not kept."""
+    codec = track.codecs.get(packet.payload_type)
+    payload = packet.data[packet.payload : packet.end]
+    if codec is not None and codec.key == "red":
+        block = red.primary(payload)
+        if block is None:
+            return None
+        codec, payload = track.codecs.get(block[0]), block[1]
+    if codec is None or not payload or format_of(codec.key) is None:
+        return None
+    return codec, payload
+
+
+def _speaker(peer: PeerId) -> str:
+    """Return a name for a speaker: its peer's id is a secret."""
+    return "speaker-" + hashlib.blake2b(peer.encode(), digest_size=4).hexdigest()
