@@ -57,6 +57,12 @@ def draws(room_id: RoomId) -> str:
     return f"room:{{{room_id}}}:draws"
 
 
+def relays(room_id: RoomId) -> str:
+    """Hash: relay → ``upper|depth|peers|deadline ms``; the relays that a room is on, each with the
+    one that feeds it (empty for the first)."""
+    return f"room:{{{room_id}}}:relays"
+
+
 def sessions(room_id: RoomId) -> str:
     """Hash: peer → JSON of a WHIP or WHEP session (app/rooms/sessions.py)."""
     return f"room:{{{room_id}}}:sessions"

@@ -84,6 +84,7 @@ def room_keys(room: RoomId) -> list[str]:
         keys.blobs(room),
         keys.roster(room),
         keys.bans(room),
+        keys.relays(room),
     ]
 
 
