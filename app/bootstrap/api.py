@@ -11,21 +11,23 @@ from app.auth.accounts import Accounts
 from app.auth.passwords import Passwords
 from app.auth.room_tokens import RoomTokens
 from app.auth.tokens import UserTokens
-from app.bootstrap.foundation import foundation
-from app.bootstrap.process import entered
+from app.bootstrap.foundation import Foundation, foundation
+from app.bootstrap.process import entered, on_signals
 from app.bootstrap.secrets import jwt_secret, service_token
 from app.bootstrap.server import Server
 from app.cluster.registry import Registry
 from app.core import garbage
-from app.core.clock import Clock, SystemClock
+from app.core.clock import SystemClock
 from app.core.ids import NodeId
 from app.core.limits import allow_more_files
+from app.core.tasks import Tasks
 from app.lecture.broadcast import Broadcasts
 from app.lecture.ending import Endings
 from app.lecture.floor import Floor
 from app.lecture.keeper import Keeper
 from app.lecture.media import Media
 from app.lecture.model import LectureConfig
+from app.lecture.relay_watch import RelayWatch
 from app.lecture.service import Lectures
 from app.questions.model import QuestionConfig
 from app.questions.service import Questions
@@ -63,7 +65,8 @@ async def run_api(settings: Settings) -> None:
     """Serve REST, Socket.IO and the pages until SIGTERM or SIGINT."""
     clock = SystemClock()
     async with contextlib.AsyncExitStack() as stack:
-        app, socket_side = await _api(settings, clock, stack)
+        base = await foundation(settings, clock, stack)
+        app, socket_side = await _api(base, stack)
         config = uvicorn.Config(
             socket_side.asgi(app),
             host=settings.host,
@@ -85,13 +88,23 @@ async def run_api(settings: Settings) -> None:
         garbage.set_aside()
         files = allow_more_files()
         log.info("api opens", host=settings.host, port=settings.port, files=files)
-        await Server(config, socket_side.close).run_until_signal()
+        server, tasks = Server(config, socket_side.close), Tasks("api")
+        stack.push_async_callback(tasks.close)
+        on_signals(base.drain.ask)
+        _ = tasks.start("drain", lambda: _drained(base, server))
+        await server.serve()
 
 
-async def _api(
-    settings: Settings, clock: Clock, stack: contextlib.AsyncExitStack
-) -> tuple[Any, SioServer]:
-    base = await foundation(settings, clock, stack)
+async def _drained(base: Foundation, server: Server) -> None:
+    """End when asked to: first nobody is sent here any more, then everybody is sent away."""
+    await base.drain.asked()
+    base.condition.drain()
+    _ = await base.heartbeat.beat()
+    server.ask_to_stop()
+
+
+async def _api(base: Foundation, stack: contextlib.AsyncExitStack) -> tuple[Any, SioServer]:
+    settings, clock = base.settings, base.clock
     node, redis, sql, registry = base.node, base.redis, base.sql, base.registry
     lecture_config = LectureConfig(grace_seconds=settings.presenter_grace_seconds)
     tokens = UserTokens(jwt_secret(settings))
@@ -101,7 +114,7 @@ async def _api(
 
     rooms, presence = RoomStore(redis), Presence()
     relay_client = RelayClient(base.bus)
-    media = Media(registry, relay_client)
+    media = Media(registry, relay_client, base.scheduler)
     stack.push_async_callback(media.close)
     endings = Endings(rooms, catalogue, media)
     boards = Boards(RedisBoardStore(redis))
@@ -112,8 +125,9 @@ async def _api(
     broadcasts = Broadcasts(rooms, SessionStore(redis), media, endings, catalogue, lecture_config)
     await entered(stack, broadcasts)
     copies = Copies(redis)
-    keeper = Keeper(rooms, presence, registry, endings, node, clock, lecture_config, copies)
+    keeper = Keeper(rooms, presence, endings, node, clock, lecture_config, copies)
     await entered(stack, keeper)
+    await entered(stack, RelayWatch(rooms, presence, media, registry, base.scheduler, clock))
 
     async def heard(other: NodeId) -> int | None:
         return await registry.heard("api", other)
@@ -148,6 +162,8 @@ async def _api(
         floor=Floor(rooms, FloorStore(redis), media),
     )
     await entered(stack, socket_side)
+    most = SioConfig().max_connections
+    base.condition.measured_by(lambda: socket_side.connections / most)
     http = create_http(
         HttpConfig(
             allowed_origins=settings.origins,

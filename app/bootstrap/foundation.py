@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from app.bootstrap.process import entered
 from app.bootstrap.secrets import redis_url
 from app.cluster.commands import CommandBus
+from app.cluster.condition import Condition
+from app.cluster.drain import Drain
 from app.cluster.heartbeat import Heartbeat
 from app.cluster.node import NodeInfo
 from app.cluster.registry import Registry
+from app.cluster.scheduler import Scheduler
 from app.core.clock import Clock
 from app.core.ids import NodeId, new_node_id
 from app.core.loop_watch import LoopWatch
@@ -30,6 +33,10 @@ class Foundation:
     fanout: FanOut
     bus: CommandBus
     registry: Registry
+    scheduler: Scheduler
+    condition: Condition
+    heartbeat: Heartbeat
+    drain: Drain
 
 
 async def foundation(
@@ -43,9 +50,28 @@ async def foundation(
     fanout = await entered(stack, FanOut(redis))
     bus = await entered(stack, CommandBus(redis, node, clock))
     registry = Registry(redis)
-    await entered(stack, Heartbeat(registry, lambda: _api_info(node)))
-    return Foundation(settings, clock, node, redis, sql, fanout, bus, registry)
+    scheduler = Scheduler(registry, settings.strategies)
+    condition = Condition(
+        node_info(settings, "api", node, settings.address or f"{settings.host}:{settings.port}"),
+        clock,
+        lambda: 0.0,
+        memory_cap_bytes=settings.max_memory_mb << 20,
+    )
+    drain = Drain(clock, settings.drain_seconds)
+    heartbeat = await entered(stack, Heartbeat(registry, condition.describe, drain.ask))
+    return Foundation(
+        settings, clock, node, redis, sql, fanout, bus, registry, scheduler, condition, heartbeat,
+        drain,
+    )  # fmt: skip
 
 
-def _api_info(node: NodeId) -> NodeInfo:
-    return NodeInfo(node, "api", "", load=0.0, capacity=1.0)
+def node_info(settings: Settings, kind: str, node: NodeId, address: str) -> NodeInfo:
+    """Return what a process tells of itself that does not change."""
+    return NodeInfo(
+        node,
+        kind,
+        address,
+        regions=settings.regions,
+        isps=settings.isps,
+        max_load=settings.max_load,
+    )

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import signal
+from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 import uvloop
@@ -30,7 +31,12 @@ async def entered(stack: contextlib.AsyncExitStack, part: P) -> P:
 
 async def signalled() -> None:
     asked = asyncio.Event()
+    on_signals(asked.set)
+    await asked.wait()
+
+
+def on_signals(asked: Callable[[], None]) -> None:
+    """Call ``asked`` whenever an operator or a service manager asks this process to end."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, asked.set)
-    await asked.wait()
+        loop.add_signal_handler(number, asked)

@@ -1,16 +1,21 @@
 """Puts a relay process together."""
 
 import contextlib
+from collections.abc import Mapping
+from dataclasses import replace
 
-from app.bootstrap.process import entered, signalled
+from app.bootstrap.foundation import node_info
+from app.bootstrap.process import entered, on_signals
 from app.bootstrap.secrets import redis_url
 from app.cluster.commands import CommandBus
+from app.cluster.condition import Condition
+from app.cluster.drain import Drain
 from app.cluster.heartbeat import Heartbeat
-from app.cluster.node import NodeInfo
+from app.cluster.lifeline import Lifeline
 from app.cluster.registry import Registry
 from app.core import garbage
 from app.core.clock import SystemClock
-from app.core.ids import new_node_id
+from app.core.ids import NodeId, new_node_id
 from app.relay.config import RelayConfig
 from app.relay.reports import Reports
 from app.relay.service import RelayService
@@ -40,11 +45,32 @@ async def run_relay(settings: Settings, index: int) -> None:
             raise SettingsError(
                 [f"LECTERN_MEDIA_PORT: cannot listen on {where} ({error.strerror})"]
             ) from None
-        address = f"{config.public_hosts[0]}:{relay.port}"
-
-        def describe() -> NodeInfo:
-            return NodeInfo(node, "relay", address, load=relay.load(), capacity=1.0)
-
-        await entered(stack, Heartbeat(Registry(redis), describe))
+        registry, drain = Registry(redis), Drain(clock, settings.drain_seconds)
+        info = node_info(settings, "relay", node, f"{config.public_hosts[0]}:{relay.port}")
+        condition = Condition(
+            replace(info, has_lifeline=True),
+            clock,
+            relay.load,
+            media=lambda: _sent(relay.stats()),
+            memory_cap_bytes=settings.max_memory_mb << 20,
+        )
+        await entered(stack, Lifeline(redis, node))
+        heartbeat = await entered(stack, Heartbeat(registry, condition.describe, drain.ask))
         garbage.set_aside()
-        await signalled()
+        on_signals(drain.ask)
+        await drain.asked()
+        condition.drain()
+        _ = await heartbeat.beat()
+        _ = await drain.until_empty(
+            lambda: not relay.stats()["peers"], lambda: _has_heirs(registry, node)
+        )
+
+
+def _sent(stats: Mapping[str, int]) -> tuple[int, int]:
+    return stats["packets_forwarded"], stats["bytes_forwarded"]
+
+
+async def _has_heirs(registry: Registry, node: NodeId) -> bool:
+    """Tell whether another relay takes rooms, and whether there is anybody to move them there."""
+    relays, apis = await registry.alive("relay"), await registry.alive("api")
+    return bool(apis) and any(one.is_available for one in relays if one.id != node)

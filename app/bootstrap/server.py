@@ -1,8 +1,6 @@
 """The web server that says goodbye to its clients before it ends."""
 
-import asyncio
 import contextlib
-import signal
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -18,17 +16,11 @@ class Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave the signals to ``run_until_signal``."""
+        """Leave the signals to whoever asks this server to stop."""
         yield
 
-    async def run_until_signal(self) -> None:
-        """Serve; return when everything has been said."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._asked_to_stop)
-        await self.serve()
-
-    def _asked_to_stop(self) -> None:
+    def ask_to_stop(self) -> None:
+        """Stop listening and end, in a moment."""
         self.should_exit = True
 
     async def shutdown(self, sockets: Any = None) -> None:

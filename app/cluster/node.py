@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from app.core.ids import NodeId
 
+KINDS = ("api", "relay")
+"""The purposes: what joins the registry, and what things are placed on."""
+
 DEFAULT_MAX_LOAD = 0.85
 """Share of its capacity from which a process is given nothing new (seed row O7)."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from app.cluster.node import NodeInfo, NodeState
+from app.cluster.node import NodeInfo
 from app.cluster.refusals import AllFull, NoMatch
 from app.cluster.strategy import Strategy, Turns, least_used, pick
 from app.core.ids import NodeId
@@ -89,41 +89,32 @@ def place_participant(
     return least_used([node for node in fit if node.id in spanned] or fit)
 
 
-def relay_for_room(relays: Sequence[NodeInfo], current: NodeId | None) -> NodeId:
-    """Return the relay for a room: the one it is on, while that lives and does not drain.
-
-    A room stays on a full relay, and on a draining one while nobody else takes it: sound is worth
-    more than order. Raises AllFull where it is on none and nobody takes it.
-    """
-    here = [node for node in relays if node.id == current]
-    if here and here[0].state is not NodeState.DRAINING:
-        return here[0].id
-    try:
-        return least_used(eligible("relay", relays)).id
-    except AllFull:
-        if here:
-            return here[0].id
-        raise
-
-
 class Absences:
     """Tells a dead process from a Redis that was away.
 
     After Redis was away every heartbeat is old for a moment. So a process counts as lost only
-    when it is missing in two looks in a row, at most ``PATIENCE`` seconds apart.
+    when it is missing in two looks in a row, at most ``PATIENCE`` seconds apart; and for ``CALM``
+    seconds after a look that could not be taken nobody does.
     """
 
     PATIENCE = 2.5
+    CALM = 2.0
 
     def __init__(self) -> None:
         self._missing: set[NodeId] = set()
+        self._looked_at = float("-inf")
+        self._calm_until = float("-inf")
+
+    def blind(self) -> None:
+        """Note that a look could not be taken."""
         self._looked_at = float("-inf")
 
     def lost(self, used: Collection[NodeId], alive: Collection[NodeId], now: float) -> set[NodeId]:
         """Return those of ``used`` that are lost, by this look at ``alive`` and the one before."""
         missing = set(used) - set(alive)
-        in_a_row = now - self._looked_at <= self.PATIENCE
-        lost = missing & self._missing if in_a_row else set()
+        if now - self._looked_at > self.PATIENCE:
+            self._calm_until = now + self.CALM
+        lost = missing & self._missing if now >= self._calm_until else set()
         self._missing = missing
         self._looked_at = now
         return lost

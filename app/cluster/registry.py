@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from app.cluster.node import NodeInfo, read_node
+from app.cluster.node import KINDS, NodeInfo, read_node
 from app.cluster.refusals import NoSuchWorker
 from app.core.ids import NodeId
 from app.store import keys
@@ -23,15 +23,12 @@ LIST_SECONDS: Final = 60
 ORDER_SECONDS: Final = 600
 """For which an order to drain waits for its process."""
 
-KINDS: Final = ("api", "relay")
-"""What joins here."""
-
 
 class Registry:
     """The live processes, in Redis. Every method raises Unavailable while Redis is away."""
 
     def __init__(self, redis: Redis) -> None:
-        self._redis = redis
+        self.redis = redis
 
     async def announce(self, kind: str, node: NodeId, info: NodeInfo) -> float | None:
         """Say once that ``node`` is alive; ``Heartbeat`` says it every second.
@@ -40,20 +37,20 @@ class Registry:
         """
         words = [word for pair in info.fields().items() for word in pair]
         gone, lives = round(GONE_SECONDS * 1000), LIST_SECONDS * 1000
-        order = await self._redis.script("join", _keys(kind, node), [node, gone, lives, *words])
+        order = await self.redis.script("join", _keys(kind, node), [node, gone, lives, *words])
         return float(order) if order else None
 
     async def withdraw(self, kind: str, node: NodeId) -> None:
         """Say that ``node`` ends: it is not alive from now on, and nothing of it is left."""
-        await self._redis.script("leave", _keys(kind, node), [node])
+        await self.redis.script("leave", _keys(kind, node), [node])
 
     async def alive(self, kind: str) -> list[NodeInfo]:
         """Return the processes of a kind: heard of in the last ``GONE_SECONDS``, or in the last
         ``CUT_SECONDS`` where its lifeline is cut."""
         lately = round(GONE_SECONDS * 1000)
-        flat = await self._redis.script("living", [keys.nodes(kind)], [lately])
+        flat = await self.redis.script("living", [keys.nodes(kind)], [lately])
         ages = {NodeId(flat[i].decode()): int(flat[i + 1]) for i in range(0, len(flat), 2)}
-        hashes = await asyncio.gather(*(self._redis.hash(keys.node(kind, name)) for name in ages))
+        hashes = await asyncio.gather(*(self.redis.hash(keys.node(kind, name)) for name in ages))
         nodes = [node for node in map(read_node, hashes) if node is not None]
         quiet = [
             node.id for node in nodes if node.has_lifeline and ages[node.id] > CUT_SECONDS * 1000
@@ -62,7 +59,7 @@ class Registry:
         return [node for node in nodes if node.id not in killed]
 
     async def _cut_off(self, nodes: Sequence[NodeId]) -> set[NodeId]:
-        listening = await self._redis.listening([keys.lifeline(node) for node in nodes])
+        listening = await self.redis.listening([keys.lifeline(node) for node in nodes])
         return {node for node, is_up in zip(nodes, listening, strict=True) if not is_up}
 
     async def all(self) -> list[NodeInfo]:
@@ -84,7 +81,7 @@ class Registry:
         """
         found = await self.find(node)
         stands = ORDER_SECONDS * 1000
-        await self._redis.script("order_drain", [keys.drain_order(found.id)], [seconds, stands])
+        await self.redis.script("order_drain", [keys.drain_order(found.id)], [seconds, stands])
 
     async def heard(self, kind: str, node: NodeId) -> int | None:
         """Return when a process was last heard of, in ms of Redis' clock; None when it is gone.
@@ -92,7 +89,7 @@ class Registry:
         A later answer that is greater proves that the process lived in between.
         """
         lately = round(GONE_SECONDS * 1000)
-        at = await self._redis.script("heard", [keys.nodes(kind)], [node, lately])
+        at = await self.redis.script("heard", [keys.nodes(kind)], [node, lately])
         return int(at) if at else None
 
 

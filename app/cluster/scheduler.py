@@ -21,15 +21,14 @@ from app.cluster.assignment import (
     unscheduled,
 )
 from app.cluster.assignment_store import TRIES, AssignmentStore, read_turns, write_turns
-from app.cluster.node import NodeInfo
+from app.cluster.node import KINDS, NodeInfo
 from app.cluster.placement import ANYWHERE, Preference, place
 from app.cluster.refusals import NoScheduler, NoSuchTask, NotReady
 from app.cluster.refusals import SchedulingFailed as Failed
-from app.cluster.registry import KINDS, Registry
-from app.cluster.strategy import Strategy
+from app.cluster.registry import Registry
+from app.cluster.strategy import REMEMBERING, Strategy
 from app.core.errors import Unavailable
 from app.core.ids import NodeId
-from app.store.redis import Redis
 
 RESERVE_SECONDS: Final = 60.0
 """For which a task that nobody picks up stays with its process (seed rows O4, O11)."""
@@ -63,12 +62,11 @@ class Scheduler:
 
     def __init__(
         self,
-        redis: Redis,
         registry: Registry,
         strategies: Mapping[str, Strategy] = STRATEGIES,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        self._store = AssignmentStore(redis)
+        self._store = AssignmentStore(registry.redis)
         self._registry = registry
         self._strategies = {**STRATEGIES, **strategies}
         self._chance = chance
@@ -135,13 +133,15 @@ class Scheduler:
             again = asked_again(held, reserve_ms, now_ms)
             done = await self._store.put(purpose, [(task, record, again.write())])
             return owner if done[0] else None
-        memory = await self._store.memory(purpose)
+        strategy = self._strategies[purpose]
+        memory = await self._store.memory(purpose) if strategy in REMEMBERING else b""
         others = [node for node in nodes if node.id != avoid]
-        strategy, turns = self._strategies[purpose], read_turns(memory)
-        chosen, after = place(purpose, others, preference, strategy, turns, self._chance())
+        chosen, turns = place(
+            purpose, others, preference, strategy, read_turns(memory), self._chance()
+        )
         new = reserved(chosen.id, reserve_ms, now_ms)
-        changes = [(task, record, new.write())]
-        done = await self._store.put(purpose, changes, (memory, write_turns(after)))
+        remembered = write_turns(turns) if strategy in REMEMBERING else b""
+        done = await self._store.put(purpose, [(task, record, new.write())], (memory, remembered))
         return chosen if done[0] else None
 
     async def _alive(self, purpose: str) -> list[NodeInfo]:

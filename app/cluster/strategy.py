@@ -22,6 +22,9 @@ class Strategy(enum.StrEnum):
     """In turn, each as often as it has room: smooth weighted round robin by free percent."""
 
 
+REMEMBERING = frozenset({Strategy.LAST_USED, Strategy.ROUND_ROBIN, Strategy.WEIGHTED})
+"""Those whose next pick depends on the ones before."""
+
 _NAMES_OF_OWT = {"randomly-pick": Strategy.RANDOM, "weight-robin": Strategy.WEIGHTED}
 
 

@@ -18,7 +18,7 @@ from app.core.errors import Ended, Forbidden, LecternError, NotFound, StalePrese
 from app.core.ids import LectureId, NodeId, PeerId, RoomId, new_peer_id
 from app.core.tasks import OnCrash, Tasks
 from app.lecture.ending import Endings
-from app.lecture.media import Media
+from app.lecture.media import Media, RelayGone
 from app.lecture.model import LectureConfig
 from app.lecture.ports import CataloguePort
 from app.lecture.rounds import repeat
@@ -116,12 +116,14 @@ class Broadcasts:
     ) -> Opened | None:
         """Open media, then note the session; None when the room changed in between."""
         room, peer = grant.room, new_peer_id()
-        relay = await self._media.relay_for(live.relay if live is not None else None)
+        relay = await self._media.relay_for(room, live.relay if live is not None else None)
         has_slot = live is not None and live.status == "LIVE"
         epoch = (live.epoch if live is not None else 0) + (0 if has_slot else 1)
         command = OpenPeer(room=room, peer=peer, role="presenter", sdp=sdp, epoch=epoch)
         try:
             answer = await self._media.open(relay, command)
+        except RelayGone:
+            return None
         except StalePresenter:  # as in Starts: a newer start, or what an older lecture left
             if live is None:
                 await self._media.close_room(relay, room)
@@ -193,7 +195,7 @@ class Broadcasts:
             raise await self._endings.why_closed(room)
         if live.lecture != grant.lecture:
             raise Ended("the lecture of this token is over")
-        relay = await self._media.relay_for(live.relay)
+        relay = await self._media.relay_for(room, live.relay)
         if relay != live.relay:
             relay = await self._rooms.place(room, live.relay, relay)
         peer = new_peer_id()

@@ -1,16 +1,21 @@
 """A participant's entry: placed, answered, remembered, and given the newest board."""
 
+import contextlib
+
 from app.auth.principal import Guest, Principal
-from app.core.errors import Unauthorized
-from app.core.ids import ConnectionId, Email, PeerId, RoomId, new_peer_id
+from app.core.errors import Unauthorized, Unavailable
+from app.core.ids import ConnectionId, Email, NodeId, PeerId, RoomId, new_peer_id
 from app.lecture.ending import Endings
-from app.lecture.media import Media
+from app.lecture.media import Media, RelayGone
 from app.lecture.model import Entered, Offer
 from app.lecture.ports import CataloguePort
 from app.lecture.seat import AudienceSeat
 from app.relay.messages import OpenPeer, PeerOpened
 from app.rooms.store import RoomStore
 from app.whiteboard.store import read_board
+
+ENTRY_TRIES = 3
+"""Relays that are asked, where each dies before it answers."""
 
 
 class Entries:
@@ -37,24 +42,32 @@ class Entries:
             BadOffer: the relay cannot answer the offer.
             Unavailable: Redis, SQL or every relay is away.
         """
-        is_live, seen = await self._rooms.placement(room)
+        is_live, _ = await self._rooms.placement(room)
         if not is_live:
             raise await self._endings.why_closed(room)
         seat = await self._audience_seat(who, connection, room)
-        relay = await self._media.relay_for(seen)
-        if relay != seen:
-            relay = await self._rooms.place(room, seen, relay)
         peer = offer.peer or new_peer_id()
         command = OpenPeer(
             room=room, peer=peer, role="participant", sdp=offer.sdp, sources=offer.sources
         )
-        answer = await self._media.open(relay, command)
+        relay, answer = await self._answered(command)
         try:
             return await self._entered(seat, answer, peer)
         except BaseException:
             if offer.peer is None:  # a working peer whose ICE was restarted is left alone
                 self._media.close_peer_soon(relay, room, peer)
             raise
+
+    async def _answered(self, command: OpenPeer) -> tuple[NodeId, PeerOpened]:
+        """Have the room's relay answer, and another one if that dies meanwhile."""
+        for _ in range(ENTRY_TRIES):
+            _, seen = await self._rooms.placement(command.room)
+            relay = await self._media.relay_for(command.room, seen)
+            if relay != seen:
+                relay = await self._rooms.place(command.room, seen, relay)
+            with contextlib.suppress(RelayGone):
+                return relay, await self._media.open(relay, command)
+        raise Unavailable("the relays die one after the other")
 
     async def _audience_seat(
         self, who: Principal, connection: ConnectionId, room: RoomId

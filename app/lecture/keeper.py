@@ -4,11 +4,9 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from app.cluster.placement import Absences
-from app.cluster.registry import Registry
 from app.core.clock import Clock
 from app.core.errors import Unavailable
-from app.core.ids import NodeId, RoomId
+from app.core.ids import NodeId
 from app.core.tasks import OnCrash, Tasks
 from app.lecture.ending import Endings
 from app.lecture.model import LectureConfig
@@ -26,8 +24,6 @@ LISTENERS_SECONDS = 1.0
 COPIES_SECONDS = 0.25
 """What is lost at most when a room's keys are deleted; an unchanged room is only asked for its
 ``seq``."""
-
-RELAYS_SECONDS = 1.0
 
 RENEWALS_PER_LEASE = 3
 """Two of three renewals may fail before the slot is lost."""
@@ -57,7 +53,6 @@ class Keeper:
         self,
         rooms: RoomStore,
         presence: Presence,
-        registry: Registry,
         endings: Endings,
         node: NodeId,
         clock: Clock,
@@ -67,12 +62,10 @@ class Keeper:
         self._copies = copies
         self._rooms = rooms
         self._presence = presence
-        self._registry = registry
         self._endings = endings
         self._node = node
         self._clock = clock
         self._config = config or LectureConfig()
-        self._absences = Absences()
         self._sweeps = 0
         self._swept_at = clock.now()
         self._patient_until = float("-inf")
@@ -87,7 +80,6 @@ class Keeper:
         if self._copies is not None:
             self._repeat("copies", COPIES_SECONDS, self.copy_rooms)
         self._repeat("listeners", LISTENERS_SECONDS, self.publish_listeners)
-        self._repeat("relays", RELAYS_SECONDS, self.watch_relays)
 
     async def close(self) -> None:
         """Stop. The slots that are held stay held until their leases end. Safe to call twice."""
@@ -163,18 +155,3 @@ class Keeper:
                 for left in (room, *changed):
                     self._presence.mark_changed(left)
                 raise
-
-    async def watch_relays(self) -> None:
-        """Take the rooms that this process serves off relays that are gone; clients offer again."""
-        served: dict[RoomId, NodeId] = {}
-        for room in self._presence.rooms():
-            relay = await self._rooms.relay_of(room)
-            if relay is not None:
-                served[room] = relay
-        if not served:
-            return
-        alive = {node.id for node in await self._registry.alive("relay")}
-        lost = self._absences.lost(set(served.values()), alive, self._clock.now())
-        for room, relay in served.items():
-            if relay in lost and await self._rooms.media_moved(room, relay):
-                log.warning("a room's relay is gone", room=room, relay=relay)

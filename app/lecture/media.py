@@ -4,9 +4,12 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
-from app.cluster.placement import relay_for_room
+from app.cluster.node import NodeInfo, NodeState
+from app.cluster.placement import ANYWHERE, Preference
+from app.cluster.refusals import AllFull
 from app.cluster.registry import Registry
-from app.core.errors import LecternError
+from app.cluster.scheduler import Scheduler
+from app.core.errors import LecternError, Unavailable
 from app.core.ids import NodeId, PeerId, RoomId
 from app.core.tasks import Tasks
 from app.lecture.ports import RelayPort
@@ -28,25 +31,66 @@ MAX_TIDYING = 1000
 expiry of silent peers. The rest is dropped and logged."""
 
 
+PURPOSE = "relay"
+"""Rooms are tasks of this purpose (``cluster.scheduler``)."""
+
+
+class RelayGone(Unavailable):
+    """The relay died before it answered: another one may be asked at once."""
+
+
 class Media:
     """The relays, as the use-cases see them. The owner calls ``close``."""
 
-    def __init__(self, registry: Registry, relay: RelayPort) -> None:
+    def __init__(
+        self, registry: Registry, relay: RelayPort, scheduler: Scheduler | None = None
+    ) -> None:
         self._registry = registry
         self._relay = relay
+        self._scheduler = scheduler or Scheduler(registry)
         self._tasks = Tasks("media")
 
     async def close(self) -> None:
         """Give up what is being tidied up. Safe to call twice."""
         await self._tasks.close()
 
-    async def relay_for(self, current: NodeId | None) -> NodeId:
-        """Return the relay for a room that is on ``current``. Raises Unavailable without any."""
-        return relay_for_room(await self._registry.alive("relay"), current)
+    async def relay_for(
+        self, room: RoomId, current: NodeId | None, preference: Preference = ANYWHERE
+    ) -> NodeId:
+        """Return the relay for a room: ``current``, where it is now, while that lives and does not
+        drain; else the same new one for all who ask.
+
+        A room stays on a draining relay while nobody else takes it: sound is worth more than
+        order. Raises AllFull or NoMatch where it is on none, NotReady while Redis is away.
+        """
+        here = _find(await self._registry.alive(PURPOSE), current)
+        if here is not None and here.state is not NodeState.DRAINING:
+            return here.id
+        try:
+            chosen = await self._scheduler.schedule(PURPOSE, room, preference, avoid=current)
+        except AllFull:
+            if here is None:
+                raise
+            return here.id
+        return chosen.id
 
     async def open(self, relay: NodeId, command: OpenPeer) -> PeerOpened:
-        """Have the relay answer an offer. Raises what it refuses with, or Unavailable."""
-        return await self._relay.open(relay, command)
+        """Have the relay answer an offer.
+
+        Raises what it refuses with; RelayGone if it died meanwhile, else Unavailable.
+        """
+        try:
+            answer = await self._relay.open(relay, command)
+        except Unavailable as error:
+            if _find(await self._registry.alive(PURPOSE), relay) is None:
+                raise RelayGone(error.message) from error
+            raise
+        if command.role == "presenter":
+            self._soon("pick up", lambda: self._note(relay, command.room), command.room)
+        return answer
+
+    async def _note(self, relay: NodeId, room: RoomId) -> None:
+        await self._scheduler.pick_up(PURPOSE, relay, [room])
 
     async def restart_ice(self, relay: NodeId, command: RestartIce) -> IceRestarted:
         """Give a peer new ICE credentials. Raises NotFound where it is gone, BadRequest."""
@@ -79,14 +123,19 @@ class Media:
         self._soon("close peer", lambda: self._relay.close_peer(relay, room, peer), room)
 
     def close_room_soon(self, relay: NodeId, room: RoomId) -> None:
-        """As ``close_room``, without waiting."""
+        """As ``close_room``, without waiting; the room is nobody's task any more."""
         self._soon("close room", lambda: self._relay.close_room(relay, room), room)
+        self._soon("give up", lambda: self._scheduler.unschedule(PURPOSE, relay, [room]), room)
 
     def _soon(self, name: str, tidy: Callable[[], Awaitable[None]], room: RoomId) -> None:
         if len(self._tasks) >= MAX_TIDYING:
             log.warning("too much to tidy up: left to the relay", room=room)
             return
         _ = self._tasks.start(name, lambda: _tolerate(tidy, room))
+
+
+def _find(relays: Sequence[NodeInfo], node: NodeId | None) -> NodeInfo | None:
+    return next((relay for relay in relays if relay.id == node), None)
 
 
 async def _tolerate(tidy: Callable[[], Awaitable[None]], room: RoomId) -> None:

@@ -12,7 +12,7 @@ from app.core.errors import (
 )
 from app.core.ids import ConnectionId, LectureId, NodeId, RoomId, new_peer_id
 from app.lecture.ending import Endings
-from app.lecture.media import Media
+from app.lecture.media import Media, RelayGone
 from app.lecture.model import LectureConfig, Offer, Returned, Started
 from app.lecture.ports import CataloguePort
 from app.lecture.seat import PresenterSeat
@@ -105,7 +105,7 @@ class Starts:
     ) -> Started | None:
         """Open media, then claim; None when another claim came between."""
         seen = (live.epoch, live.relay) if live else (0, None)
-        relay = await self._media.relay_for(seen[1])
+        relay = await self._media.relay_for(room, seen[1])
         peer = offer.peer or new_peer_id()
         command = OpenPeer(
             room=room,
@@ -118,6 +118,8 @@ class Starts:
         )
         try:
             answer = await self._media.open(relay, command)
+        except RelayGone:
+            return None
         except (
             StalePresenter
         ):  # a newer start was faster, or an older lecture's room is still there

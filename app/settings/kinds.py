@@ -27,7 +27,8 @@ class SettingsError(Exception):
         self.lines = lines
 
 
-def _split(value: object) -> object:
+def split(value: object) -> object:
+    """Return the parts of a list that is separated by commas."""
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
     return value
@@ -70,9 +71,9 @@ def check_database_url(value: str) -> str:
 
 
 Address = Annotated[str, AfterValidator(_address)]
-Addresses = Annotated[tuple[Address, ...], NoDecode, BeforeValidator(_split)]
+Addresses = Annotated[tuple[Address, ...], NoDecode, BeforeValidator(split)]
 Origins = Annotated[
-    tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_split)
+    tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(split)
 ]
 Secret = Annotated[SecretStr, AfterValidator(_long_enough)]
 LowerCase = BeforeValidator(lambda value: value.lower() if isinstance(value, str) else value)

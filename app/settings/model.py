@@ -5,6 +5,7 @@ from typing import Self
 from pydantic import model_validator
 from pydantic.fields import FieldInfo
 
+from app.settings.cluster import ClusterSettings
 from app.settings.kinds import PREFIX, SettingsError
 from app.settings.lecture import LectureSettings
 from app.settings.media import MediaSettings
@@ -12,7 +13,7 @@ from app.settings.server import ServerSettings
 from app.settings.turn import TurnSettings
 
 
-class Settings(TurnSettings, LectureSettings, MediaSettings, ServerSettings):
+class Settings(ClusterSettings, TurnSettings, LectureSettings, MediaSettings, ServerSettings):
     """All settings of one process, frozen. They are listed from the last group to the first."""
 
     @model_validator(mode="after")

@@ -9,12 +9,14 @@ import redis.asyncio as driver
 from app.auth.principal import Account
 from app.cluster.node import NodeInfo
 from app.cluster.registry import Registry
+from app.cluster.scheduler import Scheduler
 from app.core.errors import BadOffer, LecternError, NotFound, StalePresenter
 from app.core.ids import Email, LectureId, NodeId, PeerId, RoomId
 from app.lecture.ending import Endings
 from app.lecture.keeper import Keeper
 from app.lecture.media import Media
 from app.lecture.model import LectureConfig, Offer
+from app.lecture.relay_watch import RelayWatch
 from app.lecture.service import Lectures
 from app.questions.service import Questions
 from app.questions.store import RedisQuestionStore
@@ -155,9 +157,11 @@ class Process:
             self.rooms, self.boards, self.presence, self.media, self.endings, catalogue,
             self.node, config,
         )  # fmt: skip
-        self.keeper = Keeper(
-            self.rooms, self.presence, self.registry, self.endings, self.node, self.clock, config
-        )
+        self.keeper = Keeper(self.rooms, self.presence, self.endings, self.node, self.clock, config)
+        self.watch = RelayWatch(
+            self.rooms, self.presence, self.media, self.registry, Scheduler(self.registry),
+            self.clock,
+        )  # fmt: skip
 
 
 @dataclass
@@ -174,6 +178,13 @@ class World:
     async def announce_relay(self, name: str = "relay-1", load: float = 0) -> None:
         node = NodeId(name)
         await self.one.registry.announce("relay", node, NodeInfo(node, "relay", "h:1", load, 100))
+
+    async def look(self, times: int = 6) -> None:
+        """Let both processes look at the relays, half a second apart."""
+        for _ in range(times):
+            for process in (self.one, self.two):
+                await process.watch.look()
+                process.clock.advance(0.5)
 
     async def force(self, field: str, value: int) -> None:
         """Set one of the room's times (ms), as if that much time had passed."""

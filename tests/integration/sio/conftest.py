@@ -304,7 +304,7 @@ async def running(
     media = Media(registry, relay)
     endings = Endings(rooms, catalogue, media)
     lectures = Lectures(rooms, boards, presence, media, endings, catalogue, me, lecture_config)
-    keeper = Keeper(rooms, presence, registry, endings, me, clock, lecture_config)
+    keeper = Keeper(rooms, presence, endings, me, clock, lecture_config)
     fanout, tokens = FanOut(redis), UserTokens(SECRET)
 
     async def heard(other: NodeId) -> int | None:

@@ -11,7 +11,6 @@ from app.cluster.placement import (
     Preference,
     eligible,
     place_participant,
-    relay_for_room,
 )
 from app.cluster.refusals import AllFull, NoMatch
 from app.core.ids import NodeId
@@ -27,27 +26,6 @@ def node(
     isps: tuple[str, ...] = (),
 ) -> NodeInfo:
     return NodeInfo(NodeId(name), "relay", "h:1", load, capacity, state, regions=regions, isps=isps)
-
-
-def test_a_room_stays_where_it_is_while_that_lives() -> None:
-    alive = [node("a", 99), node("b", 1)]
-    assert relay_for_room(alive, NodeId("a")) == "a"  # also where it is full
-    assert relay_for_room(alive, NodeId("gone")) == "b"
-
-
-def test_a_draining_relay_gives_its_rooms_away_and_gets_no_new_one() -> None:
-    alive = [node("a", 0, state=NodeState.DRAINING), node("b", 80)]
-    assert relay_for_room(alive, NodeId("a")) == "b"
-    assert relay_for_room(alive, None) == "b"
-    assert relay_for_room(alive[:1], NodeId("a")) == "a"  # nobody else is there
-
-
-def test_the_least_loaded_by_its_own_capacity() -> None:
-    assert relay_for_room([node("a", 50), node("b", 60, capacity=200)], None) == "b"
-
-
-def test_ties_go_by_name_whatever_the_order() -> None:
-    assert relay_for_room([node("b"), node("a"), node("c")], None) == "a"
 
 
 @pytest.mark.parametrize(
@@ -146,6 +124,8 @@ def test_what_an_older_process_says_is_enough() -> None:
 
 def test_one_miss_is_no_loss_two_are() -> None:
     absences, relay = Absences(), NodeId("r")
+    for now in (7.0, 8.0, 9.0):
+        assert absences.lost({relay}, {relay}, now) == set()
     assert absences.lost({relay}, set(), 10.0) == set()
     assert absences.lost({relay}, set(), 11.0) == {relay}
     assert absences.lost({relay}, {relay}, 12.0) == set()
@@ -154,5 +134,16 @@ def test_one_miss_is_no_loss_two_are() -> None:
 
 def test_looks_that_are_far_apart_are_not_in_a_row() -> None:  # Redis was away between them
     absences, relay = Absences(), NodeId("r")
-    absences.lost({relay}, set(), 10.0)
-    assert absences.lost({relay}, set(), 20.0) == set()
+    for now in (10.0, 10.5, 20.0, 20.5, 21.5):
+        assert absences.lost({relay}, set(), now) == set()
+    assert absences.lost({relay}, set(), 22.0) == {relay}
+
+
+def test_after_a_look_that_failed_nobody_is_dead_for_a_while() -> None:  # P12
+    absences, relay = Absences(), NodeId("r")
+    for now in (7.0, 8.0, 9.0, 9.5):
+        assert absences.lost({relay}, {relay}, now) == set()
+    absences.blind()
+    for now in (10.0, 10.5, 11.0, 11.5):  # its heartbeat is late, too
+        assert absences.lost({relay}, set(), now) == set()
+    assert absences.lost({relay}, {relay}, 12.0) == set()
