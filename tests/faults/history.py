@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Outcome = Literal["ok", "refused", "unknown"]
-Kind = Literal["ask", "solve", "edit"]
+Kind = Literal["ask", "solve", "edit", "draw"]
 
 
 @dataclass(slots=True)
@@ -23,15 +23,16 @@ class Operation:
     client: str
     key: str
     """Of ``ask``: the client's own id of the question. Of ``solve``: the question's id. Of
-    ``edit``: what tells its objects from all others."""
+    ``edit``: what tells its objects from all others. Of ``draw``: the ``opId``."""
     began: float
     content: str = ""
+    """Of ``ask``: the text. Of ``draw``: the id of the one element that it puts."""
     epoch: int = 0
     """The presenter's epoch, as the writer knew it; 0 for others."""
     ended: float | None = None
     outcome: Outcome = "unknown"
     result: str = ""
-    """Of an acknowledged ``ask``: the question's id. Of ``edit``: the revision."""
+    """Of an acknowledged ``ask``: the question's id. Of ``edit`` and ``draw``: the revision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,29 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
+class Entrance:
+    """Where a connection's events begin: after ``seq``. ``resumed``: at the client's own cursor."""
+
+    client: str
+    connection: int
+    seq: int
+    epoch: int = 0
+    """A presenter's, who hears what is for the presenter alone, too, until another has the slot."""
+    cursor: int | None = None
+    """What the client gave; with it the server promises what follows it, or a snapshot."""
+    resumed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """One event of the room's log."""
+
+    seq: int
+    type: str
+    audience: str
+
+
+@dataclass(frozen=True, slots=True)
 class StoredQuestion:
     """One entry of the room's stream."""
 
@@ -61,6 +85,7 @@ class Claim:
 
     epoch: int
     told_at: float
+    client: str = ""
 
 
 @dataclass(slots=True)
@@ -75,6 +100,13 @@ class Final:
     board: bytes = b""
     boards: dict[str, bytes] = field(default_factory=dict)
     """Per client: the board that it shows."""
+    log: list[Logged] = field(default_factory=list)
+    """The room's events, as far back as they are kept."""
+    elements: set[str] = field(default_factory=set)
+    element_hash: str = ""
+    """Of the element board, as the server says it."""
+    hashes: dict[str, str] = field(default_factory=dict)
+    """Per client that shows elements: the hash of what it shows, by its own reckoning."""
     lifetimes: dict[str, int] = field(default_factory=dict)
     """Per live key its TTL in ms; negative: it has none."""
 
@@ -92,6 +124,7 @@ class History:
         self.operations: list[Operation] = []
         self.deliveries: list[Delivery] = []
         self.claims: list[Claim] = []
+        self.entrances: list[Entrance] = []
 
     def invoke(
         self, kind: Kind, client: str, key: str, at: float, content: str = "", epoch: int = 0
@@ -108,8 +141,10 @@ def check(history: History, final: Final) -> list[Violation]:
         *_list(history, final),
         *_returns(history),
         *_edits(history),
-        *_deliveries(history.deliveries),
+        *_deliveries(history.deliveries, final.log),
+        *_gaps(history, final.log),
         *_boards(final),
+        *_elements(history, final),
         *_lifetimes(final),
     ]
 
@@ -195,14 +230,19 @@ def _edits(history: History) -> Iterator[Violation]:
             yield Violation("one presenter", f"revision {revision} was given {count} times")
 
 
-def _deliveries(deliveries: Iterable[Delivery]) -> Iterator[Violation]:
+def _deliveries(deliveries: Iterable[Delivery], log: list[Logged]) -> Iterator[Violation]:
     """On one connection events come in the order of their numbers, each once.
 
-    The questions that a returning presenter missed all carry the number of its snapshot.
+    The questions that a returning presenter missed all carry the number of its snapshot. An
+    ``update`` with the number of another event is a snapshot as of then, for those who know no
+    elements.
     """
+    types = {event.seq: event.type for event in log}
     last: dict[tuple[str, int], int] = {}
     asked: set[tuple[str, int, str]] = set()
     for event in deliveries:
+        if event.name == "update" and types.get(event.seq, "board") != "board":
+            continue
         where = (event.client, event.connection)
         if event.name == "asked":
             once = (*where, event.question)
@@ -219,6 +259,66 @@ def _boards(final: Final) -> Iterator[Violation]:
     for client, board in final.boards.items():
         if board != final.board:
             yield Violation("boards converge", client)
+
+
+PERSONAL = frozenset({"bound"})
+"""Events that a member hears only when they are about itself."""
+
+
+def _gaps(history: History, log: list[Logged]) -> Iterator[Violation]:
+    """The log counts without gaps, and nobody misses an event between two that it got.
+
+    A board that a newer one replaced, on its way to a slow reader, is not missed.
+    """
+    numbers = [event.seq for event in log]
+    if numbers and numbers != list(range(numbers[0], numbers[0] + len(numbers))):
+        yield Violation("the log has no gaps", f"{numbers[0]} to {numbers[-1]}: {len(numbers)}")
+    got: dict[tuple[str, int], set[int]] = {}
+    for event in history.deliveries:
+        got.setdefault((event.client, event.connection), set()).add(event.seq)
+    for entrance in history.entrances:
+        heard = got.get((entrance.client, entrance.connection), set())
+        if entrance.resumed and entrance.seq != entrance.cursor:
+            yield Violation("resumed at the cursor", f"{entrance.client}: {entrance}")
+        is_staff = entrance.epoch > 0 and not any(
+            claim.epoch > entrance.epoch and claim.client != entrance.client
+            for claim in history.claims
+        )
+        boards = [e.seq for e in log if e.type == "board" and e.seq in heard]
+        newest_board = max(boards, default=0)
+        for event in log:
+            is_between = entrance.seq < event.seq < max(heard, default=0)
+            is_theirs = event.audience == "room" or is_staff
+            is_replaced = event.type == "board" and event.seq < newest_board
+            if not is_between or not is_theirs or is_replaced or event.type in PERSONAL:
+                continue
+            if event.seq not in heard:
+                yield Violation(
+                    "delivered without gaps", f"{event.type} {event.seq} to {entrance.client}"
+                )
+
+
+def _elements(history: History, final: Final) -> Iterator[Violation]:
+    """Acknowledged ⊆ shown ⊆ drawn (each draw puts an element of its own), one answer per opId."""
+    draws = _of(history, "draw")
+    if not draws:
+        return
+    possible = {draw.content for draw in draws if draw.outcome != "refused"}
+    answers: dict[str, set[str]] = {}
+    for draw in draws:
+        if draw.outcome != "ok":
+            continue
+        answers.setdefault(f"{draw.client} {draw.key}", set()).add(draw.result)
+        if draw.content not in final.elements:
+            yield Violation("acknowledged is drawn", f"{draw.key} by {draw.client}")
+    for element in final.elements - possible:
+        yield Violation("drawn was invoked", element)
+    for key, revisions in answers.items():
+        if len(revisions) > 1:
+            yield Violation("drawn once", f"{key} was acknowledged as {sorted(revisions)}")
+    for client, shown in final.hashes.items():
+        if shown != final.element_hash:
+            yield Violation("boards converge", f"{client}'s elements")
 
 
 def _lifetimes(final: Final) -> Iterator[Violation]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from app.core.ids import RoomId
 from bench.client import sdp
-from tests.faults.history import Claim, Delivery, History, Operation
+from tests.faults.history import Claim, Delivery, Entrance, History, Operation
 from tests.faults.link import Link, LostError, RefusedError
 from tests.faults.world import Api
 
@@ -19,12 +19,6 @@ RETRY_SECONDS = 0.25
 """Between two tries to come back: a Manager's first delay is 0.5 to 1.5 s."""
 
 RETRYABLE = {"unavailable", "rate_limited", "internal"}
-
-LIVE = {
-    "update", "asked", "solved", "presenter_away", "presenter_back", "ended", "listeners",
-    "sources", "media_moved", "drawn",
-}  # fmt: skip
-"""Events of the room's log, by their names on the wire."""
 
 
 def some_offer(presenter: bool) -> dict[str, str]:
@@ -125,12 +119,15 @@ class Person:
 
     async def _join_lecture(self, link: Link) -> None:
         self.state = {}
-        await link.join("/lecture", {"accessToken": self._seat_token, "refreshToken": ""})
+        await link.join("/lecture", self._lecture_auth())
         await self.until(lambda: self.state or link.lost.is_set() or self.heard("ended"), 10)
         if not self.state and not self.heard("ended"):
             raise LostError("lost before the state came")
         self.entered_seconds = time.monotonic() - self._connected_at
         self.is_in.set()
+
+    def _lecture_auth(self) -> dict[str, Any]:
+        return {"accessToken": self._seat_token, "refreshToken": ""}
 
     def stay(self) -> None:
         """Come back from now on, to whichever api process takes this person."""
@@ -179,7 +176,9 @@ class Person:
         now = time.monotonic()
         self.got.append((now, event, data))
         seq = data.get("seq")
-        if event in LIVE and isinstance(seq, int) and self.is_logged:
+        if event == "state" and self.is_logged:
+            self.history.entrances.append(self._entrance(connection, data))
+        elif isinstance(seq, int) and self.is_logged:
             question = str(data.get("questionId", ""))
             self.history.deliveries.append(
                 Delivery(self.name, connection, seq, event, now, question)
@@ -203,6 +202,9 @@ class Person:
 
     is_logged = True
 
+    def _entrance(self, connection: int, state: dict[str, Any]) -> Entrance:
+        return Entrance(self.name, connection, state["seq"], state.get("epoch", 0))
+
     def _show(self, content: dict[str, Any]) -> None:
         self.board = content.get("objects") or self.board
 
@@ -215,7 +217,7 @@ class Person:
 
     def _take_epoch(self, epoch: int) -> None:
         self.epoch = epoch
-        self.history.claims.append(Claim(epoch, time.monotonic()))
+        self.history.claims.append(Claim(epoch, time.monotonic(), self.name))
 
     def heard(self, event: str, after: float = 0.0) -> list[Any]:
         """Return what came with every event of that name, in order."""

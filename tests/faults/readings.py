@@ -3,7 +3,7 @@
 from typing import Any
 
 from app.store import keys
-from tests.faults.history import Final, StoredQuestion
+from tests.faults.history import Final, Logged, StoredQuestion
 
 
 async def read_final(raw: Any, room: Any) -> Final:
@@ -27,8 +27,26 @@ async def read_final(raw: Any, room: Any) -> Final:
                 raise
             waiting = []
         pending = [entry["message_id"].decode() for entry in waiting]
-    board = await raw.hget(keys.room(room), "whiteboardObjects") or b""
-    return Final(stored, pending, board=board, lifetimes=await lifetimes(raw))
+    board, digest = await raw.hmget(keys.room(room), "whiteboardObjects", "boardHash")
+    return Final(
+        stored,
+        pending,
+        board=board or b"",
+        log=await read_log(raw, room),
+        elements={key.decode() for key in await raw.hkeys(keys.elements(room))},
+        element_hash=(digest or b"").decode(),
+        lifetimes=await lifetimes(raw),
+    )
+
+
+async def read_log(raw: Any, room: Any) -> list[Logged]:
+    """Return the room's log, as far back as it reaches."""
+    return [
+        Logged(
+            int(entry.partition(b"-")[0]), fields[b"type"].decode(), fields[b"audience"].decode()
+        )
+        for entry, fields in await raw.xrange(keys.events(room))
+    ]
 
 
 async def lifetimes(raw: Any) -> dict[str, int]:

@@ -14,6 +14,7 @@ from tests.faults.history import History, check
 from tests.faults.media import Show
 from tests.faults.people import Person, Presenter, Student
 from tests.faults.readings import read_final
+from tests.faults.sketchers import Sketcher
 from tests.faults.world import Process, Reading, World, student, until
 
 CALM_SECONDS = 25.0
@@ -29,12 +30,14 @@ TASK_SLACK = 12
 class Load:
     """People who write all the time, each waiting for its answer, and retrying what is unknown."""
 
-    def __init__(self, row: "Row") -> None:
+    def __init__(self, row: "Row", edits: bool = True) -> None:
+        self._edits = edits
         self.taken = 0
         self.last_taken = 0.0
         self._stopping = False
         self._tasks = [asyncio.ensure_future(self._ask(person)) for person in row.audience]
         self._tasks.append(asyncio.ensure_future(self._present(row.host)))
+        self._tasks += [asyncio.ensure_future(self._draw(person)) for person in row.sketchers]
 
     def _note(self) -> None:
         self.taken += 1
@@ -52,11 +55,20 @@ class Load:
 
     async def _present(self, host: Presenter) -> None:
         while not self._stopping:
-            log = await host.edit()
-            if log.outcome == "ok":
+            if self._edits and (await host.edit()).outcome == "ok":
                 self._note()
             for question in host.shown[:2]:
                 await host.solve(question)
+            await asyncio.sleep(0.1)
+
+    async def _draw(self, person: Sketcher) -> None:
+        n = 0
+        while not self._stopping:
+            n += 1
+            key = f"{person.name}-load-{n}"
+            while (await person.draw(key)).outcome != "ok":
+                await asyncio.sleep(0.1)
+            self._note()
             await asyncio.sleep(0.1)
 
     async def stop(self) -> None:
@@ -124,6 +136,21 @@ class Row:
         await person.enter(offer)
         return person
 
+    async def sketcher(self, home: int = 0) -> Sketcher:
+        """Let somebody in who draws, where the presenter lets everyone draw."""
+        n = self._students
+        self._students += 1
+        token = self.world.token(student(n))
+        name = f"sketcher{n}"
+        person = Sketcher(name, self.room, token, self.world.apis, self.history, home)
+        self.people.append(person)
+        await person.enter()
+        return person
+
+    @property
+    def sketchers(self) -> list[Sketcher]:
+        return [person for person in self.people if isinstance(person, Sketcher)]
+
     @property
     def host(self) -> Presenter:
         first = self.people[0]
@@ -146,9 +173,9 @@ class Row:
             log.outcome, log.ended = "ok", time.monotonic()
         await redis.close()
 
-    def load(self) -> Load:
-        """Have everybody write until ``stop``."""
-        return Load(self)
+    def load(self, *, edits: bool = True) -> Load:
+        """Have everybody write until ``stop``; without ``edits`` the board is the sketchers'."""
+        return Load(self, edits)
 
     async def show(self, listeners: int = 1) -> Show:
         """Let a presenter's voice and its listeners in, and wait until it is heard."""
@@ -184,22 +211,30 @@ class Row:
                 return True
             final = await read_final(self.raw, self.room)
             inside = [person for person in self.people if person.is_in.is_set()]
-            boards = all(person.board == final.board for person in inside)
+            boards = all(person.board == final.board for person in self._viewers())
+            drawn = all(p.element_hash == final.element_hash for p in self.sketchers if p in inside)
             lists = all(p.shown == final.pending for p in inside if self._is_effective(p))
-            return boards and lists
+            return boards and lists and drawn
 
         with contextlib.suppress(AssertionError):  # the checker says what is wrong
             await until(converged, seconds)
         final = await read_final(self.raw, self.room)
         inside = [person for person in self.people if person.is_in.is_set()]
         if await self.raw.exists(f"room:{{{self.room}}}"):  # else it is over, and so are they
-            final.boards = {person.name: person.board for person in inside}
+            final.boards = {person.name: person.board for person in self._viewers()}
+            final.hashes = {p.name: p.element_hash for p in self.sketchers if p in inside}
             for person in inside:
                 if self._is_effective(person):
                     final.shown = person.shown
         violations = check(self.history, final)
         assert violations == [], violations
         self.checked = True
+
+    def _viewers(self) -> list[Person]:
+        """Return who shows whole snapshots: nobody, once somebody has drawn elements."""
+        if self.sketchers:
+            return []
+        return [person for person in self.people if person.is_in.is_set()]
 
     def _is_effective(self, person: Person) -> bool:
         newest = max((p.epoch for p in self.people if p.is_presenter), default=0)

@@ -24,8 +24,10 @@ from app.whiteboard.store import RedisBoardStore
 from tests.faults.history import (
     Claim,
     Delivery,
+    Entrance,
     Final,
     History,
+    Logged,
     Operation,
     StoredQuestion,
     check,
@@ -80,6 +82,12 @@ DEFECTS = {
         "redis.call('XADD', QUESTIONS, 'MAXLEN', '5', '*'",
         "acknowledged is stored",
     ),
+    "a number is left out": Defect(
+        "_room",
+        "redis.call('HINCRBY', ROOM, 'seq', 1)",
+        "redis.call('HINCRBY', ROOM, 'seq', ARGV[1] == '1' and 2 or 1)",
+        "the log has no gaps",
+    ),
     "the text is another's": Defect(
         "ask",
         "'content', content, 'name', name)",
@@ -96,6 +104,18 @@ def scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(store_redis.SCRIPTS, copy)
     monkeypatch.setattr(store_redis, "SCRIPTS", copy)
     return copy
+
+
+class Skipping(FanOut):
+    """A fan-out that loses one event that is no board, and says nothing."""
+
+    lost = False
+
+    def _send(self, follower: Any, event: RoomEvent) -> None:
+        if event.type == "solved" and not self.lost:
+            self.lost, follower.seq = True, event.seq
+            return
+        super()._send(follower, event)
 
 
 class Twice(FanOut):
@@ -172,7 +192,8 @@ class Scene:
         await self.fanout.open()
         await self.claim("api/1")
         for client in ("presenter", "viewer"):
-            await self.fanout.subscribe(ROOM, self.sink(client))
+            begins = await self.fanout.subscribe(ROOM, self.sink(client))
+            self.history.entrances.append(Entrance(client, 0, begins, epoch=1))
 
     async def claim(self, holder: str) -> int:
         live = await self.rooms.read(ROOM)
@@ -269,7 +290,12 @@ async def test_a_defect_in_a_script_is_caught(redis_url: str, scripts: Path, nam
 
 @pytest.mark.parametrize(
     ("fanout", "rule"),
-    [(Twice, "delivered once"), (Deaf, "boards converge"), (Shuffled, "delivered in order")],
+    [
+        (Twice, "delivered once"),
+        (Deaf, "boards converge"),
+        (Shuffled, "delivered in order"),
+        (Skipping, "delivered without gaps"),
+    ],
 )
 async def test_a_defect_in_the_fan_out_is_caught(
     redis_url: str, fanout: Callable[[Redis], FanOut], rule: str
@@ -377,6 +403,43 @@ def test_a_write_under_an_old_epoch_is_caught_even_without_a_later_one() -> None
     edit = history.invoke("edit", "old tab", "x", 6, epoch=1)
     edit.outcome, edit.ended, edit.result = "ok", 7, "3"
     assert rules(history, Final()) == {"one presenter"}
+
+
+def test_a_gap_is_caught_unless_a_newer_board_came() -> None:
+    log = [Logged(n, kind, "room") for n, kind in enumerate(("board", "solved", "board"), 1)]
+    history = History()
+    history.entrances = [Entrance("viewer", 0, 0)]
+    history.deliveries = [Delivery("viewer", 0, n, "x", n) for n in (2, 3)]
+    assert rules(history, Final(log=log)) == set()
+    history.deliveries = [Delivery("viewer", 0, n, "x", n) for n in (1, 3)]
+    assert rules(history, Final(log=log)) == {"delivered without gaps"}
+
+
+def test_what_is_the_staffs_is_missed_by_nobody_else() -> None:
+    log = [Logged(1, "asked", "presenter"), Logged(2, "solved", "room")]
+    history = History()
+    history.entrances = [Entrance("viewer", 0, 0), Entrance("ada", 0, 0, epoch=1)]
+    history.deliveries = [Delivery(client, 0, 2, "solved", 1) for client in ("viewer", "ada")]
+    found = check(history, Final(log=log))
+    assert [(v.rule, v.what) for v in found] == [("delivered without gaps", "asked 1 to ada")]
+
+
+def test_a_cursor_that_was_not_kept_to_is_caught() -> None:
+    history = History()
+    history.entrances = [Entrance("viewer", 1, 5, cursor=3, resumed=True)]
+    assert rules(history, Final()) == {"resumed at the cursor"}
+
+
+def test_a_draw_that_was_lost_or_made_up_is_caught() -> None:
+    history = History()
+    for key in ("a", "b"):
+        draw = history.invoke("draw", "sam", key, 1, key)
+        draw.outcome, draw.result = "ok", "1"
+    assert rules(history, Final(elements={"a", "b"})) == set()
+    assert rules(history, Final(elements={"a"})) == {"acknowledged is drawn"}
+    assert rules(history, Final(elements={"a", "b", "c"})) == {"drawn was invoked"}
+    history.operations[1].key, history.operations[1].result = "a", "2"
+    assert rules(history, Final(elements={"a", "b"})) == {"drawn once"}
 
 
 async def test_a_stale_tab_is_refused_and_logged_so(redis_url: str) -> None:
