@@ -44,14 +44,22 @@ class FloorStore:
         return await self._do(room, "uninvite", epoch, member)
 
     async def publish(
-        self, room: RoomId, member: str, peer: PeerId, sources: Mapping[str, bool]
+        self,
+        room: RoomId,
+        member: str,
+        peer: PeerId,
+        sources: Mapping[str, bool],
+        uninvited: str = "",
     ) -> PeerId | None:
         """Note what a speaker sends and by which peer; return the peer that it replaces.
 
-        Raises Forbidden for one who was not invited.
+        ``uninvited`` is the name of one who may publish without an invitation. Raises Forbidden
+        for one who may not, Conflict where as many send media as the room takes.
         """
         shown = orjson.dumps(dict(sources)).decode()
-        return await self._do(room, "publish", None, member, "", peer, shown)
+        return await self._do(
+            room, "publish", None, member, uninvited, peer, shown, may=bool(uninvited)
+        )
 
     async def mute(
         self, room: RoomId, epoch: int | None, member: str, source: str, by: MutedBy, on: bool
@@ -71,7 +79,11 @@ class FloorStore:
         name: str = "",
         value: str = "",
         extra: str = "",
+        *,
+        may: bool = False,
     ) -> PeerId | None:
         seen = "" if epoch is None else epoch
-        reply = await self._redis.on_room("floor", room, what, seen, member, name, value, extra)
+        reply = await self._redis.on_room(
+            "floor", room, what, seen, member, name, value, extra, int(may)
+        )
         return PeerId(reply[1].decode()) or None

@@ -2,10 +2,11 @@
 -- Who has a hand up, who was invited to speak, and whose tracks are muted: one JSON document in the
 -- room's hash, `floor` {hands [{id, name}], speakers [{id, name, peer, sources, muted}],
 -- muted {source: [by]}} (the last one is the presenter's own tracks).
--- ARGV: what, epoch ('' for a participant), member id, name, argument, second argument
+-- ARGV: what, epoch ('' for a participant), member id, name, argument, second argument, '1' for one
+-- who may publish without an invitation
 -- → {'ok', the peer that this is about or ''}
 local MAX_HANDS, MAX_SPEAKERS = 200, 7
-local what, epoch, member, name, value, extra = unpack(ARGV)
+local what, epoch, member, name, value, extra, may = unpack(ARGV)
 local no
 if epoch == '' then no = missing() else no = refused(epoch) end
 if no then return no end
@@ -69,6 +70,20 @@ elseif what == 'uninvite' then
   table.remove(floor.speakers, place)
   tell_tracks()
 elseif what == 'publish' then
+  if not speaker and may == '1' then
+    if #floor.speakers >= MAX_SPEAKERS then
+      return redis.error_reply('conflict as many speak already as a lecture may have')
+    end
+    speaker = { id = member, name = name, peer = '', sources = {}, muted = {} }
+    floor.speakers[#floor.speakers + 1] = speaker
+  end
+  local inputs = tonumber(get('inputLimit') or '')
+  if speaker and speaker.peer == '' and inputs then
+    for _, one in ipairs(floor.speakers) do if one.peer ~= '' then inputs = inputs - 1 end end
+    if inputs <= 1 then -- one is the presenter's
+      return redis.error_reply('conflict Too many inputs')
+    end
+  end
   if not speaker then return redis.error_reply('forbidden only who was invited may speak') end
   speaker.peer, speaker.sources, speaker.muted = value, cjson.decode(extra), {}
   tell_tracks()
