@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from app.bootstrap.foundation import node_info
 from app.bootstrap.process import entered, on_signals
+from app.bootstrap.recording import relay_recording
 from app.bootstrap.secrets import redis_url
 from app.cluster.commands import CommandBus
 from app.cluster.condition import Condition
@@ -17,6 +18,7 @@ from app.core import garbage
 from app.core.clock import SystemClock
 from app.core.ids import NodeId, new_node_id
 from app.relay.config import RelayConfig
+from app.relay.places import RedisPlaces
 from app.relay.reports import Reports
 from app.relay.service import RelayService
 from app.settings import Settings, SettingsError
@@ -37,7 +39,8 @@ async def run_relay(settings: Settings, index: int) -> None:
         redis = await entered(stack, Redis(redis_url(settings)))
         bus = await entered(stack, CommandBus(redis, node, clock))
         reports = await entered(stack, Reports(redis))
-        relay = RelayService(config, bus, clock, reports.notice)
+        places = RedisPlaces(redis, node, config.fan_out)
+        relay = RelayService(config, bus, clock, reports.notice, node=node, places=places)
         try:
             await entered(stack, relay)
         except OSError as error:
@@ -45,6 +48,7 @@ async def run_relay(settings: Settings, index: int) -> None:
             raise SettingsError(
                 [f"LECTERN_MEDIA_PORT: cannot listen on {where} ({error.strerror})"]
             ) from None
+        await relay_recording(settings, redis, relay, node, clock, stack)
         registry, drain = Registry(redis), Drain(clock, settings.drain_seconds)
         info = node_info(settings, "relay", node, f"{config.public_hosts[0]}:{relay.port}")
         condition = Condition(

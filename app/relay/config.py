@@ -25,6 +25,12 @@ class RelayConfig:
     """Peers at once; each costs about 130 KB. The next one is refused as ``unavailable``."""
     packets_per_second: int = 150_000
     """Forwarded packets per second at which this process counts as fully loaded (one core)."""
+    pipe_hosts: tuple[str, ...] = ()
+    """IP addresses at which other relays reach this one; empty: as clients do. A private network
+    between the machines is cheaper, and mostly nearer."""
+    fan_out: int = 32
+    """Other relays that one relay feeds of one room before some of those feed others in its
+    stead: each costs as much as a participant, and one more step costs a few ms of delay."""
     socket_buffer_bytes: int = 4 * 1024 * 1024
     """Asked of the kernel for each direction, which may give less (``net.core.rmem_max``)."""
     batch_datagrams: int = 64
@@ -35,7 +41,7 @@ class RelayConfig:
     def __post_init__(self) -> None:
         if not self.public_hosts:
             raise ValueError("public_hosts: at least one address is needed")
-        for host in (self.bind_host, *self.public_hosts):
+        for host in (self.bind_host, *self.public_hosts, *self.pipe_hosts):
             if "%" in host:
                 raise ValueError(f"bind_host, public_hosts: {host!r} names an interface")
             try:
@@ -46,8 +52,15 @@ class RelayConfig:
                 ) from None
         if not 0 <= self.bind_port <= 65535:
             raise ValueError(f"bind_port: {self.bind_port} is not a port")
-        counts = (self.max_peers, self.max_streams, self.batch_datagrams, self.packets_per_second)
+        counts = (
+            self.max_peers,
+            self.max_streams,
+            self.batch_datagrams,
+            self.packets_per_second,
+            self.fan_out,
+        )
         if min(counts) < 1:
             raise ValueError(
-                "max_peers, max_streams, batch_datagrams, packets_per_second: must be positive"
+                "max_peers, max_streams, batch_datagrams, packets_per_second, fan_out: "
+                "must be positive"
             )

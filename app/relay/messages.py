@@ -7,7 +7,12 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from app.core.ids import PeerId, RoomId
+from app.core.ids import NodeId, PeerId, RoomId
+
+Scheme = Literal[
+    "notify", "notify-break", "notify-break-recover", "notify-slideshow", "notify-stop-feedback"
+]
+"""What happens, beside an alert, to a section that gets less than it needs (``core.wish``)."""
 
 Source = Literal["microphone", "camera", "screen"]
 """Where a presenter's track comes from; a participant's section asks for one."""
@@ -136,6 +141,24 @@ class ClosePeer(_Message):
     peer: PeerId
 
 
+class OpenPipe(_Message):
+    """Of another relay, further from the presenter: join a room there to the same room here.
+    Answered by ``PipeOpened``. The keys are good for this pipe alone."""
+
+    op: Literal["open_pipe"] = "open_pipe"
+    room: RoomId
+    pipe: str = Field(min_length=16, max_length=64)
+    node: NodeId
+    hosts: list[str] = Field(min_length=1, max_length=8)
+    """Where its media socket is reached, with ``port``."""
+    port: int = Field(ge=1, le=65_535)
+    ssrc: int = Field(ge=1, le=0xFFFFFFFF)
+    """Under which it speaks."""
+    key: str
+    """Of what it sends: AES-128, and the salt; in base64."""
+    salt: str
+
+
 class CloseRoom(_Message):
     """Free a room with all its peers. Answered ``done`` whether or not it existed."""
 
@@ -169,6 +192,7 @@ Command = Annotated[
 
 
 class Candidate(_Message):
+    | OpenPipe
     """One ICE candidate in the browser's own shape (RTCIceCandidateInit)."""
 
     candidate: str
@@ -192,6 +216,17 @@ class IceRestarted(_Message):
 
 
 class PeersSeen(_Message):
+class PipeOpened(_Message):
+    """As ``OpenPipe``, of the relay that was asked."""
+
+    op: Literal["pipe_opened"] = "pipe_opened"
+    hosts: list[str] = Field(min_length=1, max_length=8)
+    port: int = Field(ge=1, le=65_535)
+    ssrc: int = Field(ge=1, le=0xFFFFFFFF)
+    key: str
+    salt: str
+
+
     op: Literal["seen"] = "seen"
     peers: list[PeerId]
 
@@ -304,6 +339,7 @@ Answer = Annotated[
     | RelayCounted
     | Refused,
     Field(discriminator="op"),
+    | PipeOpened
 ]
 
 COMMANDS: TypeAdapter[Command] = TypeAdapter(Command)

@@ -10,11 +10,18 @@ from pydantic import ValidationError
 
 from app.core.clock import Clock
 from app.core.errors import BadOffer, BadRequest, Internal, LecternError, NotFound, Unavailable
-from app.core.ids import PeerId, RoomId
+from app.core.ids import NodeId, PeerId, RoomId
 from app.core.tasks import Tasks
 from app.relay.commands import RoomCommands, negotiate_command, role_of
 from app.relay.config import RelayConfig
-from app.relay.core.events import Event, PeerConnected, PeerGone, TrackStarted
+from app.relay.core.events import (
+    Event,
+    PeerConnected,
+    PeerGone,
+    PipeGone,
+    PipeJoined,
+    TrackStarted,
+)
 from app.relay.core.media import Address
 from app.relay.core.relay import Relay
 from app.relay.core.tap import Listener
@@ -28,13 +35,17 @@ from app.relay.messages import (
     DescribeRoom,
     Done,
     OpenPeer,
+    OpenPipe,
     PeerOpened,
+    PipeOpened,
     Refused,
     RoomDescribed,
 )
 from app.relay.negotiation.plan import Negotiation, keep_lines
 from app.relay.notices import Observer, PeerLeft, notice_of
 from app.relay.peer import Peer, Reach, new_credentials
+from app.relay.pipe import Caller, Piping
+from app.relay.places import Places
 from app.relay.room import Room, describe_room
 from app.relay.tcp import StreamEndpoint
 from app.relay.timers import RateMeter, WakeTimer
@@ -51,7 +62,7 @@ FREE_PORT_TRIES: Final = 32
 Handler = Callable[[bytes], Awaitable[bytes]]
 
 
-class Server(Protocol):
+class Server(Caller, Protocol):
     """What a relay needs of ``cluster.commands.CommandBus``."""
 
     def serve(self, handler: Handler) -> None:
@@ -67,9 +78,20 @@ class RelayService:
     """
 
     def __init__(
-        self, config: RelayConfig, bus: Server, clock: Clock, observer: Observer | None = None
+        self,
+        config: RelayConfig,
+        bus: Server,
+        clock: Clock,
+        observer: Observer | None = None,
+        *,
+        node: NodeId = NodeId(""),  # noqa: B008 (a name, not a call)
+        places: Places | None = None,
     ) -> None:
-        """Make a closed service; ``observer`` hears of what happens to the media."""
+        """Make a closed service; ``observer`` hears of what happens to the media.
+
+        ``node`` is this process' name on the bus. With ``places`` a room here is joined to the
+        same room on other relays.
+        """
         self._config = config
         self._observer = observer
         self._bus = bus
@@ -91,6 +113,17 @@ class RelayService:
         self._peers: dict[PeerId, Peer] = {}
         self._commands = RoomCommands(
             self._core, self._rooms, self._peers, self._reach, self.stats, clock
+        )
+        self._piping = Piping(
+            node,
+            bus,
+            places,
+            self._core,
+            self._pipe_reach,
+            self._peers_in,
+            self._let_go,
+            self._settle,
+            clock,
         )
         self._is_open = False
         self._forwarding = RateMeter(clock.now())
@@ -137,6 +170,7 @@ class RelayService:
         pumps = [pump for pump in ending if pump is not None]
         if pumps:
             await asyncio.wait(pumps, timeout=CLOSE_SECONDS)
+        await self._piping.close()
         self._timer.cancel()
         await self._tasks.close()
         self._streams.close()
@@ -174,6 +208,8 @@ class RelayService:
                 return self._close_room(command)
             case DescribeRoom():
                 return self._describe(command.room)
+            case OpenPipe():
+                return self._open_pipe(command)
             case _:
                 answer = self._commands.execute(command)
                 self._settle()
@@ -186,10 +222,22 @@ class RelayService:
         return Done()
 
     def _close_room(self, command: CloseRoom) -> Done:
-        room = self._rooms.get(command.room)
+        self._let_go(command.room)
+        return Done()
+
+    def _let_go(self, ident: RoomId) -> None:
+        room = self._rooms.get(ident)
         for peer in list(room.peers.values()) if room is not None else []:
             self._drop(peer)
-        return Done()
+
+    def _open_pipe(self, command: OpenPipe) -> PipeOpened:
+        opened = self._piping.serve(command)
+        self._settle()
+        return opened
+
+    def _peers_in(self, ident: RoomId) -> int:
+        room = self._rooms.get(ident)
+        return len(room.peers) if room is not None else 0
 
     def _open_peer(self, command: OpenPeer) -> PeerOpened:
         known = self._peers.get(command.peer)
@@ -208,6 +256,7 @@ class RelayService:
         self._rooms[room.id] = room
         self._peers[peer.id] = peer
         room.add(peer, command.epoch)
+        self._piping.note(room.id)
         self._commands.permit(peer, command.publish, command.hear)
         peer.association = Association(
             self._certificate,
@@ -248,6 +297,10 @@ class RelayService:
 
     def _reach(self) -> Reach:
         return Reach(self._config.public_hosts, self.port, self._streams.is_open)
+
+    def _pipe_reach(self) -> Reach:
+        hosts = self._config.pipe_hosts or self._config.public_hosts
+        return Reach(hosts, self.port, self._streams.is_open)
 
     def _describe(self, ident: RoomId) -> RoomDescribed:
         stats = self._core.stats(ident, self._clock.now())
@@ -300,6 +353,7 @@ class RelayService:
             room.peers.pop(peer.id, None)
             if not room.peers:
                 del self._rooms[room.id]
+            self._piping.note(peer.room)
         if peer.association is not None:
             self._dtls_dropped += peer.association.dropped
         self._peers_gone += 1
@@ -340,6 +394,8 @@ class RelayService:
                 if peer is not None:
                     log.info("peer gone", room=peer.room, role=peer.role, reason=event.reason)
                     self._forget(peer)
+            case PipeJoined() | PipeGone():
+                self._piping.happened(event)
             case PeerConnected():
                 log.info("peer connected", room=event.room)
             case TrackStarted():
@@ -385,6 +441,7 @@ class RelayService:
             "commands_refused": self._commands_refused,
             "handshakes_failed": self._handshakes_failed,
             "dtls_dropped": self._dtls_dropped,
+            **self._piping.stats(),
             **self._endpoint.counters(),
             **self._streams.counters(),
             **dataclasses.asdict(self._core.counters),
