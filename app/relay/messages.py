@@ -9,11 +9,6 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from app.core.ids import NodeId, PeerId, RoomId
 
-Scheme = Literal[
-    "notify", "notify-break", "notify-break-recover", "notify-slideshow", "notify-stop-feedback"
-]
-"""What happens, beside an alert, to a section that gets less than it needs (``core.wish``)."""
-
 Source = Literal["microphone", "camera", "screen"]
 """Where a presenter's track comes from; a participant's section asks for one."""
 
@@ -133,14 +128,6 @@ class CountRelay(_Message):
     op: Literal["count"] = "count"
 
 
-class ClosePeer(_Message):
-    """Free one peer. Answered ``done`` whether or not it existed."""
-
-    op: Literal["close"] = "close"
-    room: RoomId
-    peer: PeerId
-
-
 class OpenPipe(_Message):
     """Of another relay, further from the presenter: join a room there to the same room here.
     Answered by ``PipeOpened``. The keys are good for this pipe alone."""
@@ -157,6 +144,14 @@ class OpenPipe(_Message):
     key: str
     """Of what it sends: AES-128, and the salt; in base64."""
     salt: str
+
+
+class ClosePeer(_Message):
+    """Free one peer. Answered ``done`` whether or not it existed."""
+
+    op: Literal["close"] = "close"
+    room: RoomId
+    peer: PeerId
 
 
 class CloseRoom(_Message):
@@ -184,6 +179,7 @@ Command = Annotated[
     | PreferSection
     | MeasureRoom
     | CountRelay
+    | OpenPipe
     | ClosePeer
     | CloseRoom
     | DescribeRoom,
@@ -192,7 +188,6 @@ Command = Annotated[
 
 
 class Candidate(_Message):
-    | OpenPipe
     """One ICE candidate in the browser's own shape (RTCIceCandidateInit)."""
 
     candidate: str
@@ -208,14 +203,6 @@ class PeerOpened(_Message):
     """The same candidates, for clients that wait for them as events."""
 
 
-class IceRestarted(_Message):
-    op: Literal["ice_restarted"] = "ice_restarted"
-    ufrag: str
-    password: str
-    candidates: list[Candidate]
-
-
-class PeersSeen(_Message):
 class PipeOpened(_Message):
     """As ``OpenPipe``, of the relay that was asked."""
 
@@ -227,6 +214,14 @@ class PipeOpened(_Message):
     salt: str
 
 
+class IceRestarted(_Message):
+    op: Literal["ice_restarted"] = "ice_restarted"
+    ufrag: str
+    password: str
+    candidates: list[Candidate]
+
+
+class PeersSeen(_Message):
     op: Literal["seen"] = "seen"
     peers: list[PeerId]
 
@@ -331,6 +326,7 @@ class Refused(_Message):
 
 Answer = Annotated[
     PeerOpened
+    | PipeOpened
     | IceRestarted
     | PeersSeen
     | Done
@@ -339,7 +335,6 @@ Answer = Annotated[
     | RelayCounted
     | Refused,
     Field(discriminator="op"),
-    | PipeOpened
 ]
 
 COMMANDS: TypeAdapter[Command] = TypeAdapter(Command)
