@@ -70,6 +70,18 @@ class FeedStream:
             words += [event.source, event.type, event.body]
         await self._redis.script("feed_add", [keys.FEED], words)
 
+    async def nodes_told(self) -> dict[str, str]:
+        """Return ``<kind>:<state>`` of each process, as it was told last."""
+        found = await self._redis.hash(keys.FEED_NODES)
+        return {node.decode(): state.decode() for node, state in found.items()}
+
+    async def tell_node(self, node: str, before: str, now: str, event: FeedEvent) -> bool:
+        """Store what became of a process (now: "" when it is gone); False when somebody did."""
+        words: list[str | bytes | int] = [KEPT, TTL_MS, node, before, now]
+        words += [event.source, event.type, event.body]
+        both = [keys.FEED, keys.FEED_NODES]
+        return bool(await self._redis.script("feed_node", both, words))
+
     async def after(self, entry: str, count: int) -> list[Entry]:
         """Return up to ``count`` events after the one of that id; "0" begins at the oldest."""
         return _entries(await self._redis.script("feed_after", [keys.FEED], [entry, count]))

@@ -1,7 +1,7 @@
 """The relays: where they listen and how much they carry."""
 
 import ipaddress
-from typing import Self
+from typing import Annotated, Literal, Self
 
 from pydantic import model_validator
 
@@ -11,6 +11,7 @@ from app.settings.kinds import (
     Address,
     Addresses,
     Group,
+    LowerCase,
     SettingsError,
     setting,
 )
@@ -44,6 +45,11 @@ class MediaSettings(Group):
         "a whole number from 0 to 64",
         ge=0,
         le=64,
+    )
+    pin: Annotated[Literal["off", "on"], LowerCase] = setting(
+        "on",
+        "Whether `serve` keeps each relay on a core of its own, as far as there are cores.",
+        "off or on",
     )
     max_peers: int = setting(
         1000,

@@ -6,14 +6,24 @@ from pydantic import model_validator
 from pydantic.fields import FieldInfo
 
 from app.settings.cluster import ClusterSettings
+from app.settings.feed import FeedSettings
 from app.settings.kinds import PREFIX, SettingsError
 from app.settings.lecture import LectureSettings
 from app.settings.media import MediaSettings
+from app.settings.recording import RecordingSettings
 from app.settings.server import ServerSettings
 from app.settings.turn import TurnSettings
 
 
-class Settings(ClusterSettings, TurnSettings, LectureSettings, MediaSettings, ServerSettings):
+class Settings(
+    FeedSettings,
+    ClusterSettings,
+    TurnSettings,
+    RecordingSettings,
+    LectureSettings,
+    MediaSettings,
+    ServerSettings,
+):
     """All settings of one process, frozen. They are listed from the last group to the first."""
 
     @model_validator(mode="after")

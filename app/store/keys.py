@@ -162,6 +162,9 @@ FEED_CURSORS = "{feed}:cursors"
 """Hash: lecture id → ``<code>:<seq>`` of the last event of its log that the feed has; or
 ``<code>:ended:<ms>``."""
 
+FEED_NODES = "{feed}:nodes"
+"""Hash: a process → ``<kind>:<state>`` as the feed told it last."""
+
 
 def drain_order(node_id: NodeId) -> str:
     """String: for how many seconds an operator lets a process drain before it ends."""

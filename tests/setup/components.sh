@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the tests run against, where it is missing: Chromium, a Redis server, PostgreSQL,
-# coturn, and iproute2 for network namespaces.
+# coturn, iproute2 for network namespaces, and Java with Maven for a Kafka broker.
 set -eu
 
 missing=
@@ -18,7 +18,9 @@ find_one chromium chromium chromium-browser google-chrome
 find_one postgresql initdb /usr/lib/postgresql/*/bin/initdb
 find_one coturn turnserver
 find_one iproute2 ip
-if [ -z "$missing" ]; then exit 0; fi
+find_one default-jre-headless java
+find_one maven mvn
+if [ -z "$missing" ]; then exec "$(dirname "$0")/kafka.sh"; fi
 
 if ! command -v apt-get >/dev/null; then
     echo "The tests need these programs, which are missing here:$missing. Install them and try again." >&2
@@ -45,3 +47,4 @@ if ! { $as_root apt-get update -q && $as_root apt-get install -q -y --no-install
     echo "These packages could not be installed:$missing. Install them by hand and try again." >&2
     exit 1
 fi
+exec "$(dirname "$0")/kafka.sh"
