@@ -10,6 +10,7 @@ from app.core.ids import PeerId, RoomId
 from app.relay.core.media import IceCredentials, MediaPlan, Role
 from app.relay.core.relay import Relay
 from app.relay.core.stats import PeerStats, SectionStats, TrackStats
+from app.relay.core.wish import Wish
 from app.relay.messages import (
     Candidate,
     CountRelay,
@@ -179,14 +180,7 @@ class RoomCommands:
             if isinstance(command, PauseSection):
                 self._core.pause(peer.id, command.mid, command.on, now)
             else:
-                self._core.prefer(
-                    peer.id,
-                    command.mid,
-                    now,
-                    height=command.height,
-                    layer=command.layer,
-                    temporal=command.temporal,
-                )
+                self._core.prefer(peer.id, command.mid, _wish(command), now)
         except KeyError as fault:
             raise NotFound("this peer has no such section") from fault
 
@@ -235,6 +229,22 @@ def _track(track: TrackStats) -> TrackFigures:
         height=track.height,
         active=track.active,
         muted=track.is_muted,
+    )
+
+
+def _wish(command: PreferSection) -> Wish:
+    return Wish(
+        height=command.height,
+        width=command.width,
+        fps=command.fps,
+        layer=command.layer,
+        temporal=command.temporal,
+        max_bps=command.max_bps,
+        priority=command.priority,
+        slides=command.slides,
+        slides_below=command.slides_below,
+        min_bps=command.min_bps,
+        scheme=command.scheme,
     )
 
 

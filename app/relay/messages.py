@@ -9,6 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from app.core.ids import NodeId, PeerId, RoomId
 
+Scheme = Literal[
+    "notify", "notify-break", "notify-break-recover", "notify-slideshow", "notify-stop-feedback"
+]
+"""What happens, beside an alert, to a section that gets less than it needs (``core.wish``)."""
+
 Source = Literal["microphone", "camera", "screen"]
 """Where a presenter's track comes from; a participant's section asks for one."""
 
@@ -104,15 +109,23 @@ class PauseSection(_Message):
 
 
 class PreferSection(_Message):
-    """Bound what one subscriber's video section gets; None is no bound (``Relay.prefer``)."""
+    """Bound what one subscriber's video section gets; None is no bound (``core.wish.Wish``)."""
 
     op: Literal["prefer"] = "prefer"
     room: RoomId
     peer: PeerId
     mid: str
     height: int | None = None
+    width: int | None = None
+    fps: int | None = None
     layer: int | None = None
     temporal: int | None = None
+    max_bps: int | None = None
+    priority: int = 1
+    slides: float | None = None
+    slides_below: int | None = None
+    min_bps: int | None = None
+    scheme: Scheme = "notify"
 
 
 class MeasureRoom(_Message):

@@ -70,6 +70,16 @@ class LayerChanged(_Notice):
     is_paused: bool
 
 
+class BandwidthAlert(_Notice):
+    """A section that named what it needs gets less than that, or enough again."""
+
+    type: Literal["bandwidth"] = "bandwidth"
+    peer: PeerId
+    mid: str
+    is_short: bool
+    available_bps: int
+
+
 class LayersWanted(_Notice):
     """Which simulcast streams of a source anybody watches: its client may stop the others."""
 
@@ -100,6 +110,7 @@ Notice = Annotated[
     | TrackMuted
     | SectionBound
     | LayerChanged
+    | BandwidthAlert
     | LayersWanted
     | SpeakerChanged
     | Levels,
@@ -120,6 +131,14 @@ def notice_of(event: events.Event) -> Notice | None:
             return _of_track(event)
         case events.SectionBound() | events.LayerChanged() | events.LayersWanted():
             return _of_section(event)
+        case events.BandwidthAlert():
+            return BandwidthAlert(
+                room=event.room,
+                peer=event.peer,
+                mid=event.mid,
+                is_short=event.is_short,
+                available_bps=event.available_bps,
+            )
         case events.SpeakerChanged():
             return SpeakerChanged(room=event.room, peer=event.peer)
         case events.Levels():

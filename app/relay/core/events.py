@@ -102,7 +102,8 @@ class SectionBound:
 class LayerChanged:
     """What a subscriber's video section gets changed by its link, its window or a wish.
 
-    ``layer`` is 0 for the smallest simulcast stream; ``temporal`` the highest temporal layer sent.
+    ``layer`` is 0 for the smallest simulcast stream; ``temporal`` the highest temporal layer sent;
+    -1 is a slide show: keyframes alone.
     """
 
     room: RoomId
@@ -111,7 +112,18 @@ class LayerChanged:
     layer: int
     temporal: int
     is_paused: bool
-    """By congestion: audio goes on. It comes back by itself."""
+    """By congestion or a bound of its own: audio goes on. It comes back by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class BandwidthAlert:
+    """A section that named what it needs gets less than that, or enough again."""
+
+    room: RoomId
+    peer: PeerId
+    mid: str
+    is_short: bool
+    available_bps: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +184,7 @@ Event = (
     | TrackMuted
     | SectionBound
     | LayerChanged
+    | BandwidthAlert
     | LayersWanted
     | SpeakerChanged
     | Levels

@@ -43,6 +43,8 @@ class Feedback:
             return
         self._counters.keyframe_requests_received += 1
         subscription.keyframe_requests += 1
+        if subscription.tells_nobody:
+            return
         if subscription.is_video and subscription.line is not None:
             subscription.line.track.keyframes.ask()
 

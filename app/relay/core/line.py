@@ -20,6 +20,7 @@ from app.relay.core.rtp import Packet
 from app.relay.core.sink import Audience, Sink
 from app.relay.core.tools import Tools
 from app.relay.core.track import Track
+from app.relay.core.wish import SLIDES
 
 WRAP_MARGIN = 1024
 """Sequence numbers before the wrap where nobody may begin: were a newcomer's packets up to the
@@ -73,6 +74,8 @@ class Line:
         """The track's highest index so far."""
         self.stamp = -1
         """Of the packet with that index, as the track has it."""
+        self._slide = -1
+        """The timestamp of the last keyframe, where this is a slide show."""
         self._numbers = Numbering()
         self._past = Past()
 
@@ -96,7 +99,8 @@ class Line:
         """True while somebody waits for one: not those who have this track in another line, since
         temporal layers have switching points of their own."""
         return self.is_video and any(
-            one.line is None or one.line.track is not self.track for one in self.waiting
+            one.line is None or one.line.track is not self.track or one.line.temporal == SLIDES
+            for one in self.waiting
         )
 
     # Packets ---------------------------------------------------------------------------------
@@ -113,7 +117,7 @@ class Line:
             if packet.index < self._numbers.floor:
                 self._tools.counters.dropped_late += 1
                 continue
-            if packet.temporal > self.temporal:
+            if packet.temporal > self.temporal and not self._is_slide(packet):
                 self._tools.counters.temporal_dropped += 1
                 if packet.index > self.highest:
                     self.highest = packet.index
@@ -124,6 +128,12 @@ class Line:
             if self._tools.batch.count == CAPACITY:
                 self._flush()
         self._flush()
+
+    def _is_slide(self, packet: Packet) -> bool:
+        """Tell whether a packet is of a keyframe, which is all that a slide show has."""
+        if packet.keyframe:
+            self._slide = packet.timestamp
+        return self.temporal == SLIDES and packet.timestamp == self._slide
 
     def _admit(self, packet: Packet, now: float) -> None:
         ready = [one for one in self.waiting if self._may_begin(one, packet)]
@@ -164,7 +174,9 @@ class Line:
             return False
         if packet.keyframe or self.temporal < held.temporal:
             return True
-        return packet.is_sync and held.temporal < packet.temporal <= self.temporal
+        # From slides there is nothing that a frame could refer to.
+        is_shown = held.temporal != SLIDES
+        return packet.is_sync and is_shown and held.temporal < packet.temporal <= self.temporal
 
     def catch_up(self, one: Subscriber, now: float) -> bool:
         """Let a newcomer begin at the last keyframe, if that is recent, with what followed it."""

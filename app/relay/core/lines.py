@@ -28,11 +28,13 @@ class Lines:
         """Let a subscription wait for the line that it should be on, or leave."""
         stream = self._room.stream_for(one, now)
         is_held = stream is not None and not stream.flows
-        if one.is_off or one.is_starved or is_held or (stream is None and one.is_spare):
+        is_off = one.is_off or one.is_starved or one.is_broken
+        if is_off or is_held or (stream is None and one.is_spare):
             self.has_changed |= one.line is not None or one.target is not None
             one.leave()
             return
-        chosen = choose(stream, one.wish, one.limit, now) if stream is not None else None
+        slides = one.shows_slides
+        chosen = choose(stream, one.wish, one.limit, now, slides=slides) if stream else None
         if chosen is None:
             return  # nothing to go over to: a reloading presenter is on its way
         self.lead(one, *chosen, now)

@@ -1,24 +1,19 @@
-"""Subscribers' links within a room: feedback read, budgets shared out, probes sent."""
+"""Subscribers' links within a room: feedback read, budgets looked after, probes sent."""
 
 import struct
 
-from app.relay.core.allocation import Want, allocate
 from app.relay.core.downlink import Downlink
-from app.relay.core.events import LayerChanged
-from app.relay.core.layers import MAX_TEMPORAL
-from app.relay.core.media import SourceName
 from app.relay.core.peer import Peer
 from app.relay.core.repeats import rtx_type
 from app.relay.core.rtcp import Compound
 from app.relay.core.rtp import TRANSPORT_WIDE_URI, pack_elements
 from app.relay.core.scene import Scene
-from app.relay.core.selection import rungs
+from app.relay.core.sharing import Sharing
 from app.relay.core.subscription import Subscription
 
 _PADDING = 224
 """Bytes of an RTP packet that is nothing but padding, as libwebrtc sends them: 255 at most."""
 _HEADER = struct.Struct("!BBHII")
-_IMPORTANCE: dict[SourceName, int] = {"screen": 0, "camera": 1, "microphone": 2}
 
 
 class Links:
@@ -26,6 +21,7 @@ class Links:
 
     def __init__(self, room: Scene) -> None:
         self._room = room
+        self._sharing = Sharing(room)
 
     # Feedback --------------------------------------------------------------------------------
 
@@ -74,77 +70,21 @@ class Links:
 
     def look_after(self, peer: Peer, now: float) -> None:
         """Share out the budget again, probe if it falls short; call it about twice a second."""
-        if peer.downlink.is_limited:
+        if self._sharing.is_needed(peer):
             self._share(peer, now)
+        self._sharing.watch(peer, now)
         for one in peer.subscriptions.values():
             if one.is_video:
-                self._tell(one, now)
+                self._sharing.tell(one, now)
 
     def _share(self, peer: Peer, now: float) -> None:
-        room = self._room
-        link = peer.downlink
-        sections: list[tuple[Subscription, list[tuple[int, int, int]]]] = []
-        audio = 0
-        for one in peer.subscriptions.values():
-            stream = room.stream_for(one, now)
-            if stream is None or one.is_off or not stream.flows or not stream.layers:
-                continue
-            if one.is_video:
-                sections.append((one, rungs(stream, one.wish)))
-            else:
-                audio += stream.layers[0].rates.up_to(MAX_TEMPORAL)
-        sections.sort(key=lambda item: self._rank(item[0], now))
-        wants = [
-            Want(tuple(rate for _, _, rate in ladder), _rung_of(one, ladder))
-            for one, ladder in sections
-        ]
-        given = allocate(link.budget_bps - audio, wants)
-        missing = 0
-        for (one, ladder), rung in zip(sections, given, strict=True):
-            self._give(one, ladder, rung, now)
-            if ladder and rung < len(ladder) - 1 and not missing:
-                missing = ladder[rung + 1][2] - (ladder[rung][2] if rung >= 0 else 0)
-        room.ask_for_waiting()
-        spent = audio + sum(
-            ladder[rung][2] for (_, ladder), rung in zip(sections, given, strict=True) if rung >= 0
-        )
-        if missing:
-            self._probe(peer, int(1.15 * (spent + missing)), now)
-        link.note_fit(audio + sum(ladder[-1][2] for _, ladder in sections if ladder), now)
-        if not link.is_limited:
-            for one, _ in sections:
-                one.limit = None
-
-    def _rank(self, one: Subscription, now: float) -> tuple[int, int]:
-        """The presenter's come first, its screen before all."""
-        stream = self._room.stream_for(one, now)
-        if stream is None:
-            return 9, 9
-        presenter = self._room.presenter
-        is_other = presenter is None or stream.peer != presenter.id
-        return int(is_other), _IMPORTANCE[stream.source]
-
-    def _give(
-        self, one: Subscription, ladder: list[tuple[int, int, int]], rung: int, now: float
-    ) -> None:
-        if not ladder:
-            return
-        one.is_starved = rung < 0
-        one.limit = ladder[max(0, rung)][:2]
-        self._room.aim(one, now)
-
-    def _tell(self, one: Subscription, now: float) -> None:
-        """Emit what a section gets, when that has changed."""
-        stream = self._room.stream_for(one, now)
-        line = one.line
-        layer, temporal, _ = one.shown
-        if stream is not None and line is not None and line.track in stream.layers:
-            layer = stream.by_size().index(line.track)
-            temporal = min(line.temporal, line.track.rates.top)
-        shown = (layer, temporal, one.is_starved)
-        if shown != one.shown:
-            one.shown = shown
-            self._room.emit(LayerChanged(self._room.id, one.peer, one.section.mid, *shown))
+        shared = self._sharing.share(peer, now)
+        if shared.missing:
+            self._probe(peer, int(1.15 * (shared.spent + shared.missing)), now)
+        was_limited = peer.downlink.is_limited
+        peer.downlink.note_fit(shared.everything, now)
+        if was_limited and not peer.downlink.is_limited:
+            _ = self._sharing.share(peer, now)
 
     # Probes ----------------------------------------------------------------------------------
 
@@ -182,11 +122,3 @@ def _can_probe(one: Subscription) -> bool:
     section = one.section
     has_type = any(rtx_type(one, codec.payload_type) for codec in section.codecs)
     return bool(has_type and section.extension_id(TRANSPORT_WIDE_URI))
-
-
-def _rung_of(one: Subscription, ladder: list[tuple[int, int, int]]) -> int:
-    if one.is_starved or (one.line is None and one.target is None):
-        return -1
-    if one.limit is None:
-        return len(ladder) - 1
-    return next((n for n, rung in enumerate(ladder) if rung[:2] == one.limit), len(ladder) - 1)

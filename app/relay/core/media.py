@@ -56,6 +56,8 @@ class Section:
     """Simulcast streams agreed to be received (RFC 8853), in any order: the core learns from the
     streams which is the larger. Several ``remote_ssrcs`` without rids (``ssrc-group:SIM``, RTX
     left out) are simulcast, too, if ``is_simulcast``."""
+    max_bps: int | None = None
+    """Of a ``send`` section: its receiver takes no more (``b=AS``, ``b=TIAS``)."""
     is_simulcast: bool = False
     is_spare: bool = False
     """A ``send`` section that carries nothing of the presenter's: the core gives it to a speaker's
@@ -71,6 +73,8 @@ class MediaPlan:
     """All media sections of a peer, in the order of its offer."""
 
     sections: tuple[Section, ...]
+    max_bps: int | None = None
+    """What its peer takes of all sections together."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,8 +30,9 @@ from app.relay.core.room import Room
 from app.relay.core.schedule import Schedule
 from app.relay.core.srtp import check_keys
 from app.relay.core.stats import PeerStats, RoomStats
-from app.relay.core.subscription import Bound, Wish
+from app.relay.core.subscription import Bound
 from app.relay.core.tap import Listener, Tap
+from app.relay.core.wish import Wish
 
 HANDSHAKE_SECONDS = 10.0
 """From the first validated address to SRTP keys."""
@@ -276,20 +277,13 @@ class Relay:
         known.subscriptions[mid].is_paused = on
         self._reselect(known, mid, now)
 
-    def prefer(
-        self,
-        peer: PeerId,
-        mid: str,
-        now: float,
-        height: int | None = None,
-        layer: int | None = None,
-        temporal: int | None = None,
-    ) -> None:
-        """Bound what a subscriber's video section gets: by the height of its window in pixels, by
-        simulcast layer (0 the smallest) and by temporal layer. None: no bound. Raises KeyError.
+    def prefer(self, peer: PeerId, mid: str, wish: Wish, now: float) -> None:
+        """Bound what a subscriber's video section gets, in place of the bounds it had.
+        Raises KeyError.
         """
         known = self._peers[peer]
-        known.subscriptions[mid].wish = Wish(height, layer, temporal)
+        known.subscriptions[mid].hope(wish)
+        self._rooms[known.room].look_after(known, now)
         self._reselect(known, mid, now)
 
     def _reselect(self, peer: Peer, mid: str, now: float) -> None:

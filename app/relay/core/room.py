@@ -264,6 +264,10 @@ class Room:
         self.pipes.note_change()
         self.pipes.aim(now)
 
+    def look_after(self, peer: Peer, now: float) -> None:
+        """Share out a peer's bandwidth again: it wished for something else."""
+        self._links.look_after(peer, now)
+
     def take_feedback(
         self, peer: Peer, compound: Compound, now: float, *, has_budget: bool = True
     ) -> None:

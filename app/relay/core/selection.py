@@ -2,13 +2,15 @@
 
 from app.relay.core.layers import MAX_TEMPORAL
 from app.relay.core.stream import Stream
-from app.relay.core.subscription import Wish
 from app.relay.core.track import Track
+from app.relay.core.wish import SLIDES, Wish
 
 ALL = MAX_TEMPORAL
 """The temporal layer that means: everything the track has."""
 WINDOW_SLACK = 1.2
 """A layer this much lower than the window is still shown in it: scaling up a little hides that."""
+FPS_SLACK = 1.1
+"""Frames come a little faster now and then."""
 
 
 def rungs(stream: Stream, wish: Wish) -> list[tuple[int, int, int]]:
@@ -19,8 +21,7 @@ def rungs(stream: Stream, wish: Wish) -> list[tuple[int, int, int]]:
     found: list[tuple[int, int, int]] = []
     for layer, track in enumerate(_allowed(stream, wish)):
         top = track.rates.top
-        highest = top if wish.temporal is None else min(top, wish.temporal)
-        for temporal in range(highest + 1):
+        for temporal in range(_top_temporal(track, wish) + 1):
             rate = track.rates.up_to(temporal)
             name = ALL if temporal == top else temporal
             while found and found[-1][2] >= rate > 0:
@@ -29,39 +30,74 @@ def rungs(stream: Stream, wish: Wish) -> list[tuple[int, int, int]]:
     return found
 
 
+def within(ladder: list[tuple[int, int, int]], bound_bps: int | None, current: int) -> int:
+    """Return how many rungs of a ladder, the least first, cost no more than a bound.
+
+    A rung above the ``current`` one must fit a tenth better: no flapping at the bound.
+    """
+    if bound_bps is None:
+        return len(ladder)
+    count = 0
+    for place, (_, _, rate) in enumerate(ladder):
+        if rate * (1.1 if place > current else 1) <= bound_bps:
+            count = place + 1
+    return count
+
+
+def _top_temporal(track: Track, wish: Wish) -> int:
+    """Return the highest temporal layer that carries anything and that the wish allows."""
+    top = track.rates.top
+    if wish.temporal is not None:
+        top = min(top, wish.temporal)
+    if wish.fps is not None:
+        while top and track.rates.fps_up_to(top) > FPS_SLACK * wish.fps:
+            top -= 1
+    return top
+
+
 def _allowed(stream: Stream, wish: Wish) -> list[Track]:
     layers = stream.by_size()
     if wish.layer is not None:
         layers = layers[: wish.layer + 1]
-    if wish.height is not None and len(layers) > 1:
-        fitting = 1
-        while fitting < len(layers) and layers[fitting - 1].height * WINDOW_SLACK < wish.height:
-            fitting += 1
-        layers = layers[:fitting]
-    return layers
+    fitting = 1
+    while fitting < len(layers) and _is_small(layers[fitting - 1], wish):
+        fitting += 1
+    return layers[:fitting]
+
+
+def _is_small(track: Track, wish: Wish) -> bool:
+    """Tell whether a layer does not fill the window, and the next one may be shown in it."""
+    fills_height = wish.height is not None and track.height * WINDOW_SLACK >= wish.height
+    fills_width = wish.width is not None and track.width * WINDOW_SLACK >= wish.width
+    return not (fills_height or fills_width)
 
 
 def choose(
-    stream: Stream, wish: Wish, limit: tuple[int, int] | None, now: float
+    stream: Stream,
+    wish: Wish,
+    limit: tuple[int, int] | None,
+    now: float,
+    *,
+    slides: bool = False,
 ) -> tuple[Track, int] | None:
     """Return (track, temporal layer) to send, None if the stream has no track.
 
     A layer that its publisher does not send at the moment gives way to the next lower one that it
-    does, then to the next higher.
+    does, then to the next higher. Of ``slides`` the layer is the same, and keyframes are all.
     """
     layers = stream.by_size()
     if not layers:
         return None
     top, temporal = len(_allowed(stream, wish)) - 1, ALL
-    if wish.temporal is not None and wish.temporal < layers[top].rates.top:
-        temporal = wish.temporal
+    allowed = _top_temporal(layers[top], wish)
+    if allowed < layers[top].rates.top:
+        temporal = allowed
     if limit is not None and limit[0] <= top:
         if limit[0] < top or limit[1] < temporal:
             temporal = min(limit[1], ALL if wish.temporal is None else wish.temporal)
         top = limit[0]
-    if layers[top].is_active(now) or len(layers) == 1:
-        return layers[top], temporal
-    for track in [*reversed(layers[:top]), *layers[top + 1 :]]:
-        if track.is_active(now):
-            return track, ALL
-    return layers[top], temporal
+    if not layers[top].is_active(now) and len(layers) > 1:
+        for track in [*reversed(layers[:top]), *layers[top + 1 :]]:
+            if track.is_active(now):
+                return track, SLIDES if slides else ALL
+    return layers[top], SLIDES if slides else temporal

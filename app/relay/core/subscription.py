@@ -11,6 +11,7 @@ from app.relay.core.ring import Sent
 from app.relay.core.rtp import Packet
 from app.relay.core.sink import Sink, Variant
 from app.relay.core.track import Track
+from app.relay.core.wish import SLIDE_SECONDS, Alarm, Wish, slide_seconds
 
 _START_MASK = 0x3FFF
 
@@ -20,14 +21,6 @@ class Bound(NamedTuple):
 
     owner: PeerId
     source: SourceName
-
-
-class Wish(NamedTuple):
-    """What a subscriber asked for; None is no bound."""
-
-    height: int | None = None
-    layer: int | None = None
-    temporal: int | None = None
 
 
 class Subscription:
@@ -53,7 +46,13 @@ class Subscription:
         self.limit: tuple[int, int] | None = None
         """(layer, temporal layer) that its link allows; None: no bound."""
         self.is_starved = False
-        """Its link does not carry it at all."""
+        """Its link does not carry it at all, or its wish allows no layer that there is."""
+        self.alarm = Alarm()
+        self.is_broken = False
+        """Ended by its scheme, for want of bandwidth."""
+        self.is_sliding = False
+        """A slide show, since its link carries no better."""
+        self._next_slide = 0.0
         self.shown = (0, 0, False)
         """(layer, temporal, paused) last told."""
         self.keyframe_requests = 0
@@ -77,6 +76,53 @@ class Subscription:
     def is_off(self) -> bool:
         """Nothing is to be sent, by its subscriber's wish or against it."""
         return self.is_paused or self.is_barred
+
+    @property
+    def shows_slides(self) -> bool:
+        """It gets keyframes alone."""
+        return self.is_video and (self.wish.slides is not None or self.is_sliding)
+
+    @property
+    def bound_bps(self) -> int | None:
+        """What it may get at most: the least of its offer's and its wish's bounds."""
+        bounds = [bps for bps in (self.section.max_bps, self.wish.max_bps) if bps is not None]
+        return min(bounds, default=None)
+
+    @property
+    def is_given_up(self) -> bool:
+        """Ended by its scheme, until it is asked for anew."""
+        return self.is_broken and self.wish.scheme == "notify-break"
+
+    @property
+    def tells_nobody(self) -> bool:
+        """Its requests are its own for now, by its scheme: its publisher does not hear of them."""
+        return self.alarm.is_on and self.wish.scheme == "notify-stop-feedback"
+
+    def hope(self, wish: Wish) -> None:
+        """Take a wish, in place of the one before."""
+        self.wish = wish
+        self.alarm = Alarm()
+        self.limit = None
+        self.is_starved = self.is_broken = self.is_sliding = False
+        self._next_slide = 0.0
+
+    def sound(self) -> None:
+        """Do what the scheme says: the alarm has changed."""
+        scheme, is_short = self.wish.scheme, self.alarm.is_on
+        if scheme == "notify-slideshow":
+            self.is_sliding = is_short
+        elif scheme == "notify-break-recover":
+            self.is_broken = is_short
+        elif scheme == "notify-break":
+            self.is_broken |= is_short
+
+    def needs_slide(self, now: float) -> bool:
+        """Tell whether the next picture of a slide show is due; each is asked for once."""
+        if not self.shows_slides or now < self._next_slide:
+            return False
+        wanted = self.wish.slides
+        self._next_slide = now + (SLIDE_SECONDS if wanted is None else slide_seconds(wanted))
+        return True
 
     # Lines -----------------------------------------------------------------------------------
 

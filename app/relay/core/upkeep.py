@@ -70,7 +70,10 @@ class Upkeep:
                     self._look_at(stream, now)
             for one in peer.subscriptions.values():
                 line = one.line
-                one.watch(one.is_video and line is not None and line.track.is_active(now))
+                is_due = one.is_video and line is not None and line.track.is_active(now)
+                one.watch(is_due and not one.shows_slides)
+                if line is not None and is_due and one.needs_slide(now):
+                    line.track.keyframes.ask()
 
     def _look_at(self, stream: Stream, now: float) -> None:
         for track in stream.layers:

@@ -58,7 +58,9 @@ class Arrivals:
     async def _send(self, connection: Connection, seat: Seat, event: RoomEvent) -> None:
         if not _is_for(event, connection, seat):
             return
-        await self._sketches.send(connection, [wire.room_event_for(event)(seat)])
+        parcel = wire.room_event_for(event)(seat)
+        if parcel is not None:
+            await self._sketches.send(connection, [parcel])
         if event.type == "asked":
             self._trail.sent(event.room, event.data["questionId"], event.seq)
 

@@ -85,8 +85,16 @@ class FloorDesk:
             peer=peer,
             mid=message.mid,
             height=message.height,
+            width=message.width,
+            fps=message.fps,
             layer=message.layer,
             temporal=message.temporal,
+            max_bps=message.maxBitrate,
+            priority=message.priority,
+            slides=message.slide_seconds,
+            slides_below=message.slidesBelow,
+            min_bps=message.minBitrate,
+            scheme=message.scheme,
         )
         await self._floor.adjust(message.room, command)
         return {}

@@ -219,10 +219,11 @@ class RoomHub:
                 yield
             if room.members.get(member.connection.id) is not member:
                 continue
-            parcel: Parcel | None = parcel_for(member.connection.seat)
-            if event.type == "bound":
+            parcel = parcel_for(member.connection.seat)
+            if event.type in wire.BY_PEER:
                 place = member.connection.place
-                parcel = wire.bound(event, place.peer if isinstance(place, Seated) else None)
+                peer = place.peer if isinstance(place, Seated) else None
+                parcel = wire.BY_PEER[event.type](event, peer)
             if parcel is not None:
                 member.offer(event.seq, parcel)
             if event.audience != "room":

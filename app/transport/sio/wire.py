@@ -236,16 +236,60 @@ def bound(event: RoomEvent, peer: str | None) -> Parcel | None:
     return Parcel(encode_event(LECTURE, "bound", payload), seq=event.seq)
 
 
-PERSONAL = frozenset({"bound", "drawing"})
+def layer(event: RoomEvent, peer: str | None) -> Parcel | None:
+    """What one member's own video sections get; None when nothing is its."""
+    return _of_peer(event, peer, ("mid", "layer", "temporal", "paused"))
+
+
+def bandwidth(event: RoomEvent, peer: str | None) -> Parcel | None:
+    """Which of one member's own sections get less than they need; None when nothing is its."""
+    return _of_peer(event, peer, ("mid", "short", "available"))
+
+
+def _of_peer(event: RoomEvent, peer: str | None, names: tuple[str, ...]) -> Parcel | None:
+    own = [one[1:] for one in event.data["sections"] if one[0] == peer]
+    if peer is None or not own:
+        return None
+    sections = [dict(zip(names, one, strict=True)) for one in own]
+    payload = {"sections": sections, "seq": event.seq}
+    return Parcel(encode_event(LECTURE, event.type, payload), seq=event.seq)
+
+
+def layers(event: RoomEvent, seat: Seat | None) -> Parcel | None:
+    """Which simulcast streams of one member's own sources anybody watches; None for no change."""
+    if seat is None:
+        return None
+    me = "presenter" if isinstance(seat, PresenterSeat) else member_id(seat.room, seat.identity)
+    own = [
+        # "*" is a source without simulcast.
+        {"source": source, "rids": ["" if rid == "*" else rid for rid in rids.split()]}
+        for member, source, rids in event.data["wanted"]
+        if member == me
+    ]
+    if not own:
+        return None
+    payload = {"tracks": own, "seq": event.seq}
+    return Parcel(encode_event(LECTURE, "layers", payload), seq=event.seq)
+
+
+BY_PEER: dict[str, Callable[[RoomEvent, str | None], Parcel | None]] = {
+    "bound": bound,
+    "layer": layer,
+    "bandwidth": bandwidth,
+}
+"""Room events about members' own sections: nobody else's peer is named to anybody."""
+
+PERSONAL = frozenset({*BY_PEER, "layers", "drawing"})
 """Room events of which not every member hears the same."""
 
 
-def room_event_for(event: RoomEvent) -> Callable[[Seat | None], Parcel]:
-    """Return what gives each member its parcel; members who hear the same share one."""
-    if event.type == "bound":  # other members' peers are secret: see ``bound``
-        empty = {"sections": [], "seq": event.seq}
-        nothing = Parcel(encode_event(LECTURE, "bound", empty), seq=event.seq)
-        return lambda _: nothing
+def room_event_for(event: RoomEvent) -> Callable[[Seat | None], Parcel | None]:
+    """Return what gives each member its parcel, None for nothing; those who hear the same share
+    one. What is about sections, ``BY_PEER`` gives."""
+    if event.type in BY_PEER:
+        return lambda _: None
+    if event.type == "layers":
+        return lambda seat: layers(event, seat)
     if event.type != "drawing":
         shared = room_event(event)
         return lambda _: shared

@@ -1,11 +1,15 @@
-"""``bound``: each member hears of its own sections, and never another's peer, which is a secret."""
+"""Each member hears of its own sections and tracks, and never another's peer, a secret."""
 
-from app.core.ids import RoomId
+from app.core.ids import ConnectionId, Email, RoomId
+from app.lecture.seat import AudienceSeat, PresenterSeat
+from app.rooms.floor import member_id
 from app.store.events import RoomEvent
 from app.transport.sio import wire
 
+ROOM = RoomId("004217")
+PRESENTER = PresenterSeat(ROOM, ConnectionId("p"), Email("kim@example.org"), "Kim", 1)
 EVENT = RoomEvent(
-    RoomId("004217"),
+    ROOM,
     7,
     "bound",
     {"bindings": [["peer-a", "3", "sam", "microphone"], ["peer-b", "4", "", ""]]},
@@ -30,5 +34,30 @@ def test_who_has_no_section_in_it_hears_nothing() -> None:
     assert wire.bound(EVENT, None) is None
 
 
-def test_a_replay_names_no_peer() -> None:
-    assert "peer-" not in text_of(wire.room_event_for(EVENT)(None))
+def test_a_replay_tells_nothing_of_it() -> None:
+    assert wire.room_event_for(EVENT)(None) is None
+
+
+def test_what_a_section_gets_and_lacks_is_its_members_alone() -> None:  # L29
+    layer = RoomEvent(ROOM, 8, "layer", {"sections": [["peer-a", "1", 2, -1, False]]})
+    alert = RoomEvent(ROOM, 9, "bandwidth", {"sections": [["peer-a", "1", True, 210_000]]})
+    assert wire.layer(layer, "peer-b") is None
+    assert wire.bandwidth(alert, None) is None
+    told = text_of(wire.layer(layer, "peer-a")).replace('\\"', '"')
+    assert '{"mid":"1","layer":2,"temporal":-1,"paused":false}' in told
+    told = text_of(wire.bandwidth(alert, "peer-a")).replace('\\"', '"')
+    assert '{"mid":"1","short":true,"available":210000}' in told
+
+
+def test_layers_that_are_watched_are_told_to_who_sends_them() -> None:  # M10
+    sam = AudienceSeat(ROOM, ConnectionId("c"), "STUDENT", "sam@example.org", "Sam")
+    name = member_id(ROOM, sam.identity)
+    wanted = [["presenter", "camera", "h q"], [name, "camera", "*"], [name, "screen", ""]]
+    event = RoomEvent(ROOM, 8, "layers", {"wanted": wanted})
+    told = text_of(wire.layers(event, PRESENTER)).replace('\\"', '"')
+    assert '"tracks":[{"source":"camera","rids":["h","q"]}]' in told
+    told = text_of(wire.layers(event, sam)).replace('\\"', '"')
+    assert '{"source":"camera","rids":[""]},{"source":"screen","rids":[]}' in told
+    other = AudienceSeat(ROOM, ConnectionId("d"), "STUDENT", "ann@example.org", "Ann")
+    assert wire.layers(event, other) is None
+    assert wire.layers(event, None) is None

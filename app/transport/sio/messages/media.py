@@ -6,11 +6,13 @@ from pydantic import AfterValidator, Field
 
 from app.core.ids import PeerId, RoomId
 from app.lecture.model import Offer
-from app.relay.messages import Source
+from app.relay.messages import Scheme, Source
 from app.transport.sio import config
-from app.transport.sio.messages.form import InRoom, LimitError, Message, Room, ShortId
+from app.transport.sio.messages.form import InRoom, LimitError, Message, Number, Room, ShortId
 
 Mid = Annotated[str, Field(min_length=1, max_length=32)]
+Bitrate = Annotated[int, Field(ge=1, le=1_000_000_000)]
+"""Bits per second."""
 
 
 def _sdp(text: str) -> str:
@@ -67,9 +69,25 @@ class Prefer(InRoom):
 
     mid: Mid
     height: Annotated[int, Field(ge=0, le=10_000)] | None = None
+    width: Annotated[int, Field(ge=0, le=10_000)] | None = None
+    fps: Annotated[int, Field(ge=1, le=240)] | None = None
     layer: Annotated[int, Field(ge=0, le=7)] | None = None
     temporal: Annotated[int, Field(ge=0, le=7)] | None = None
+    maxBitrate: Bitrate | None = None  # noqa: N815
+    priority: Annotated[int, Field(ge=1, le=255)] = 1
+    slides: bool | Number | None = None
+    """Seconds between two slides; true, or what is not from 2 to 10, is three."""
+    slidesBelow: Annotated[int, Field(ge=0, le=7)] | None = None  # noqa: N815
+    minBitrate: Bitrate | None = None  # noqa: N815
+    scheme: Scheme = "notify"
     peerId: ShortId | None = None  # noqa: N815
+
+    @property
+    def slide_seconds(self) -> float | None:
+        """None for no slide show; what is out of bounds is the relay's to put right."""
+        if self.slides is None or self.slides is False:
+            return None
+        return 0.0 if self.slides is True else float(self.slides)
 
 
 class Watch(InRoom):

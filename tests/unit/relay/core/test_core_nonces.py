@@ -6,6 +6,7 @@ import pytest
 
 from app.relay.core.media import MediaPlan
 from app.relay.core.rtcp import negative_acknowledgement, picture_loss, receiver_report
+from app.relay.core.wish import Wish
 from tests.unit.relay.core.lossy import RECEIVING, RECEIVING_WITHOUT_RTX
 from tests.unit.relay.core.narrow import NARROW
 from tests.unit.relay.core.test_core_simulcast import Camera
@@ -34,9 +35,9 @@ def disturb(world: World, camera: Camera, student: Client, rng: random.Random) -
     relay, now = world.relay, world.now
     choice = rng.randrange(7)
     if choice == 0:
-        relay.prefer(student.id, "1", now, height=rng.choice((100, 300, 800)))
+        relay.prefer(student.id, "1", Wish(height=rng.choice((100, 300, 800))), now)
     elif choice == 1:
-        relay.prefer(student.id, "1", now, temporal=rng.choice((0, 1)))
+        relay.prefer(student.id, "1", Wish(temporal=rng.choice((0, 1))), now)
     elif choice == 2:
         relay.pause(student.id, "1", rng.random() < 0.4, now)
     elif choice == 3:

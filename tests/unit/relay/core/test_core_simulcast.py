@@ -8,6 +8,7 @@ import pytest
 
 from app.relay.core.events import LayersWanted
 from app.relay.core.media import MediaPlan
+from app.relay.core.wish import Wish
 from tests.unit.relay.core.lossy import LOSSY_AUDIO_IN
 from tests.unit.relay.core.narrow import NarrowParticipant, Stage
 from tests.unit.relay.core.world import (
@@ -132,17 +133,17 @@ def test_a_window_gets_the_layer_that_fits_it(profile: str) -> None:  # M10
     large = world.participant("large", profile=profile)
     small = world.participant("small", profile=profile)
     camera.play(2.0)
-    world.relay.prefer(small.id, "1", world.now, height=200)
+    world.relay.prefer(small.id, "1", Wish(height=200), world.now)
     camera.play(2.0)
     assert height_of(large.heard_of(OUT_VIDEO)[-1]) == 720
     assert height_of(small.heard_of(OUT_VIDEO)[-1]) == 180
-    world.relay.prefer(small.id, "1", world.now, height=480)
+    world.relay.prefer(small.id, "1", Wish(height=480), world.now)
     camera.play(2.0)
     assert height_of(small.heard_of(OUT_VIDEO)[-1]) == 720
-    world.relay.prefer(small.id, "1", world.now, height=360)
+    world.relay.prefer(small.id, "1", Wish(height=360), world.now)
     camera.play(2.0)
     assert height_of(small.heard_of(OUT_VIDEO)[-1]) == 360
-    world.relay.prefer(small.id, "1", world.now)
+    world.relay.prefer(small.id, "1", Wish(), world.now)
     camera.play(2.0)
     assert height_of(small.heard_of(OUT_VIDEO)[-1]) == 720
     assert_decodable(small)
@@ -158,13 +159,13 @@ def test_a_temporal_layer_is_left_out_and_comes_back_without_a_keyframe(profile:
     other = world.participant("other")
     camera.play(3.0)
     plis = camera.client.plis()
-    world.relay.prefer(student.id, "1", world.now, temporal=0)
+    world.relay.prefer(student.id, "1", Wish(temporal=0), world.now)
     before = len(student.heard_of(OUT_VIDEO))
     camera.play(2.0)
     halved = student.heard_of(OUT_VIDEO)[before + 16 :]
     assert {read_descriptor(heard)[2] for heard in halved} == {0}
     assert len(halved) == pytest.approx(2 * 25 * 8 / 2, abs=24)
-    world.relay.prefer(student.id, "1", world.now)
+    world.relay.prefer(student.id, "1", Wish(), world.now)
     camera.play(1.0)
     assert {read_descriptor(heard)[2] for heard in student.heard_of(OUT_VIDEO)[-20:]} == {0, 1}
     assert camera.client.plis() - plis <= 1, "temporal layers need no keyframe"
