@@ -8,6 +8,7 @@ import asyncio
 import base64
 import json
 import os
+import socket
 import struct
 from collections.abc import Callable
 from typing import Any
@@ -53,12 +54,15 @@ class Link(asyncio.Protocol):
 
     # connecting
 
-    async def connect(self, host: str, port: int) -> None:
-        """Open the WebSocket. Raises LostError."""
+    async def connect(self, host: str, port: int, sock: socket.socket | None = None) -> None:
+        """Open the WebSocket, on ``sock`` if it is connected already. Raises LostError."""
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                await loop.create_connection(lambda: self, host, port)
+                if sock is not None:
+                    await loop.create_connection(lambda: self, sock=sock)
+                else:
+                    await loop.create_connection(lambda: self, host, port)
                 key = base64.b64encode(os.urandom(16)).decode()
                 self._write(
                     (

@@ -5,6 +5,7 @@ import contextlib
 import gzip
 import json
 import secrets
+import socket
 import time
 from collections.abc import Callable
 from typing import Any
@@ -105,13 +106,17 @@ class Person:
 
         link = Link(take)
         api = self.apis[self.home % len(self.apis)]
-        await link.connect(*self._address(api))
+        await link.connect(*self._address(api), self._socket(api))
         self._connected_at = time.monotonic()
         self.link = link
         return link
 
     def _address(self, api: Api) -> tuple[str, int]:
-        return "127.0.0.1", api.port
+        return api.host, api.port
+
+    def _socket(self, api: Api) -> socket.socket | None:
+        """Return a connected socket where an address does not do."""
+        return None
 
     async def _join_door(self, link: Link) -> None:
         await link.join(self.door, {"accessToken": self.token, "refreshToken": ""})

@@ -17,8 +17,9 @@ class Proxy:
     passed on when it ends, as TCP's retransmissions would.
     """
 
-    def __init__(self, host: str, port: int, seed: int = 1) -> None:
+    def __init__(self, host: str, port: int, seed: int = 1, listen: str = "127.0.0.1") -> None:
         self._to = (host, port)
+        self._listen = listen
         self._random = random.Random(seed)
         self._open = asyncio.Event()
         self._open.set()
@@ -30,7 +31,7 @@ class Proxy:
         self.port = 0
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._carry, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._carry, self._listen, 0)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

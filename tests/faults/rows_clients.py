@@ -15,38 +15,10 @@ import pytest
 from tests.faults.history import Operation
 from tests.faults.link import Link, LostError, RefusedError
 from tests.faults.people import Presenter, Student, some_offer
-from tests.faults.proxy import Proxy
 from tests.faults.rows import Row
 from tests.faults.world import SECRET, Api, student, until
 
 SHIM = Path(__file__).resolve().parent / "clock_shim.c"
-
-
-class BehindProxy(Presenter):
-    """A presenter whose connection goes through a proxy."""
-
-    proxy_port = 0
-
-    def _address(self, api: Api) -> tuple[str, int]:
-        return "127.0.0.1", self.proxy_port
-
-
-async def test_row_19_half_open_connection(row: Row) -> None:
-    """The presenter's network vanishes without a word: noticed, slot freed."""
-    row.room, row.owner = await row.world.lecture()
-    async with Proxy("127.0.0.1", row.world.apis[0].port) as proxy:
-        token = row.world.token(row.owner)
-        host = BehindProxy("host", row.room, token, row.world.apis, row.history)
-        host.proxy_port = proxy.port
-        row.people.append(host)
-        await host.enter()
-        member = await row.student()
-        assert (await host.edit()).outcome == "ok"
-        proxy.black_hole()
-        took = await member.until(lambda: member.heard("presenter_away"), 20)
-        row.figure("presenter gone after", took, most=10.0)
-        host.is_in.clear()
-        await row.settled()
 
 
 async def _arrive(row: Row, n: int, apis: list[Api]) -> float:

@@ -124,42 +124,6 @@ async def behind_proxy(row: Row, students: int) -> AsyncIterator[tuple[Api, Prox
             api.stop()
 
 
-async def test_row_17_black_hole_to_redis(row: Row) -> None:
-    """Black hole between an api process and Redis: noticed, refused, no pile of tasks."""
-    async with behind_proxy(row, 10) as (api, proxy):
-        calm = await api.reading()
-        proxy.black_hole()
-        began = time.monotonic()
-
-        async def notices() -> bool:
-            with contextlib.suppress(Exception):
-                return (await api.get("/ready", 4)).status_code == 503
-            return False
-
-        await until(notices, 10)
-        row.figure("noticed", time.monotonic() - began, most=6.0)
-        most = 0
-        asks = (person.ask() for person in row.audience for _ in range(3))
-        waiting = asyncio.gather(*asks)
-        while not waiting.done():
-            most = max(most, (await api.reading()).tasks)
-            await asyncio.sleep(0.2)
-        logs = await waiting
-        assert {log.outcome for log in logs} == {"unknown"}
-        slowest = max((log.ended or 0) - log.began for log in logs)
-        row.figure("slowest of 30 refusals, three of one person", slowest)
-        row.figure("tasks more than in calm", most - calm.tasks, "", most=100)
-        assert (await api.get("/health")).status_code == 200
-        proxy.heal()
-        began = time.monotonic()
-        for person in row.people:
-            person.stay()
-        await until(lambda: all(p.is_in.is_set() for p in row.people), 20)
-        await row.audience[0].ask_until_taken()
-        row.figure("writes resume", time.monotonic() - began)
-        await until(lambda: row.host.epoch, 10)
-
-
 async def test_row_17_slow_redis(row: Row) -> None:
     """Redis slow: answers delayed at random; late ones are refused, never repeated."""
     async with behind_proxy(row, 5) as (api, proxy):

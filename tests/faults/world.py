@@ -71,6 +71,8 @@ class Process:
         self._arguments = arguments
         self.environment = environment
         self._log = log
+        self.prefix: list[str] = []
+        """A command that the process is run by; it must become it (exec)."""
         self._popen: subprocess.Popen[bytes] | None = None
 
     @property
@@ -85,7 +87,7 @@ class Process:
     def start(self) -> None:
         with self._log.open("ab") as output:
             self._popen = subprocess.Popen(
-                [sys.executable, "-m", "app", *self._arguments],
+                [*self.prefix, sys.executable, "-m", "app", *self._arguments],
                 cwd=ROOT,
                 env=self.environment,
                 stdout=output,
@@ -131,10 +133,15 @@ class Api(Process):
     """One api process."""
 
     port: int
+    host = "127.0.0.1"
+
+    def inside(self, command: list[str], host: str) -> None:
+        """Run by ``command`` in a network where it has the address ``host``."""
+        self.prefix, self.host = command, host
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     def wait_until_up(self) -> None:
         """Return once it answers ``/health``."""
