@@ -1,4 +1,4 @@
-"""The command line: ``python -m app [serve | api | relay | turn | migrate | settings]``."""
+"""The command line: ``python -m app [serve | api | relay | turn | migrate | drain | settings]``."""
 
 import asyncio
 import os
@@ -74,7 +74,7 @@ def serve() -> None:
         supervisor = Supervisor(
             found,
             SystemClock(),
-            cores=len(os.sched_getaffinity(0)),
+            cores=sorted(os.sched_getaffinity(0)),
             say=typer.echo,
             complain=complain,
         )
@@ -98,12 +98,34 @@ def relay(
     index: Annotated[
         int, typer.Option(min=0, help="Which relay of this machine: its port is the first + this.")
     ] = 0,
+    standby: Annotated[
+        bool, typer.Option(help="Be told which by a line on standard input: `INDEX CORE` (or -).")
+    ] = False,
 ) -> None:
     """Run one relay process."""
-    found = prepared(f"relay-{index}")
+    found = prepared("relay" if standby else f"relay-{index}")
     from app import bootstrap  # noqa: PLC0415
 
+    if standby:
+        line = sys.stdin.readline().split()
+        if not line:  # whoever started it is gone
+            return
+        index, core = int(line[0]), line[1]
+        log.configure(f"relay-{index}", found.log_level, as_json=found.is_production)
+        if core != "-":
+            os.sched_setaffinity(0, {int(core)})
     run_role(bootstrap.run_relay(found, index), bootstrap.event_loop)
+
+
+@main.command(hidden=True)
+def recorder(
+    link: Annotated[int, typer.Option(min=0, help="The file descriptor of the relay's link.")],
+) -> None:
+    """Run the recorder of one relay; relays start it by themselves."""
+    found = prepared("recorder")
+    from app import bootstrap  # noqa: PLC0415
+
+    run_role(bootstrap.run_recorder(found, link))
 
 
 @main.command()
@@ -150,6 +172,28 @@ async def upgrade_live_rooms(url: str) -> None:
         structlog.get_logger(__name__).warning("rooms are upgraded later", reason=error.message)
     finally:
         await redis.close()
+
+
+@main.command()
+def drain(
+    node: Annotated[
+        str, typer.Argument(help="Which process, as `drain` without it lists them.")
+    ] = "",
+    seconds: Annotated[
+        float | None, typer.Option(min=0, help="How long it may take. Unset: as the settings say.")
+    ] = None,
+    wait: Annotated[bool, typer.Option(help="Return when it has ended.")] = True,
+) -> None:
+    """Have a process give away what it has, and end. Whatever supervises it starts it again."""
+    found = prepared("drain")
+    from app import draining  # noqa: PLC0415
+
+    allowed = found.drain_seconds if seconds is None else seconds
+    try:
+        run_role(draining.drain(found, node, allowed, wait=wait, say=typer.echo))
+    except draining.DrainError as error:
+        complain(str(error))
+        raise typer.Exit(EXIT_FAULT) from None
 
 
 @main.command(name="settings")

@@ -40,11 +40,14 @@ class Child:
         environment: Mapping[str, str],
         *,
         inherited: Sequence[int] = (),
+        is_told: bool = False,
     ) -> None:
+        """``is_told`` gives the program a standard input, for ``tell``."""
         self.name = name
         self._command = command
         self._environment = dict(environment)
         self._inherited = tuple(inherited)
+        self._stdin = asyncio.subprocess.PIPE if is_told else asyncio.subprocess.DEVNULL
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -55,12 +58,18 @@ class Child:
         """Start the program. Raises OSError when it cannot be."""
         self._process = await asyncio.create_subprocess_exec(
             *self._command(),
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=self._stdin,
             env=self._environment,
             start_new_session=True,
             pass_fds=self._inherited,
             preexec_fn=_dies_with_parent(),
         )
+
+    def tell(self, line: bytes) -> None:
+        """Write to the program's standard input, and close it. One that has ended hears nothing."""
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.write(line)
+            self._process.stdin.close()
 
     async def wait(self) -> int:
         """Return the exit code of the running program; a signal is negative."""

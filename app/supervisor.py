@@ -11,6 +11,7 @@ import structlog
 from app.child import Child
 from app.core.clock import Clock
 from app.core.tasks import Tasks
+from app.pool import RelayPool, RelaySlot, core_of
 from app.preflight import taken_ports
 from app.settings import Settings
 from app.store.data_folder import DataFolder, DataFolderError
@@ -77,19 +78,21 @@ class Supervisor:
         settings: Settings,
         clock: Clock,
         *,
-        cores: int,
+        cores: Sequence[int],
         say: Callable[[str], None],
         complain: Callable[[str], None],
     ) -> None:
         self._settings = settings
         self._clock = clock
-        self._relay_count = settings.relay_count(cores)
+        self._cores = sorted(cores)
+        self._relay_count = settings.relay_count(len(cores))
         self._say = say
         self._complain = complain
         self._folder = DataFolder(settings.data_dir)
         self._redis: EmbeddedRedis | None = None
         self._environment = dict(os.environ)
-        self._kept: dict[str, list[Child]] = {"api": [], "relay": [], "redis": []}
+        self._pool = RelayPool(self._waiting_relay)
+        self._kept: dict[str, list[Child | RelaySlot]] = {"api": [], "relay": [], "redis": []}
         self._tasks = Tasks("supervisor")
         self._stop = asyncio.Event()
         self._ready = False
@@ -119,13 +122,16 @@ class Supervisor:
             self._check()
             await self._start_redis()
             for index in range(self._relay_count):
-                self._keep("relay", self._role(f"relay-{index}", "relay", "--index", str(index)))
+                core = core_of(index, self._relay_count, self._cores)
+                is_pinned = self._settings.pin == "on"
+                self._keep("relay", RelaySlot(index, core if is_pinned else None, self._pool))
             if self._settings.turn == "on":
                 # Kept with the relays: it ends beside them, after the api has sent everybody away.
                 self._keep("relay", self._role("turn", "turn"))
             await self._migrate()  # before any api serves from the tables
             self._keep("api", self._role("api", "api"))
             await self._wait_until_ready()
+            self._pool.prepare()
         except StartError as error:
             self._give_up(str(error), error.code)
         except (DataFolderError, EmbeddedRedisError) as error:
@@ -159,6 +165,10 @@ class Supervisor:
         command = [sys.executable, "-m", "app", *arguments]
         return Child(name, lambda: command, self._environment)
 
+    def _waiting_relay(self) -> Child:
+        command = [sys.executable, "-m", "app", "relay", "--standby"]
+        return Child("relay", lambda: command, self._environment, is_told=True)
+
     async def _start_redis(self) -> None:
         if self._settings.redis_url is not None:
             return
@@ -186,11 +196,11 @@ class Supervisor:
                 raise StartError("the database's tables could not be brought up to date", code)
             await asyncio.sleep(MIGRATION_RETRY_SECONDS)
 
-    def _keep(self, kind: str, child: Child) -> None:
+    def _keep(self, kind: str, child: Child | RelaySlot) -> None:
         self._kept[kind].append(child)
         _ = self._tasks.start(child.name, lambda: self._keep_running(child))
 
-    async def _keep_running(self, child: Child) -> None:
+    async def _keep_running(self, child: Child | RelaySlot) -> None:
         backoff, ends = Backoff(), 0
         while True:
             began = self._clock.now()
@@ -205,7 +215,7 @@ class Supervisor:
             log.warning("a process ended", name=child.name, code=code, restart_seconds=delay)
             await asyncio.sleep(delay)
 
-    def _with_last_words(self, child: Child, reason: str) -> str:
+    def _with_last_words(self, child: Child | RelaySlot, reason: str) -> str:
         if child.name == "redis" and self._redis is not None:
             return f"the embedded redis ended: {self._redis.last_words()}"
         return reason
@@ -225,13 +235,14 @@ class Supervisor:
 
     async def _end_all(self) -> None:
         await self._tasks.close()  # first, so that nothing is started again
+        await self._pool.close(STOP_SECONDS["relay"])
         for kind, patience in STOP_SECONDS.items():
             await self._end(self._kept[kind], patience)
         if self._redis is not None:
             self._redis.close()
         self._folder.unlock()
 
-    async def _end(self, children: Sequence[Child], patience: float) -> None:
+    async def _end(self, children: Sequence[Child | RelaySlot], patience: float) -> None:
         for child, clean in zip(
             children,
             await asyncio.gather(*(child.stop(patience) for child in children)),

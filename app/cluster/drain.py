@@ -74,5 +74,5 @@ class Drain:
 async def _answer(has_heirs: Callable[[], Awaitable[bool]]) -> bool:
     try:
         return await has_heirs()
-    except Unavailable:  # not known: then whatever time there is, is taken
-        return True
+    except Unavailable:  # then nobody can be told to move, either
+        return False
