@@ -30,9 +30,22 @@ def new_lecture_id() -> LectureId:
     return LectureId(secrets.token_hex(16))
 
 
-def new_peer_id() -> PeerId:
-    """Return an unguessable peer id (128 random bits)."""
-    return PeerId(secrets.token_urlsafe(16))
+def new_peer_id(relay: NodeId | None = None) -> PeerId:
+    """Return an unguessable peer id (128 random bits) that names its relay, if that is known."""
+    token = secrets.token_urlsafe(16)
+    return PeerId(f"{token}.{relay}" if relay else token)
+
+
+def relay_in(peer: PeerId) -> NodeId | None:
+    """Return the relay that a peer's id names: where it was opened."""
+    return NodeId(peer.partition(".")[2]) or None
+
+
+def peer_on(relay: NodeId, peer: PeerId | None) -> PeerId:
+    """Return ``peer`` if it may be on ``relay``, to be restarted there; else a new id."""
+    if peer is not None and relay_in(peer) in (None, relay):
+        return peer
+    return new_peer_id(relay)
 
 
 def new_node_id(role: str) -> NodeId:

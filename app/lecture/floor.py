@@ -1,7 +1,7 @@
 """More than one speaker: hands, invitations, a speaker's own media, mutes, figures."""
 
 from app.core.errors import Forbidden, NotFound, NotStarted
-from app.core.ids import NodeId, PeerId, RoomId, new_peer_id
+from app.core.ids import NodeId, PeerId, RoomId, peer_on, relay_in
 from app.lecture.broadcast import received_sources
 from app.lecture.media import Media
 from app.lecture.model import Offer
@@ -49,8 +49,10 @@ class Floor:
         await self._silence(seat.room, await self._store.uninvite(seat.room, None, member))
 
     async def _silence(self, room: RoomId, peer: PeerId | None) -> None:
-        relay = await self._rooms.relay_of(room)
-        if peer is not None and relay is not None:
+        if peer is None:
+            return
+        relay = relay_in(peer) or await self._rooms.relay_of(room)
+        if relay is not None:
             await self._media.close_peer(relay, room, peer)
 
     async def publish(self, seat: AudienceSeat, offer: Offer) -> tuple[PeerId, PeerOpened]:
@@ -59,7 +61,7 @@ class Floor:
         Raises Forbidden for one who was not invited, BadOffer, Conflict, Unavailable.
         """
         relay = await self._relay(seat.room)
-        peer = offer.peer or new_peer_id()
+        peer = peer_on(relay, offer.peer)
         command = OpenPeer(
             room=seat.room, peer=peer, role="speaker", sdp=offer.sdp, sources=offer.sources
         )
@@ -75,7 +77,7 @@ class Floor:
             self._media.close_peer_soon(relay, seat.room, peer)
             raise
         if before is not None and before != peer:
-            self._media.close_peer_soon(relay, seat.room, before)
+            self._media.close_peer_soon(relay_in(before) or relay, seat.room, before)
         return peer, answer
 
     async def mute(self, seat: Seat, member: str | None, source: Source, on: bool) -> None:
@@ -94,7 +96,7 @@ class Floor:
         )
         if target and peer is None:
             return  # it sends nothing yet
-        relay = await self._relay(seat.room)
+        relay = (relay_in(peer) if peer and target else None) or await self._relay(seat.room)
         command = MuteTrack(
             room=seat.room,
             peer=peer if target else None,
@@ -106,11 +108,13 @@ class Floor:
 
     async def adjust(self, room: RoomId, command: PauseSection | PreferSection) -> None:
         """Pause or bound a section of the caller's own peer. Raises NotFound."""
-        await self._media.control(await self._relay(room), command)
+        relay = relay_in(command.peer) or await self._relay(room)
+        await self._media.control(relay, command)
 
     async def measure(self, room: RoomId) -> RoomMeasured:
         """Return the figures of a room's media. Raises NotFound before there is any."""
-        return await self._media.measure(await self._relay(room), room)
+        first = await self._relay(room)
+        return await self._media.measure(first, room, await self._rooms.relays(room))
 
     async def _relay(self, room: RoomId) -> NodeId:
         is_live, relay = await self._rooms.placement(room)

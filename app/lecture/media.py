@@ -1,16 +1,17 @@
 """A lecture's dealings with the relays: which one, and what is tidied up on it."""
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
 import structlog
 
 from app.cluster.node import NodeInfo, NodeState
-from app.cluster.placement import ANYWHERE, Preference
+from app.cluster.placement import ANYWHERE, Preference, place_participant
 from app.cluster.refusals import AllFull
 from app.cluster.registry import Registry
 from app.cluster.scheduler import Scheduler
 from app.core.errors import LecternError, Unavailable
-from app.core.ids import NodeId, PeerId, RoomId
+from app.core.ids import NodeId, PeerId, RoomId, relay_in
 from app.core.tasks import Tasks
 from app.lecture.ports import RelayPort
 from app.relay.messages import (
@@ -19,7 +20,9 @@ from app.relay.messages import (
     OpenPeer,
     PauseSection,
     PeerOpened,
+    Permit,
     PreferSection,
+    Publish,
     RestartIce,
     RoomMeasured,
 )
@@ -30,6 +33,9 @@ MAX_TIDYING = 1000
 """Peers and rooms that are being closed in the background; more are left to the relay's own
 expiry of silent peers. The rest is dropped and logged."""
 
+
+MAX_MEASURED = 300
+"""Peers that one answer describes, those who send before all; the others are counted."""
 
 PURPOSE = "relay"
 """Rooms are tasks of this purpose (``cluster.scheduler``)."""
@@ -49,6 +55,10 @@ class Media:
         self._relay = relay
         self._scheduler = scheduler or Scheduler(registry)
         self._tasks = Tasks("media")
+
+    @property
+    def registry(self) -> Registry:
+        return self._registry
 
     async def close(self) -> None:
         """Give up what is being tidied up. Safe to call twice."""
@@ -73,6 +83,31 @@ class Media:
                 raise
             return here.id
         return chosen.id
+
+    async def relay_for_participant(
+        self,
+        room: RoomId,
+        first: NodeId,
+        spanned: Collection[NodeId],
+        preference: Preference = ANYWHERE,
+        peer: PeerId | None = None,
+    ) -> NodeId:
+        """Return the relay for one more participant of a room whose presenter is on ``first``.
+
+        A peer that is there already stays where it is, unless that relay is gone or drains. Else
+        provider and region come first, then the relays that the room is on (``spanned``) until
+        they are full (``LECTERN_MAX_LOAD``), then the least loaded of the others: the relays join
+        their rooms by themselves (docs/scale.md). Where nobody takes anything it is ``first``.
+        """
+        relays = await self._registry.alive(PURPOSE)
+        here = _find(relays, relay_in(peer)) if peer is not None else None
+        if here is not None and here.state is not NodeState.DRAINING:
+            return here.id
+        try:
+            return place_participant(relays, preference, spanned={first, *spanned}).id
+        except Unavailable:
+            log.info("a room is full", room=room)
+            return first
 
     async def open(self, relay: NodeId, command: OpenPeer) -> PeerOpened:
         """Have the relay answer an offer.
@@ -101,14 +136,30 @@ class Media:
         return await self._relay.see(relay, room, peers)
 
     async def control(
-        self, relay: NodeId, command: MuteTrack | PauseSection | PreferSection
+        self, relay: NodeId, command: Publish | Permit | MuteTrack | PauseSection | PreferSection
     ) -> None:
         """Change what flows. Raises NotFound for a peer or section that is gone."""
         await self._relay.control(relay, command)
 
-    async def measure(self, relay: NodeId, room: RoomId) -> RoomMeasured:
-        """Return the figures of a room's peers. Raises NotFound without such a room."""
-        return await self._relay.measure(relay, room)
+    async def measure(
+        self, relay: NodeId, room: RoomId, spanned: Collection[NodeId] = ()
+    ) -> RoomMeasured:
+        """Return the figures of a room's peers, those on ``spanned`` relays among them as far as
+        they answer. Raises NotFound without such a room."""
+        first = await self._relay.measure(relay, room)
+        others = sorted(set(spanned) - {relay})
+        more = await asyncio.gather(
+            *(self._relay.measure(other, room) for other in others), return_exceptions=True
+        )
+        peers, left_out = list(first.peers), first.left_out
+        for found in more:
+            if isinstance(found, RoomMeasured):
+                taken = found.peers[: max(0, MAX_MEASURED - len(peers))]
+                peers += taken
+                left_out += found.left_out + len(found.peers) - len(taken)
+            elif not isinstance(found, LecternError):
+                raise found
+        return RoomMeasured(peers=peers, left_out=left_out)
 
     async def close_peer(self, relay: NodeId, room: RoomId, peer: PeerId) -> None:
         """Free one peer, if the relay can be reached; it drops a silent peer by itself."""

@@ -118,6 +118,7 @@ class RelayWatch:
         for room, is_ours in zip(rooms, moved, strict=True):
             if is_ours:
                 log.warning("a room's relay is gone", room=room, relay=relay)
+        await self._leave_branch(relay, placed, drains=False)
         await self._scheduler.unschedule(PURPOSE, relay, rooms)
 
     async def _leave_draining(self, draining: set[NodeId], placed: Mapping[RoomId, NodeId]) -> None:
@@ -126,6 +127,15 @@ class RelayWatch:
             for room in (await self._rooms_on(relay, placed))[:left]:
                 left -= 1
                 await self._move(room, relay)
+            await self._leave_branch(relay, placed, drains=True)
+
+    async def _leave_branch(
+        self, relay: NodeId, placed: Mapping[RoomId, NodeId], *, drains: bool
+    ) -> None:
+        """Tell the rooms that are on a relay, too, but whose presenter is elsewhere."""
+        for room, first in sorted(placed.items()):
+            if first != relay and await self._rooms.relay_lost(room, relay, drains=drains):
+                log.warning("a room leaves a relay", room=room, relay=relay, drains=drains)
 
     async def _move(self, room: RoomId, relay: NodeId) -> None:
         """Give a room to another relay, if one takes it; its clients leave when they have it."""

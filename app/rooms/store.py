@@ -72,6 +72,17 @@ class RoomStore:
         _, relay = await self.placement(room)
         return relay
 
+    async def relays(self, room: RoomId) -> set[NodeId]:
+        """Return the relays that a room is on; one that died is among them for some seconds."""
+        names = await self._redis.hash(keys.relays(room))
+        return {NodeId(name.decode()) for name in names if not name.startswith(b"!")}
+
+    async def relay_lost(self, room: RoomId, relay: NodeId, *, drains: bool = False) -> bool:
+        """Tell a room once that a relay which is not its first is dead, or ``drains``: who is on
+        it must offer again. False where the room is not on it, or knows."""
+        how = "drains" if drains else "dead"
+        return bool(await self._redis.on_room("relay_lost", room, relay, how))
+
     async def ended_lecture(self, room: RoomId) -> LectureId | None:
         """Return the lecture that ended under this code in the last minutes."""
         last = await self._redis.last_entry(keys.events(room))

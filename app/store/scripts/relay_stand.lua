@@ -12,8 +12,8 @@ for i = 1, #all, 2 do
   if upper and tonumber(deadline) > NOW then
     known[all[i]] = { upper = upper, depth = tonumber(depth) }
     if all[i] ~= node then fed[upper] = (fed[upper] or 0) + 1 end
-  else
-    redis.call('HDEL', RELAYS, all[i])
+  elseif string.sub(all[i], 1, 1) ~= '!' then
+    redis.call('HDEL', RELAYS, all[i], '!' .. all[i])
   end
 end
 -- One below another only where that is below the first: whatever happens at once, no circle.
