@@ -34,7 +34,7 @@ ENV PATH=/lectern/.venv/bin:$PATH \
 VOLUME /lectern/data
 EXPOSE 8000/tcp 7882/udp 7882/tcp
 HEALTHCHECK --interval=10s --timeout=4s --start-period=30s --retries=3 \
-  CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen('http://127.0.0.1:' + os.environ.get('LECTERN_PORT', '8000') + '/health', timeout=3)"]
+  CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen('http://127.0.0.1:' + os.environ.get('LECTERN_PORT', '8000') + '/health/live', timeout=3)"]
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["python", "-m", "app"]
 CMD ["serve"]

@@ -11,6 +11,7 @@ from app.auth.accounts import Accounts
 from app.auth.passwords import Passwords
 from app.auth.room_tokens import RoomTokens
 from app.auth.tokens import UserTokens
+from app.bootstrap.feed import feed
 from app.bootstrap.foundation import Foundation, foundation
 from app.bootstrap.process import entered, on_signals
 from app.bootstrap.secrets import jwt_secret, service_token
@@ -37,12 +38,15 @@ from app.rooms.catalogue import Catalogue
 from app.rooms.copies import Copies
 from app.rooms.floor import FloorStore
 from app.rooms.guests import Guests
+from app.rooms.overview import Overview
 from app.rooms.presence import Presence
 from app.rooms.sessions import SessionStore
 from app.rooms.store import RoomStore
 from app.settings import Settings
 from app.transport.http.app import create_http
 from app.transport.http.config import HttpConfig
+from app.transport.http.feed_routes import feed_routes
+from app.transport.http.operator_routes import OperatorPort, operator_routes
 from app.transport.http.whip import IceServers, MediaEndpoints
 from app.transport.sio.config import SioConfig
 from app.transport.sio.frames import LeanWebSocket
@@ -138,6 +142,7 @@ async def _api(base: Foundation, stack: contextlib.AsyncExitStack) -> tuple[Any,
     async def relay_figures() -> dict[str, dict[str, int]]:
         return await _relay_figures(registry, relay_client)
 
+    told = await feed(base, stack)
     guests = Guests(redis, node, heard, settings.guest_grace_seconds)
     turn = None
     if settings.turn == "on":
@@ -184,6 +189,10 @@ async def _api(base: Foundation, stack: contextlib.AsyncExitStack) -> tuple[Any,
             broadcasts, RoomTokens(jwt_secret(settings)), clock, _ice_servers(turn)
         ),
         relay_figures=relay_figures,
+        more=lambda callers: [
+            operator_routes(OperatorPort(registry, Overview(redis), clock), callers),
+            feed_routes(told.stream, told.webhooks, callers),
+        ],
     )
     return http, socket_side
 

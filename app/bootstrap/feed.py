@@ -9,12 +9,12 @@ from app.bootstrap.process import entered
 from app.bootstrap.secrets import jwt_secret
 from app.feed import kafka
 from app.feed.announcer import Announcer
-from app.feed.courier import OwnerOf
 from app.feed.door import Door, check_url
 from app.feed.forwarder import Forwarder
 from app.feed.hooks import Hooks
 from app.feed.kafka import KafkaMissing, KafkaSink
 from app.feed.nodes import NodeWatch
+from app.feed.owners import Owners
 from app.feed.stream import FeedStream
 from app.feed.webhooks import Webhooks
 from app.settings import SettingsError
@@ -29,8 +29,8 @@ class Feed:
     webhooks: Webhooks
 
 
-async def feed(base: Foundation, owner_of: OwnerOf, stack: contextlib.AsyncExitStack) -> Feed:
-    """Open it; ``owner_of`` tells from an event's source whose it is."""
+async def feed(base: Foundation, stack: contextlib.AsyncExitStack) -> Feed:
+    """Open it."""
     settings = base.settings
     private = (settings.webhook_private or ("off" if settings.is_production else "on")) == "on"
     stream = FeedStream(base.redis)
@@ -44,6 +44,7 @@ async def feed(base: Foundation, owner_of: OwnerOf, stack: contextlib.AsyncExitS
         lambda url: check_url(url, private=private),
     )
     door = Door(private=private)
+    owner_of = Owners(base.sql).of
     webhooks = Webhooks(base.redis, hooks, stream, door, base.clock, owner_of, base.node)
     await entered(stack, webhooks)
     if settings.kafka is not None:

@@ -32,7 +32,7 @@ ROOM_EVENTS: Mapping[str, str] = {
     "solved": "question.solved",
     "moderation": "question.moderation",
     "assistants": "member.assistants",
-    "expelled": "member.expelled",
+    "removed": "member.removed",
     "recording": "recording.changed",
 }
 """By the type in the room's log. Strokes, votes, captions, cursors and levels are not told: they

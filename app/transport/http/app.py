@@ -1,9 +1,9 @@
 """The HTTP application, put together from what it is given. Socket.IO is mounted around it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from app.auth.accounts import Accounts
@@ -58,10 +58,11 @@ def create_http(
     version: str = "0.1.0",
     media: MediaEndpoints | None = None,
     relay_figures: RelayFigures | None = None,
+    more: Callable[[Callers], Sequence[APIRouter]] | None = None,
 ) -> FastAPI:
     """Return the REST interface, health, metrics and pages as one ASGI application.
 
-    ``media`` adds WHIP, WHEP and their tokens.
+    ``media`` adds WHIP, WHEP and their tokens; ``more`` returns the routers of further parts.
 
     It has no lifespan of its own: whoever made its parts opens and closes them.
     """
@@ -83,7 +84,12 @@ def create_http(
         operation_routes(checks, relay_figures),
     ]
     if media is not None:
-        routers += [token_routes(catalogue, media.tokens, callers, clock), media_routes(media)]
+        routers += [
+            token_routes(catalogue, media.tokens, callers, clock, media.broadcasts),
+            media_routes(media),
+        ]
+    if more is not None:
+        routers += more(callers)
     for router in routers:
         app.include_router(router)
     problems.install(app, routers)

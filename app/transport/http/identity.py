@@ -58,6 +58,16 @@ class Callers:
 
         return caller
 
+    def operator(self) -> Callable[..., Awaitable[Service]]:
+        """Return the dependency that lets in whoever has the operator's service token."""
+
+        async def operator(header: Header = None) -> Service:
+            if not self._is_service(bare_token(header)):
+                raise Unauthorized("this takes the operator's service token")
+            return Service()
+
+        return operator
+
     def _user(self, token: str) -> Account:
         account = self._tokens.read(token, self._clock.wall())
         if account.expired:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 import structlog
 from fastapi import APIRouter, Response
@@ -25,15 +26,22 @@ RelayFigures = Callable[[], Awaitable[Mapping[str, Mapping[str, int]]]]
 def operation_routes(
     checks: Mapping[str, Check], relay_figures: RelayFigures | None = None
 ) -> APIRouter:
-    """Return ``/health``, ``/ready`` (asks every check, by name) and ``/metrics``."""
+    """Return ``/health/live``, ``/health/ready`` (asks every check, by name) and ``/metrics``; and
+    ``/health`` and ``/ready``, as they were called first."""
     router = APIRouter(tags=["operation"])
 
-    @router.get("/health")
+    @router.get("/health/live")
+    @router.get("/health", operation_id="health")
     async def health() -> Alive:
         """Tell that the process runs, whatever else is away."""
         return Alive()
 
-    @router.get("/ready", responses={503: {"model": Readiness, "description": "Not ready"}})
+    not_ready: dict[int | str, dict[str, Any]] = {
+        503: {"model": Readiness, "description": "Not ready"}
+    }
+
+    @router.get("/health/ready", responses=not_ready)
+    @router.get("/ready", responses=not_ready, operation_id="ready")
     async def ready(response: Response) -> Readiness:
         """Tell whether lectures can be served, and what is missing."""
         answers = await asyncio.gather(*(_passes(name, check) for name, check in checks.items()))

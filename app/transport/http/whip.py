@@ -1,7 +1,7 @@
 """WHIP (RFC 9725) and WHEP (draft-ietf-wish-whep): media by HTTP, for others' programs."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Literal, Protocol
 
@@ -11,11 +11,20 @@ from starlette.responses import JSONResponse
 
 from app.auth.room_tokens import RoomGrant, RoomRole, RoomTokens
 from app.core.clock import Clock
-from app.core.errors import Forbidden, LecternError, NotFound, NotStarted, Unauthorized, Unavailable
-from app.core.ids import PeerId, RoomId
+from app.core.errors import (
+    Forbidden,
+    LecternError,
+    NotFound,
+    NotStarted,
+    RateLimited,
+    Unauthorized,
+    Unavailable,
+)
+from app.core.ids import LectureId, PeerId, RoomId
 from app.lecture.broadcast import Opened, Restarted
 from app.rooms.sessions import Session
 from app.transport.http.identity import bare_token
+from app.transport.http.offer_budgets import OFFER_SECONDS, OfferBudgets
 from app.transport.http.sdp_fragment import MEDIA_TYPE, read_fragment, write_fragment
 
 SDP = "application/sdp"
@@ -39,6 +48,8 @@ class BroadcastsPort(Protocol):
         self, grant: RoomGrant, session: Session, ufrag: str, password: str
     ) -> Restarted: ...
     async def end(self, grant: RoomGrant, session: Session) -> None: ...
+    async def generation(self, lecture: LectureId, role: RoomRole) -> int: ...
+    async def revoke(self, room: RoomId, lecture: LectureId, role: RoomRole) -> None: ...
 
 
 class UnsupportedMedia(LecternError):
@@ -78,6 +89,8 @@ def problem_of(error: LecternError) -> JSONResponse:
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, Unavailable | NotStarted):
         headers["Retry-After"] = "2"
+    if isinstance(error, RateLimited):
+        headers["Retry-After"] = str(OFFER_SECONDS)
     body = {
         "type": "about:blank",
         "title": HTTPStatus(error.http_status).phrase,
@@ -97,6 +110,12 @@ class MediaEndpoints:
     tokens: RoomTokens
     clock: Clock
     ice_servers: IceServers | None = None
+    offers: OfferBudgets = field(default_factory=OfferBudgets)
+
+    def admit(self, grant: RoomGrant) -> None:
+        """Count an offer of this person. Raises RateLimited for one too many."""
+        if not self.offers.take((grant.room, grant.role, grant.email), self.clock.now()):
+            raise RateLimited("too many offers: slow down")
 
     def grant(self, request: Request, kind: Kind, code: str, *, old: bool = False) -> RoomGrant:
         """Return what the request's token permits here.
@@ -141,6 +160,7 @@ def _add_kind(
     async def open_session(request: Request, code: str) -> Response:
         """Begin a session: an offer in, the relay's answer out."""
         grant = endpoints.grant(request, kind, code)
+        endpoints.admit(grant)
         opened = await begin(grant, await _sdp(request))
         session = opened.session
         response = Response(opened.answer.sdp, HTTPStatus.CREATED, media_type=SDP)
