@@ -99,6 +99,10 @@ class Permission:
         }
 
 
+EVERYTHING = Permission(frozenset(PUBLISHED), frozenset(SUBSCRIBED))
+"""What anybody in a person's lecture may do with media, as far as its seat lets it."""
+
+
 def read_permission(of: Mapping[str, Any]) -> Permission:
     """Return the permission that a role's object says. Raises ValueError."""
     flags = {"record": of.get("record", False), "stats": of.get("stats", False)}

@@ -22,10 +22,8 @@ Action = Literal[
     "appoint",
     "dismiss",
     "moderate",
-    "text",
-    "people",
-    "remove",
 ]
+HouseAction = Literal["text", "people", "remove"]
 
 _AUDIENCE: frozenset[Role] = frozenset({"assistant", "student", "guest"})
 _STAFF: frozenset[Role] = frozenset({"presenter", "assistant"})
@@ -43,10 +41,15 @@ POLICY: dict[Action, frozenset[Role]] = {
     "appoint": _PRESENTER,
     "dismiss": _PRESENTER,
     "moderate": _PRESENTER,
+}
+
+HOUSE: dict[HouseAction, frozenset[Role]] = {
     "text": _STAFF,
     "people": _STAFF,
     "remove": _PRESENTER,
 }
+"""What members may do about each other. A service's member may also by its permission: ``text`` by
+``publish.data``, ``people`` and ``remove`` by ``controlhandlers``."""
 
 _ROLES: dict[str, dict[str, Any]] = {
     "presenter": {

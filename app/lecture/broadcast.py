@@ -17,6 +17,7 @@ from app.auth.room_tokens import RoomGrant
 from app.core.errors import Ended, Forbidden, LecternError, NotFound, StalePresenter, Unavailable
 from app.core.ids import LectureId, NodeId, PeerId, RoomId, new_peer_id
 from app.core.tasks import OnCrash, Tasks
+from app.lecture.admission import Admissions
 from app.lecture.ending import Endings
 from app.lecture.media import Media, RelayGone
 from app.lecture.model import LectureConfig
@@ -68,6 +69,7 @@ class Broadcasts:
         catalogue: CataloguePort,
         config: LectureConfig | None = None,
     ) -> None:
+        self._admissions = Admissions.over(rooms, media, LISTENERS_NODE)
         self._rooms = rooms
         self._sessions = sessions
         self._media = media
@@ -159,6 +161,7 @@ class Broadcasts:
             placed = await self._rooms.place(room, live.relay, session.relay)
             if placed != session.relay:
                 return False
+        await self._admit(grant, session)
         await self._keep(room, session)
         held, before = await self._rooms.hold_whip(
             room, session.peer, session.relay, lease, received_sources(answer.sdp)
@@ -171,6 +174,11 @@ class Broadcasts:
             self._media.close_peer_soon(session.relay, room, before)
         await self._note_start(grant.lecture)
         return True
+
+    async def _admit(self, grant: RoomGrant, session: Session) -> None:
+        """Refuse who was removed, and whoever comes without a ticket where one is needed."""
+        media = (session.peer, session.relay)
+        await self._admissions.admit_session(grant.room, grant.email, grant.name, grant.role, media)
 
     async def _keep(self, room: RoomId, session: Session) -> None:
         if not await self._sessions.put(room, session):
@@ -204,6 +212,7 @@ class Broadcasts:
         )
         try:
             session = _session(grant, peer, relay, sdp, answer)
+            await self._admit(grant, session)
             await self._keep(room, session)
             await self._count_listeners(room, await self._sessions.all(room))
             await self._catalogue.attend(live.lecture, grant.email)
@@ -239,6 +248,7 @@ class Broadcasts:
 
     async def _forget(self, room: RoomId, gone: Sequence[Session]) -> None:
         for session in gone:
+            await self._admissions.depart_session(room, session.email, session.peer)
             if session.role == "presenter":
                 _ = await self._rooms.end_whip(room, session.peer, self._config.grace_seconds)
         # Last, so that a look which is cut short is taken again.

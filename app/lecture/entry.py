@@ -1,10 +1,12 @@
 """A participant's entry: placed, answered, remembered, and given the newest board."""
 
 import contextlib
+from dataclasses import replace
 
-from app.auth.principal import Guest, Principal
+from app.auth.principal import Guest, Member, Principal
 from app.core.errors import Unauthorized, Unavailable
 from app.core.ids import ConnectionId, Email, NodeId, PeerId, RoomId, new_peer_id
+from app.lecture.admission import Admissions, hearing_of
 from app.lecture.ending import Endings
 from app.lecture.media import Media, RelayGone
 from app.lecture.model import Entered, Offer
@@ -22,8 +24,14 @@ class Entries:
     """Entries of the connections of one process."""
 
     def __init__(
-        self, rooms: RoomStore, media: Media, endings: Endings, catalogue: CataloguePort
+        self,
+        rooms: RoomStore,
+        media: Media,
+        endings: Endings,
+        catalogue: CataloguePort,
+        admissions: Admissions,
     ) -> None:
+        self._admissions = admissions
         self._rooms = rooms
         self._media = media
         self._endings = endings
@@ -39,6 +47,7 @@ class Entries:
             NotStarted: the lecture has no live room yet.
             Ended: the lecture is over.
             Unauthorized: the token is expired and its owner was not in this room.
+            Banned, RoomFull, Forbidden: as ``Admissions.admit``.
             BadOffer: the relay cannot answer the offer.
             Unavailable: Redis, SQL or every relay is away.
         """
@@ -48,14 +57,23 @@ class Entries:
         seat = await self._audience_seat(who, connection, room)
         peer = offer.peer or new_peer_id()
         command = OpenPeer(
-            room=room, peer=peer, role="participant", sdp=offer.sdp, sources=offer.sources
+            room=room,
+            peer=peer,
+            role="participant",
+            sdp=offer.sdp,
+            sources=offer.sources,
+            hear=hearing_of(seat.permission) if isinstance(who, Member) else None,
         )
         relay, answer = await self._answered(command)
         try:
-            return await self._entered(seat, answer, peer)
+            permission = await self._admissions.admit(
+                room, who, "student", connection, (peer, relay)
+            )
+            return await self._entered(replace(seat, permission=permission), answer, peer)
         except BaseException:
             if offer.peer is None:  # a working peer whose ICE was restarted is left alone
                 self._media.close_peer_soon(relay, room, peer)
+                await self._admissions.depart(seat, peer)
             raise
 
     async def _answered(self, command: OpenPeer) -> tuple[NodeId, PeerOpened]:
@@ -74,6 +92,9 @@ class Entries:
     ) -> AudienceSeat:
         if isinstance(who, Guest):
             return AudienceSeat(room, connection, "GUEST", who.id, who.name)
+        if isinstance(who, Member):
+            await self._admissions.check(who, room)
+            return AudienceSeat(room, connection, "MEMBER", who.identity, who.name, who.permission)
         if who.expired and room not in (await self._rooms.membership(who.email)).kinds:
             raise Unauthorized("the token has expired")
         return AudienceSeat(room, connection, "STUDENT", who.email, who.username)

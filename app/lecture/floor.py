@@ -2,6 +2,7 @@
 
 from app.core.errors import Forbidden, NotFound, NotStarted
 from app.core.ids import NodeId, PeerId, RoomId, peer_on, relay_in
+from app.lecture.admission import sources_of
 from app.lecture.broadcast import received_sources
 from app.lecture.media import Media
 from app.lecture.model import Offer
@@ -16,6 +17,7 @@ from app.relay.messages import (
     Source,
 )
 from app.rooms.floor import FloorStore, member_id
+from app.rooms.roster import Roster
 from app.rooms.store import RoomStore
 
 
@@ -24,6 +26,7 @@ class Floor:
 
     def __init__(self, rooms: RoomStore, store: FloorStore, media: Media) -> None:
         self._rooms = rooms
+        self._roster = Roster(rooms.redis)
         self._store = store
         self._media = media
 
@@ -58,19 +61,31 @@ class Floor:
     async def publish(self, seat: AudienceSeat, offer: Offer) -> tuple[PeerId, PeerOpened]:
         """Answer an invited participant's own peer connection, which everybody then hears.
 
-        Raises Forbidden for one who was not invited, BadOffer, Conflict, Unavailable.
+        A service's member needs no invitation, but a role that may publish. Raises Forbidden for
+        one who may not, BadOffer, Conflict where as many publish as may, Unavailable.
         """
+        permission, is_member = seat.permission, seat.kind == "MEMBER"
+        unfit = {source for source in offer.sources.values() if source not in permission.sources}
+        if unfit or not permission.sends_media:
+            raise Forbidden(f"your role may not publish {', '.join(sorted(unfit)) or 'media'}")
         relay = await self._relay(seat.room)
         peer = peer_on(relay, offer.peer)
         command = OpenPeer(
-            room=seat.room, peer=peer, role="speaker", sdp=offer.sdp, sources=offer.sources
+            room=seat.room,
+            peer=peer,
+            role="speaker",
+            sdp=offer.sdp,
+            sources=offer.sources,
+            publish=sources_of(permission) if is_member else None,
         )
         # First, for whoever was not invited opens nothing; the peer has no media before DTLS.
         member = member_id(seat.room, seat.identity)
         nothing = dict.fromkeys(_SOURCES, False)
-        before = await self._store.publish(seat.room, member, peer, nothing)
+        uninvited = seat.name if is_member else ""
+        before = await self._store.publish(seat.room, member, peer, nothing, uninvited)
         answer = await self._media.open(relay, command)
         try:
+            await self._roster.note_peer(seat.room, seat.identity, (peer, relay))
             sources = received_sources(answer.sdp)
             _ = await self._store.publish(seat.room, member, peer, sources)
         except BaseException:  # uninvited in between

@@ -10,7 +10,9 @@ from app.relay.messages import (
     OpenPeer,
     PauseSection,
     PeerOpened,
+    Permit,
     PreferSection,
+    Publish,
     RestartIce,
     RoomMeasured,
 )
@@ -59,7 +61,10 @@ class RelayPort(Protocol):
     async def see(self, node: NodeId, room: RoomId, peers: Sequence[PeerId], /) -> set[PeerId]: ...
 
     async def control(
-        self, node: NodeId, command: MuteTrack | PauseSection | PreferSection, /
+        self,
+        node: NodeId,
+        command: Publish | Permit | MuteTrack | PauseSection | PreferSection,
+        /,
     ) -> None: ...
 
     async def measure(self, node: NodeId, room: RoomId, /) -> RoomMeasured: ...

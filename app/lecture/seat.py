@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from app.auth.permissions import EVERYTHING, Permission
 from app.core.ids import ConnectionId, Email, RoomId
 
-AudienceKind = Literal["STUDENT", "GUEST"]
+AudienceKind = Literal["STUDENT", "GUEST", "MEMBER"]
+"""A member was let in by a service's ticket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,14 @@ class PresenterSeat:
     name: str
     epoch: int
     """0: the owner is here, but another connection holds the slot; every write is stale."""
+    member: str = ""
+    """Of one who presents in a service's room: its identity, which is not the room's owner's."""
+    permission: Permission = EVERYTHING
+
+    @property
+    def identity(self) -> str:
+        """What tells it from everybody else."""
+        return self.member or self.email
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +38,9 @@ class AudienceSeat:
     connection: ConnectionId
     kind: AudienceKind
     identity: str
-    """The e-mail of an account, or a guest's id."""
+    """The e-mail of an account, a guest's id, or a member's identity."""
     name: str
+    permission: Permission = EVERYTHING
 
 
 Seat = PresenterSeat | AudienceSeat

@@ -1,11 +1,12 @@
 """Start, enter, return, end: the use-cases of a live lecture that span features."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import cast
 
 import structlog
 
-from app.auth.principal import Account, Guest, Principal
+from app.auth.principal import Account, Guest, Member, Principal, identity_of
 from app.core.errors import (
     Ended,
     Forbidden,
@@ -15,6 +16,7 @@ from app.core.errors import (
     Unavailable,
 )
 from app.core.ids import ConnectionId, Email, NodeId, PeerId, RoomId
+from app.lecture.admission import Admissions
 from app.lecture.ending import Endings
 from app.lecture.entry import Entries
 from app.lecture.media import Media
@@ -49,6 +51,7 @@ class Lectures:
         catalogue: CataloguePort,
         node: NodeId,
         config: LectureConfig | None = None,
+        admissions: Admissions | None = None,
     ) -> None:
         self._rooms = rooms
         self._boards = boards
@@ -57,13 +60,16 @@ class Lectures:
         self._endings = endings
         self._node = node
         self._config = config or LectureConfig()
-        self._starts = Starts(rooms, presence, media, endings, catalogue, node, self._config)
-        self._entries = Entries(rooms, media, endings, catalogue)
+        self._admissions = admissions or Admissions.over(rooms, media, node)
+        self._starts = Starts(
+            rooms, presence, media, endings, catalogue, node, self._config, self._admissions
+        )
+        self._entries = Entries(rooms, media, endings, catalogue, self._admissions)
 
     # --- presenter -------------------------------------------------------------------------
 
     async def start(
-        self, who: Account, connection: ConnectionId, room: RoomId, offer: Offer
+        self, who: Account | Member, connection: ConnectionId, room: RoomId, offer: Offer
     ) -> Started:
         """Begin the owner's lecture, or return to it: ``Starts.start``."""
         return await self._starts.start(who, connection, room, offer)
@@ -97,7 +103,7 @@ class Lectures:
         )
         if epoch is None:
             return None
-        claimed = PresenterSeat(seat.room, seat.connection, seat.email, seat.name, epoch)
+        claimed = replace(seat, epoch=epoch)
         self._presence.hold(seat_slot(claimed))
         return claimed
 
@@ -114,6 +120,7 @@ class Lectures:
         another tab of the same account may be in. Raises Unavailable."""
         self._presence.absent(seat.room, seat.connection)
         is_live, relay = await self._rooms.placement(seat.room)
+        await self._admissions.depart(seat, peer)
         if not is_live:
             await self._rooms.forget(seat.identity, seat.room)
         elif relay is not None and peer is not None:
@@ -130,11 +137,13 @@ class Lectures:
         Raises:
             NotJoined: they are in no such room.
             Unauthorized: the token is expired and the room is not live.
+            Banned, RoomFull, Forbidden: as ``Admissions.admit``.
             NotStarted, Ended: the room is not live.
             Unavailable: Redis is away.
         """
-        identity = who.id if isinstance(who, Guest) else who.email
-        member = await self._rooms.membership(identity)
+        member = await self._rooms.membership(identity_of(who))
+        if isinstance(who, Member):
+            room = who.room
         code = room if room is not None else member.newest
         kind = member.kinds.get(code) if code is not None else None
         if code is None or kind is None:
@@ -143,25 +152,33 @@ class Lectures:
             raise NotJoined("enter the lecture first")
         room = RoomId(code)
         try:
-            if isinstance(who, Account) and kind == "PRESENTER":
+            if not isinstance(who, Guest) and kind == "PRESENTER":
                 return await self._resume_presenter(who, connection, room)
             if not await self._rooms.is_live(room):
                 raise await self._rooms.why_missing(room)
+            permission = await self._admissions.admit(room, who, "student", connection)
         except (NotStarted, Ended):
             if isinstance(who, Account) and who.expired:
                 raise Unauthorized("the token has expired") from None
             raise
         if isinstance(who, Guest):
             return AudienceSeat(room, connection, "GUEST", who.id, who.name)
+        if isinstance(who, Member):
+            return AudienceSeat(room, connection, "MEMBER", who.identity, who.name, permission)
         return AudienceSeat(room, connection, "STUDENT", who.email, who.username)
 
     async def _resume_presenter(
-        self, who: Account, connection: ConnectionId, room: RoomId
+        self, who: Account | Member, connection: ConnectionId, room: RoomId
     ) -> PresenterSeat:
-        seat = PresenterSeat(room, connection, who.email, who.username, 0)
+        account, member = (who.account, who.identity) if isinstance(who, Member) else (who, "")
+        permission = await self._admissions.admit(room, who, "presenter", connection)
+        seat = PresenterSeat(
+            room, connection, account.email, account.username, 0, member, permission
+        )
         try:
             return await self.try_claim(seat) or seat
         except Forbidden:  # the code is another lecture's by now
+            await self._admissions.depart(seat)
             raise NotJoined("enter the lecture first") from None
 
     async def board(self, room: RoomId) -> Board:
@@ -204,8 +221,10 @@ class Lectures:
         """
         if isinstance(seat, AudienceSeat):
             self._presence.absent(seat.room, seat.connection)
+            await self._admissions.depart(seat)
             return
         self._presence.drop(seat_slot(seat))
+        await self._admissions.depart(seat)
         try:
             _ = await self._rooms.release(
                 seat.room,

@@ -2,7 +2,8 @@
 
 import structlog
 
-from app.auth.principal import Account
+from app.auth.permissions import EVERYTHING, Permission
+from app.auth.principal import Account, Member, identity_of
 from app.core.errors import (
     Forbidden,
     LecternError,
@@ -10,7 +11,8 @@ from app.core.errors import (
     Unauthorized,
     Unavailable,
 )
-from app.core.ids import ConnectionId, LectureId, NodeId, RoomId, new_peer_id
+from app.core.ids import ConnectionId, LectureId, NodeId, PeerId, RoomId, new_peer_id
+from app.lecture.admission import Admissions, sources_of
 from app.lecture.ending import Endings
 from app.lecture.media import Media, RelayGone
 from app.lecture.model import LectureConfig, Offer, Returned, Started
@@ -46,7 +48,9 @@ class Starts:
         catalogue: CataloguePort,
         node: NodeId,
         config: LectureConfig,
+        admissions: Admissions,
     ) -> None:
+        self._admissions = admissions
         self._rooms = rooms
         self._presence = presence
         self._media = media
@@ -56,9 +60,11 @@ class Starts:
         self._config = config
 
     async def start(
-        self, who: Account, connection: ConnectionId, room: RoomId, offer: Offer
+        self, who: Account | Member, connection: ConnectionId, room: RoomId, offer: Offer
     ) -> Started:
         """Begin the owner's lecture, or return to it, and answer the offer.
+
+        A member of a service's room presents as the service's account, if its role may publish.
 
         A newer start takes the slot from an older connection of the same owner. When this raises,
         the slot is where it was, but for Unavailable after the relay answered: then it may be
@@ -66,15 +72,18 @@ class Starts:
 
         Raises:
             NotFound: no open lecture has the code.
-            Forbidden: it is another's lecture.
+            Forbidden: it is another's lecture, or this member may not publish what it offers.
             Unauthorized: the token is expired and there is no live room to return to.
             Ended: the lecture is over.
             BadOffer: the relay cannot answer the offer.
             Unavailable: Redis, SQL or every relay is away.
         """
+        if isinstance(who, Member):
+            await self._admissions.check(who, room)
+            check_publishing(who, offer)
         for _ in range(START_TRIES):
             live = await self._rooms.read(room)
-            lecture = await self._owned(who, room, live)
+            lecture = await self._owned(_account(who), room, live)
             started = await self._try_start(who, connection, room, offer, lecture, live)
             if started is not None:
                 return started
@@ -96,7 +105,7 @@ class Starts:
 
     async def _try_start(
         self,
-        who: Account,
+        who: Account | Member,
         connection: ConnectionId,
         room: RoomId,
         offer: Offer,
@@ -115,6 +124,7 @@ class Starts:
             sources=offer.sources,
             epoch=seen[0] + 1,
             idle=live is not None and live.whip is not None,
+            publish=sources_of(who.permission) if isinstance(who, Member) else None,
         )
         try:
             answer = await self._media.open(relay, command)
@@ -126,17 +136,22 @@ class Starts:
             if live is None:
                 await self._media.close_room(relay, room)
             return None
+        account, permission = _account(who), EVERYTHING
         try:
-            await self._rooms.remember(who.email, "PRESENTER", room)
+            await self._rooms.remember(identity_of(who), "PRESENTER", room)
+            if live is not None:  # before the slot is taken from anybody
+                permission = await self._admit(who, connection, room, (peer, relay))
             claim = await self._rooms.claim(
                 room,
                 lecture,
-                who.email,
+                account.email,
                 holder(self._node, connection),
                 self._config.lease_seconds,
                 seen=seen,
                 relay=relay,
             )
+            if claim is not None and live is None:
+                permission = await self._admit(who, connection, room, (peer, relay))
         except BaseException:
             if offer.peer is None:  # a working peer whose ICE was restarted is left alone
                 self._media.close_peer_soon(relay, room, peer)
@@ -145,10 +160,22 @@ class Starts:
             if offer.peer is None:
                 await self._media.close_peer(relay, room, peer)
             return None
-        seat = PresenterSeat(room, connection, who.email, who.username, claim.epoch)
+        member = identity_of(who) if isinstance(who, Member) else ""
+        seat = PresenterSeat(
+            room, connection, account.email, account.username, claim.epoch, member, permission
+        )
         self._presence.hold(seat_slot(seat))
         await self._note_start(lecture)
         return Started(seat, answer, peer, None if claim.first else _returned(claim))
+
+    async def _admit(
+        self,
+        who: Account | Member,
+        connection: ConnectionId,
+        room: RoomId,
+        media: tuple[PeerId, NodeId],
+    ) -> Permission:
+        return await self._admissions.admit(room, who, "presenter", connection, media)
 
     async def _note_start(self, lecture: LectureId) -> None:
         """Tell SQL, on every start, for the first may have found it away; it keeps the first."""
@@ -156,6 +183,18 @@ class Starts:
             await self._catalogue.started(lecture)
         except LecternError as error:
             log.warning("a start was not noted", lecture=lecture, reason=error.message)
+
+
+def check_publishing(who: Member, offer: Offer) -> None:
+    """Raise Forbidden for one whose role may not send what it offers."""
+    permission = who.permission
+    unfit = [source for source in offer.sources.values() if source not in permission.sources]
+    if unfit or not permission.sends_media:
+        raise Forbidden(f"your role may not publish {', '.join(sorted(set(unfit))) or 'media'}")
+
+
+def _account(who: Account | Member) -> Account:
+    return who.account if isinstance(who, Member) else who
 
 
 def seat_slot(seat: PresenterSeat) -> HeldSlot:

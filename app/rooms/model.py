@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 from app.core.ids import ConnectionId, Email, LectureId, NodeId, PeerId
 
 Status = Literal["LIVE", "AWAY"]
-Kind = Literal["PRESENTER", "STUDENT", "GUEST"]
+Kind = Literal["PRESENTER", "STUDENT", "GUEST", "MEMBER"]
 EndReason = Literal["presenter", "grace", "service"]
 
 

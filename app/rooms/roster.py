@@ -12,18 +12,13 @@ from typing import Any
 
 import orjson
 
-from app.auth.permissions import Permission, read_permission
-from app.core.errors import NotFound
+from app.auth.permissions import EVERYTHING, Permission, read_permission
+from app.core.errors import Banned, NotFound
 from app.core.ids import ConnectionId, LectureId, NodeId, PeerId, RoomId
 from app.rooms.floor import member_id
 from app.rooms.model import holder
 from app.store import keys
 from app.store.redis import Redis
-
-EVERYTHING = Permission(
-    frozenset(("audio", "video", "screen", "data")), frozenset(("audio", "video", "data"))
-)
-"""What somebody in a person's lecture may do with media, as far as its role lets it."""
 
 PAGE = 200
 """Persons looked at for one page of a list; a page may hold more of them, or none."""
@@ -138,6 +133,13 @@ class Roster:
             int(who.notifying),
         )
         return read_permission(orjson.loads(reply))
+
+    async def note_peer(self, room: RoomId, identity: str, media: tuple[PeerId, NodeId]) -> None:
+        """Note one more peer of somebody who is in. Raises Banned for one who was removed."""
+        peer, relay = media
+        ident = member_id(room, identity)
+        if not await self._redis.on_room("note_peer", room, ident, peer, relay):
+            raise Banned("you were removed from this lecture")
 
     async def depart(
         self, room: RoomId, identity: str, seat: Seat, peer: PeerId | None = None

@@ -54,6 +54,10 @@ class RoomStore:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
 
+    @property
+    def redis(self) -> Redis:
+        return self._redis
+
     async def read(self, room: RoomId) -> LiveRoom | None:
         """Return the room, or None when it is not live."""
         return read_room(await self._redis.hash(keys.room(room)))

@@ -159,7 +159,7 @@ async def test_everything_expires(world: World) -> None:  # X6, B0, P10
     await world.one.keeper.publish_listeners()
     await world.one.keeper.sweep()
     keys = await world.raw.keys("*")
-    assert len(keys) == 14, keys
+    assert len(keys) == 15, keys
     lifetimes = {key: await world.raw.ttl(key) for key in keys}
     assert all(0 < seconds <= 86400 for seconds in lifetimes.values()), lifetimes
 
