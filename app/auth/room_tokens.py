@@ -49,6 +49,8 @@ class RoomGrant:
     expires: int
     """Epoch seconds."""
     expired: bool = False
+    generation: int = 0
+    """How often such tokens of the lecture had been revoked when this one was made."""
 
 
 class RoomTokens:
@@ -65,6 +67,7 @@ class RoomTokens:
         email: Email,
         name: str,
         wall: float,
+        generation: int = 0,
     ) -> tuple[str, RoomGrant]:
         """Return a token good from ``wall`` (epoch seconds) on, and what it says."""
         issued = math.floor(wall)
@@ -78,9 +81,11 @@ class RoomTokens:
             "name": name,
             "iat": issued,
             "exp": expires,
+            "gen": generation,
         }
         token = jwt.encode(claims, self._key, algorithm=ALGORITHM, headers={"typ": TYPE})
-        return token, RoomGrant(room, lecture, role, email, name, expires)
+        grant = RoomGrant(room, lecture, role, email, name, expires, generation=generation)
+        return token, grant
 
     def read(self, token: str, wall: float) -> RoomGrant:
         """Return what a token permits; one whose only fault is its age has ``expired`` set.
@@ -105,8 +110,9 @@ class RoomTokens:
 
 def _grant(claims: dict[str, Any], wall: float) -> RoomGrant:
     texts = [claims[name] for name in ("room", "lecture", "role", "sub", "name")]
-    expires = claims["exp"]
-    if not all(isinstance(text, str) and text for text in texts) or not isinstance(expires, int):
+    expires, generation = claims["exp"], claims.get("gen", 0)
+    are_texts = all(isinstance(text, str) and text for text in texts)
+    if not are_texts or not all(isinstance(number, int) for number in (expires, generation)):
         raise ValueError("ill-formed claims")
     room, lecture, role, email, name = cast("list[str]", texts)
     if not is_room_id(room) or role not in LIFETIME_SECONDS:
@@ -119,4 +125,5 @@ def _grant(claims: dict[str, Any], wall: float) -> RoomGrant:
         name,
         expires,
         expired=wall >= expires,
+        generation=generation,
     )

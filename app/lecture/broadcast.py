@@ -14,7 +14,15 @@ from dataclasses import dataclass, replace
 import structlog
 
 from app.auth.room_tokens import RoomGrant
-from app.core.errors import Ended, Forbidden, LecternError, NotFound, StalePresenter, Unavailable
+from app.core.errors import (
+    Ended,
+    Forbidden,
+    LecternError,
+    NotFound,
+    StalePresenter,
+    Unauthorized,
+    Unavailable,
+)
 from app.core.ids import LectureId, NodeId, PeerId, RoomId, new_peer_id
 from app.core.tasks import OnCrash, Tasks
 from app.lecture.admission import Admissions
@@ -25,7 +33,7 @@ from app.lecture.ports import CataloguePort
 from app.lecture.rounds import repeat
 from app.relay.messages import IceRestarted, OpenPeer, PeerOpened, RestartIce
 from app.rooms.model import LiveRoom
-from app.rooms.sessions import Session, SessionStore
+from app.rooms.sessions import Session, SessionRole, SessionStore
 from app.rooms.store import RoomStore
 
 log = structlog.get_logger(__name__)
@@ -94,6 +102,7 @@ class Broadcasts:
 
         A newer session replaces an older one. Raises as ``Lectures.start`` does.
         """
+        await self._check_token(grant)
         for _ in range(START_TRIES):
             live = await self._rooms.read(grant.room)
             await self._check_presenter(grant, live)
@@ -101,6 +110,25 @@ class Broadcasts:
             if opened is not None:
                 return opened
         raise Unavailable("the lecture is being started elsewhere at this moment")
+
+    async def _check_token(self, grant: RoomGrant) -> None:
+        if grant.generation != await self._sessions.revocations(grant.lecture, grant.role):
+            raise Unauthorized("this room token was revoked")
+
+    async def generation(self, lecture: LectureId, role: SessionRole) -> int:
+        """Return the generation of a room token that is given now."""
+        return await self._sessions.revocations(lecture, role)
+
+    async def revoke(self, room: RoomId, lecture: LectureId, role: SessionRole) -> None:
+        """Let every room token of a role be good no more, and end what was made with them."""
+        _ = await self._sessions.revoke(lecture, role)
+        live = await self._rooms.read(room)
+        if live is None or live.lecture != lecture:
+            return
+        ended = [one for one in await self._sessions.all(room) if one.role == role]
+        for session in ended:
+            await self._media.close_peer(session.relay, room, session.peer)
+        await self._forget(room, ended)
 
     async def _check_presenter(self, grant: RoomGrant, live: LiveRoom | None) -> None:
         if live is not None:
@@ -197,6 +225,7 @@ class Broadcasts:
 
         Raises NotStarted, Ended, BadOffer, Unavailable.
         """
+        await self._check_token(grant)
         room = grant.room
         live = await self._rooms.read(room)
         if live is None:
@@ -224,7 +253,9 @@ class Broadcasts:
     # --- both ------------------------------------------------------------------------------
 
     async def session(self, grant: RoomGrant, peer: PeerId) -> Session:
-        """Return the grant's session. Raises NotFound for one that is gone, or another's."""
+        """Return the grant's session. Raises NotFound for one that is gone, or another's, and
+        Unauthorized where its token was revoked."""
+        await self._check_token(grant)
         session = await self._sessions.get(grant.room, peer)
         if session is None or (session.role, session.email) != (grant.role, grant.email):
             raise NotFound("there is no such session")

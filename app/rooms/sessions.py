@@ -10,7 +10,7 @@ from typing import Literal
 
 import orjson
 
-from app.core.ids import Email, NodeId, PeerId, RoomId
+from app.core.ids import Email, LectureId, NodeId, PeerId, RoomId
 from app.store import keys
 from app.store.redis import Redis
 
@@ -72,6 +72,16 @@ class SessionStore:
         if not peers:
             return 0
         return int(await self._redis.script("session_drop", [keys.sessions(room)], list(peers)))
+
+    async def revocations(self, lecture: LectureId, role: SessionRole) -> int:
+        """Return how often the lecture's tokens of a role were revoked: one made before is void."""
+        (count,) = await self._redis.fields(keys.media_tokens(lecture), role)
+        return int(count or 0)
+
+    async def revoke(self, lecture: LectureId, role: SessionRole) -> int:
+        """Let the lecture's tokens of a role that were given so far be good no more."""
+        place = [keys.media_tokens(lecture)]
+        return int(await self._redis.script("tokens_revoke", place, [role, TTL_MS]))
 
     async def take_due(self) -> list[RoomId]:
         """Return lectures whose sessions must be looked at now; each to one caller."""

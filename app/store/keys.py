@@ -68,6 +68,11 @@ def sessions(room_id: RoomId) -> str:
     return f"room:{{{room_id}}}:sessions"
 
 
+def media_tokens(lecture: str) -> str:
+    """Hash: role → how often the lecture's room tokens of that role were revoked."""
+    return f"lecture:{lecture}:media-tokens"
+
+
 def voters(room_id: RoomId) -> str:
     """Set: ``<question id> <identity>`` of everyone who votes for a question."""
     return f"room:{{{room_id}}}:voters"

@@ -73,7 +73,7 @@ def negotiate(
     Raises TooLarge and BadOffer, with the reason for a person.
     """
     offer = read_offer(text)
-    plan = _plan(offer, role, sources, ssrc_of, served)
+    plan = replace(_plan(offer, role, sources, ssrc_of, served), max_bps=offer.max_bps)
     bundle = _bundle(offer, plan)
     by_mid = {section.mid: section for section in offer.sections}
     for mid in bundle:
@@ -99,7 +99,8 @@ def keep_lines(negotiation: Negotiation, before: MediaPlan) -> MediaPlan:
         for section in before.sections
         if not section.is_spare
     )
-    return MediaPlan((*before.sections, *(_added(section, shows_any) for section in now.values())))
+    added = (_added(section, shows_any) for section in now.values())
+    return MediaPlan((*before.sections, *added), before.max_bps)
 
 
 def _added(section: Section, shows_any: bool) -> Section:
@@ -222,6 +223,7 @@ def _sent(
         direction="send",
         ssrc=ssrc_of(name),
         rtx_ssrc=ssrc_of(f"{name} rtx") if has_repairs else 0,
+        max_bps=one.offered.max_bps if one.kind == "video" else None,
         is_spare=is_spare,
     )
 

@@ -76,6 +76,8 @@ class OfferedSection:
     password: str
     fingerprints: tuple[tuple[str, str], ...]
     setup: str
+    max_bps: int | None
+    """What its sender takes in this section (``b=TIAS``, else ``b=AS``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,8 @@ class Offer:
     """The mids of its (first) BUNDLE group, in order."""
     allows_mixed: bool
     """One-byte and two-byte header extensions may be mixed (RFC 8285 §6)."""
+    max_bps: int | None
+    """What its sender takes of all sections together."""
 
     def credentials(self, section: OfferedSection) -> IceCredentials:
         """Return the section's ICE credentials. Raises BadOffer if missing or ill-formed."""
@@ -138,7 +142,7 @@ def read_offer(text: str) -> Offer:
         raise BadOffer("two media sections of the offer have one mid")
     groups = [value.split() for value in session.all("group")]
     bundle = next((tuple(group[1:]) for group in groups if group[:1] == ["BUNDLE"]), ())
-    return Offer(sections, bundle, session.has("extmap-allow-mixed"))
+    return Offer(sections, bundle, session.has("extmap-allow-mixed"), _bandwidth(blocks[0]))
 
 
 class _Attributes:
@@ -189,7 +193,18 @@ def _read_section(index: int, lines: list[str], session: _Attributes) -> Offered
         password=own.first("ice-pwd", session.first("ice-pwd")),
         fingerprints=_fingerprints(own.all("fingerprint") or session.all("fingerprint")),
         setup=own.first("setup", session.first("setup", "active")),
+        max_bps=_bandwidth(lines),
     )
+
+
+def _bandwidth(lines: list[str]) -> int | None:
+    """Return a block's ``b=TIAS`` (RFC 3890, bits per second), else its ``b=AS`` (kilobits)."""
+    found = dict(line[2:].partition(":")[::2] for line in lines if line.startswith("b="))
+    for name, unit in (("TIAS", 1), ("AS", 1_000)):
+        value = found.get(name, "")
+        if _is_number(value, 2**31) and int(value) > 0:
+            return int(value) * unit
+    return None
 
 
 def _direction(own: _Attributes, session: _Attributes) -> str:

@@ -39,6 +39,7 @@ class FakeBroadcasts:
     sessions: dict[str, Session] = field(default_factory=dict)
     offers: list[tuple[str, str]] = field(default_factory=list)
     is_live: bool = True
+    revoked: list[tuple[str, str]] = field(default_factory=list)
 
     async def publish(self, grant: RoomGrant, sdp: str) -> Opened:
         return self._open(grant, sdp)
@@ -71,6 +72,12 @@ class FakeBroadcasts:
 
     async def end(self, grant: RoomGrant, session: Session) -> None:
         self.sessions.pop(session.peer, None)
+
+    async def generation(self, lecture: LectureId, role: str) -> int:
+        return len(self.revoked)
+
+    async def revoke(self, room: RoomId, lecture: LectureId, role: str) -> None:
+        self.revoked.append((room, role))
 
 
 @dataclass
@@ -289,6 +296,45 @@ async def test_tokens_are_given_by_role(media: MediaSite, site: Site) -> None:
     unknown = await media.client.post("/lecture/999999/token", headers=sam)
     assert unknown.status_code == 404
     assert (await media.client.post(f"/lecture/{code}/token")).status_code == 401
+
+
+async def test_the_owner_takes_tokens_back(media: MediaSite, site: Site) -> None:
+    ada, sam = await site.sign_up("Ada"), await site.sign_up("Sam")
+    code = await site.lecture(ada)
+    path = f"/lecture/{code}/token"
+    first = (await media.client.post(path, headers=ada)).json()["token"]
+    assert (await media.client.delete(path, headers=sam)).status_code == 403
+    assert (await media.client.delete(path)).status_code == 401
+    assert (await media.client.delete("/lecture/999999/token", headers=ada)).status_code == 404
+    wrong = await media.client.delete(f"{path}?role=king", headers=ada)
+    assert wrong.status_code in (400, 422)
+    assert media.broadcasts.revoked == []
+    assert (await media.client.delete(path, headers=ada)).status_code == 204
+    assert media.broadcasts.revoked == [(code, "presenter")]
+    second = (await media.client.post(path, headers=ada)).json()["token"]
+    generations = [media.tokens.read(t, media.clock.wall()).generation for t in (first, second)]
+    assert generations == [0, 1]
+
+
+async def test_one_person_offers_only_so_fast(media: MediaSite) -> None:  # P8
+    headers = {**media.bearer(), **SDP}
+
+    async def offer() -> httpx.Response:
+        return await media.client.post(f"/whip/{ROOM}", content="v=0 offer", headers=headers)
+
+    answers = [await offer() for _ in range(11)]
+    assert [answer.status_code for answer in answers] == [201] * 10 + [429]
+    assert answers[-1].headers["retry-after"] == "5"
+    assert answers[-1].json()["code"] == "rate_limited"
+    assert answers[-1].headers["content-type"] == "application/problem+json"
+    other = {**media.bearer("listener"), **SDP}
+    assert (
+        await media.client.post(f"/whep/{ROOM}", content="v=0 offer", headers=other)
+    ).status_code == 201
+    media.clock.advance(5.1)
+    assert (await offer()).status_code == 201
+    assert (await offer()).status_code == 429
+    assert len(media.broadcasts.offers) == 12
 
 
 async def test_metrics_hold_what_the_relays_counted(site: Site) -> None:

@@ -1,9 +1,11 @@
 """A WHIP session beside the presenter's web client: whose the slot is, and when anybody is away."""
 
+from dataclasses import replace
+
 import pytest
 
 from app.auth.room_tokens import RoomGrant
-from app.core.errors import Ended, Forbidden, NotFound, NotStarted, Unavailable
+from app.core.errors import Ended, Forbidden, NotFound, NotStarted, Unauthorized, Unavailable
 from app.core.ids import ConnectionId, Email, LectureId, RoomId
 from app.lecture.broadcast import Broadcasts
 from app.rooms.sessions import SessionStore
@@ -130,6 +132,27 @@ async def test_a_session_whose_peer_is_gone_is_found_by_any_process(world: World
     await look_now(world, other)
     assert await field(world, "status") == "AWAY"
     assert await world.raw.hlen(f"room:{{{ROOM}}}:sessions") == 0
+
+
+async def test_revoked_tokens_open_nothing_and_what_they_made_ends(world: World) -> None:
+    broadcasts = broadcasts_of(world.one, world)
+    opened = await broadcasts.publish(grant(world), SDP)
+    heard = await broadcasts.play(grant(world, "listener", "sam@example.org"), SDP)
+    lecture = world.catalogue.lectures[ROOM].id
+    assert await broadcasts.generation(lecture, "presenter") == 0
+    await broadcasts.revoke(ROOM, lecture, "presenter")
+    assert opened.session.peer in world.relay.closed
+    assert await field(world, "whip") == ""
+    for again in (
+        broadcasts.publish(grant(world), SDP),
+        broadcasts.session(grant(world), opened.session.peer),
+    ):
+        with pytest.raises(Unauthorized):
+            await again
+    other = grant(world, "listener", "sam@example.org")
+    assert await broadcasts.session(other, heard.session.peer) == heard.session
+    fresh = replace(grant(world), generation=1)
+    assert (await broadcasts.publish(fresh, SDP)).session.peer != opened.session.peer
 
 
 async def test_a_relay_that_does_not_answer_ends_no_session(world: World) -> None:

@@ -262,3 +262,31 @@ def test_eight_speakers_fit() -> None:
     assert sum(section.kind == "video" for section in spares) == 13
     with pytest.raises(TooLarge, match="24 media sections"):
         read_offer(offers.offer(*voices, *pictures, offers.audio("more", "recvonly")))
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ("b=AS:500\r\n", 500_000),
+        ("b=TIAS:420000\r\nb=AS:500\r\n", 420_000),
+        ("b=AS:0\r\n", None),
+        ("b=AS:-5\r\n", None),
+        ("b=AS:many\r\n", None),
+        ("b=CT:300\r\n", None),
+        ("", None),
+    ],
+)
+def test_what_a_receiver_takes_at_most_is_read(lines: str, expected: int | None) -> None:  # L28
+    plain = offers.offer(offers.audio("0", "recvonly"), offers.video("1", "recvonly"))
+    head, sound, picture = plain.partition("m=audio")[0], "m=audio", plain.partition("m=audio")[2]
+    session = negotiate(
+        f"{head}{lines}{sound}{picture}", "participant", {}, ssrc_of
+    ).plan
+    assert session.max_bps == expected
+    assert all(section.max_bps is None for section in session.sections)
+    marked = plain.replace("a=mid:1\r\n", f"{lines}a=mid:1\r\n").replace(
+        "a=mid:0\r\n", f"{lines}a=mid:0\r\n"
+    )
+    plan = negotiate(marked, "participant", {}, ssrc_of).plan
+    assert plan.max_bps is None
+    assert [section.max_bps for section in plan.sections] == [None, expected], "audio is never less"
