@@ -41,6 +41,8 @@ class RedisServer:
         self.socket = self.folder / "s"
         self.url = f"unix://{self.socket}"
         self._durable = durable
+        self.environment: dict[str, str] = {}
+        """Variables that the next server is started with, beside our own."""
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -72,7 +74,9 @@ class RedisServer:
             *options,
         ]  # fmt: skip
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(arguments, stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                arguments, stdout=log, stderr=log, env={**os.environ, **self.environment}
+            )
         self._wait_until_it_answers()
 
     def _wait_until_it_answers(self) -> None:

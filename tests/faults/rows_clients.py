@@ -1,12 +1,9 @@
-"""Clients that misbehave, vanish or come in crowds: rows 19, 21, 22, 25 to 28, 31, 32."""
+"""Clients that misbehave: rows 26 to 28, 31, 32."""
 
 import asyncio
 import contextlib
 import os
-import subprocess
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import jwt
@@ -14,147 +11,13 @@ import pytest
 
 from tests.faults.history import Operation
 from tests.faults.link import Link, LostError, RefusedError
-from tests.faults.people import Presenter, Student, some_offer
+from tests.faults.people import Presenter, Student
 from tests.faults.rows import Row
-from tests.faults.world import SECRET, Api, student, until
-
-SHIM = Path(__file__).resolve().parent / "clock_shim.c"
-
-
-async def _arrive(row: Row, n: int, apis: list[Api]) -> float:
-    """Have one guest come in, as a page does; return the seconds that it took."""
-    guest = Student(f"guest{n}", row.room, "", apis, row.history, n)
-    guest.is_logged = False
-    row.people.append(guest)
-    began = time.monotonic()
-    await guest.enter()
-    return time.monotonic() - began
+from tests.faults.world import SECRET, student, until
 
 
 def _share(sorted_values: list[float], share: float) -> float:
     return sorted_values[min(len(sorted_values) - 1, int(len(sorted_values) * share))]
-
-
-async def test_row_21_a_thousand_joins(row: Row) -> None:
-    """1,000 joins in 10 s: none fails."""
-    row.rss_slack = 120 << 20
-    await row.lecture(0)
-    began = time.monotonic()
-    joins = []
-    for n in range(1000):
-        joins.append(asyncio.ensure_future(_arrive(row, n, row.world.apis)))
-        await asyncio.sleep(max(0.0, began + (n + 1) / 100 - time.monotonic()))
-    took = sorted(await asyncio.gather(*joins))
-    row.figure("all in after", time.monotonic() - began)
-    row.figure("median", _share(took, 0.5))
-    row.figure("p99", _share(took, 0.99), most=1.0)
-    await row.settled(20)
-
-
-async def _come_back(link_of: dict[int, Link], n: int, room: str, api: Api) -> float:
-    """One returning tab, as cheap as it can be: both namespaces with the same auth."""
-    began = time.monotonic()
-    for attempt in range(8):
-        link = Link()
-        try:
-            await link.connect("127.0.0.1", api.port)
-            ident = await link.join("/enter-room", {"accessToken": "", "refreshToken": ""})
-            if n not in link_of:
-                offer = {"roomId": room, "SDP": some_offer(presenter=False)}
-                answer = await link.call("/enter-room", "studentOffer", offer, 20)
-                if not answer["ok"]:
-                    raise LostError(answer["error"]["code"])  # noqa: TRY301
-                link.ident = ident  # type: ignore[attr-defined]
-            else:
-                link.ident = link_of[n].ident  # type: ignore[attr-defined]
-            ident = link.ident  # type: ignore[attr-defined]
-            await link.join("/lecture", {"accessToken": ident, "refreshToken": ""})
-        except LostError:
-            link.abort()
-            await asyncio.sleep(0.5 + (n % 10) / 10 + attempt / 2)
-        else:
-            link_of[n] = link
-            return time.monotonic() - began
-    raise AssertionError(f"tab {n} did not come back")
-
-
-async def test_row_22_nine_thousand_reconnects(row: Row) -> None:
-    """9,000 sockets reconnect within 20 s: none fails."""
-    row.rss_slack = 900 << 20
-    row.stalls_allowed = 1_000
-    await row.lecture(1)
-    links: dict[int, Link] = {}
-    try:
-        for first in range(0, 9000, 100):  # who is in when it begins: no part of what is measured
-            some = (
-                _come_back(links, n, row.room, row.world.apis[n % 2])
-                for n in range(first, first + 100)
-            )
-            await asyncio.gather(*some)
-        assert len(links) == 9000
-        for link in links.values():
-            link.abort()
-        began = time.monotonic()
-        tabs = []
-        for n in range(9000):
-            tabs.append(
-                asyncio.ensure_future(_come_back(links, n, row.room, row.world.apis[n % 2]))
-            )
-            if n % 50 == 49:  # spread over 15 s, as Managers' random delays are
-                await asyncio.sleep(max(0.0, began + 15 * n / 9000 - time.monotonic()))
-        took = sorted(await asyncio.gather(*tabs))
-        row.figure("all back after", time.monotonic() - began, most=20.0)
-        row.figure("p99 of one", _share(took, 0.99))
-    finally:
-        for link in links.values():
-            link.abort()
-    await row.settled(20)
-
-
-@pytest.fixture
-async def shifted(row: Row, tmp_path: Path) -> AsyncIterator[tuple[Api, Path]]:
-    """An api process whose date is what a file says it is, in seconds from the real one."""
-    library, offset = tmp_path / "clock_shim.so", tmp_path / "offset"
-    build = ["gcc", "-shared", "-fPIC", "-O1", "-o", str(library), str(SHIM), "-ldl"]
-    subprocess.run(build, check=True, timeout=60)
-    offset.write_text("0")
-    api = row.world.new_api("api-shifted", LD_PRELOAD=str(library), CLOCK_OFFSET=str(offset))
-    api.start()
-    try:
-        await asyncio.to_thread(api.wait_until_up)
-        await until(api.is_ready, 10)
-        yield api, offset
-    finally:
-        api.stop()
-
-
-async def test_row_25_clock_jumps(shifted: tuple[Api, Path], row: Row) -> None:
-    """An api process' date jumps an hour on and back: nobody is lost, nothing ends."""
-    api, offset = shifted
-    row.room, row.owner = await row.world.lecture()
-    token = row.world.token(row.owner)
-    host = Presenter("host", row.room, token, [api], row.history)
-    member = Student("student", row.room, row.world.token(student(0)), [api], row.history)
-    row.people += [host, member]
-    await host.enter()
-    await member.enter()
-    for jump in (3600, -3600, 0):
-        offset.write_text(str(jump))
-        for _ in range(5):
-            assert (await host.edit()).outcome == "ok"
-            assert (await member.ask()).outcome == "ok"
-            await asyncio.sleep(0.5)  # long enough for every timer that looks at dates
-        assert await api.is_ready()
-    await asyncio.sleep(8)  # a lease, and a ping with its time-out
-    assert host.link is not None
-    assert not host.link.lost.is_set()
-    assert (host.heard("ended"), member.heard("presenter_away")) == ([], [])
-    status = await row.raw.hget(f"room:{{{row.room}}}", "status")
-    assert status == b"LIVE"
-    row.figure("connections lost", 0, "")
-    await row.settled()
-    for person in row.people:
-        await person.close()
 
 
 def _tokens(row: Row) -> dict[str, str]:

@@ -92,7 +92,9 @@ local function may(what, who, per_second, burst)
   local left, at = string.match(redis.call('HGET', BUDGETS, field) or '', '^([%d.]+):(%d+)$')
   local now_left = burst
   if left then
-    now_left = math.min(burst, tonumber(left) + (NOW - tonumber(at)) * per_second / 1000)
+    -- A date that was set back makes nobody wait for it to come again.
+    local passed = math.max(0, NOW - tonumber(at))
+    now_left = math.min(burst, tonumber(left) + passed * per_second / 1000)
   end
   if now_left < 1 then return false end
   redis.call('HSET', BUDGETS, field, string.format('%.3f:%s', now_left - 1, ms(NOW)))
@@ -104,7 +106,7 @@ end
 local function tell_votes()
   if redis.call('EXISTS', NEW_VOTES) == 0 then return 0 end
   local wait = tonumber(get('votesAt') or '0') + VOTES_EVERY - NOW
-  if wait > 0 then return wait end
+  if wait > 0 and wait <= VOTES_EVERY then return wait end -- more: the date was set back
   local parts = {}
   for _, id in ipairs(redis.call('SPOP', NEW_VOTES, VOTES_AT_ONCE)) do
     if fact_of(id).shown == 'visible' then
