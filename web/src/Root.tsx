@@ -15,6 +15,7 @@ import { SignUp } from './pages/SignUp'
 
 const Present = lazy(() => import('./pages/Present'))
 const Attend = lazy(() => import('./pages/Attend'))
+const Operator = lazy(() => import('./pages/Operator'))
 
 /** Sends whoever is not signed in to do so, and back here afterwards. */
 function SignedIn({ children }: { children: ReactNode }) {
@@ -55,6 +56,7 @@ export function Root() {
               <Route path="/present/:code" element={<SignedIn><Present /></SignedIn>} />
               <Route path="/join" element={<Join />} />
               <Route path="/join/:code" element={<Attend />} />
+              <Route path="/operator" element={<Operator />} />
               <Route path="*" element={<NotFound />} />
             </Routes>
           </Suspense>

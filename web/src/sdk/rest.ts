@@ -1,5 +1,6 @@
 import { LecternError, toError } from './errors'
 import type { Code } from './errors'
+import type { OperatorState } from './operator'
 import type { Account } from './session'
 
 export interface OpenLecture {
@@ -71,6 +72,14 @@ export class Rest {
 
   pastLectures(): Promise<PastLecture[]> {
     return this.call('GET', '/lecture/list')
+  }
+
+  operatorState(): Promise<OperatorState> {
+    return this.call('GET', '/operator/state')
+  }
+
+  drainNode(node: string, seconds: number): Promise<unknown> {
+    return this.call('POST', `/operator/nodes/${encodeURIComponent(node)}/drain`, { seconds })
   }
 
   private async call<T>(method: string, path: string, body?: object, asAccount = true): Promise<T> {
