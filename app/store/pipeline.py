@@ -17,6 +17,10 @@ from redis.exceptions import TimeoutError as DriverTimeoutError
 MAX_UNANSWERED = 20_000
 """Commands under way; one more fails as if Redis were away."""
 
+ANSWERS_AT_ONCE = 200
+"""Answers given out in one turn of the event loop, to as many waiting tasks. A class that comes or
+goes at once asks thousands of things within a moment."""
+
 Word = str | bytes | int | float
 
 
@@ -104,6 +108,8 @@ class _Link(asyncio.Protocol):
         self.is_lost = False
         self._transport: asyncio.Transport | None = None
         self._unanswered: deque[asyncio.Future[Any]] = deque()
+        self._is_answering = False
+        """More answers have come, which are given out soon."""
         self._parser = hiredis.Reader(replyError=DefaultParser.parse_error)
 
     def write(self, packed: bytes) -> asyncio.Future[Any]:
@@ -126,7 +132,15 @@ class _Link(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._parser.feed(data)
-        while (answer := self._parser.gets()) is not False:
+        if not self._is_answering:
+            self._answer_some()
+
+    def _answer_some(self) -> None:
+        """Give out the next answers, and the rest in the next turn of the loop."""
+        self._is_answering = False
+        for _ in range(ANSWERS_AT_ONCE):
+            if (answer := self._parser.gets()) is False:
+                return
             if not self._unanswered:
                 self.abort()  # an answer that nobody asked for: the order is lost
                 return
@@ -137,8 +151,12 @@ class _Link(asyncio.Protocol):
                 waiting.set_exception(answer)
             else:
                 waiting.set_result(answer)
+        self._is_answering = True
+        asyncio.get_running_loop().call_soon(self._answer_some)
 
     def connection_lost(self, _: Exception | None) -> None:
+        while self._is_answering:
+            self._answer_some()
         self.is_lost = True
         for waiting in self._unanswered:
             if not waiting.done():
