@@ -61,6 +61,8 @@ class _SharedContext(RTCCertificate):
             self._context = super()._create_ssl_context(srtp_profiles)
             # a shared context would keep every session for a resumption that nobody asks for
             self._context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+            # an association that is done with its handshake says nothing for hours
+            self._context.set_mode(SSL.MODE_RELEASE_BUFFERS)
             self._context.set_cookie_generate_callback(SSL.Connection.get_app_data)
             self._context.set_cookie_verify_callback(_is_own_cookie)
         return self._context
@@ -83,17 +85,38 @@ class Certificate:
 
 
 class _Records:
-    """What aiortc takes for its ICE transport: a queue in, a function out."""
+    """What aiortc takes for its ICE transport: a queue in, a function out.
+
+    The queue has one reader, and is empty for hours: asyncio's own would cost 3 KB a peer.
+    """
+
+    __slots__ = ("_came", "_reader", "_send_datagram")
 
     role = "controlled"
     state = "completed"
 
     def __init__(self, send: Callable[[bytes], object]) -> None:
-        self.queue: asyncio.Queue[bytes] = asyncio.Queue(MAX_QUEUED)
+        self._came: list[bytes] = []
+        self._reader: asyncio.Future[None] | None = None
         self._send_datagram = send
 
+    def put(self, data: bytes) -> bool:
+        """Queue one datagram; False where it was dropped because the queue is full."""
+        if len(self._came) >= MAX_QUEUED:
+            return False
+        self._came.append(data)
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)
+        return True
+
     async def _recv(self) -> bytes:
-        return await self.queue.get()
+        while not self._came:
+            self._reader = asyncio.get_running_loop().create_future()
+            try:
+                await self._reader
+            finally:
+                self._reader = None
+        return self._came.pop(0)
 
     async def _send(self, data: bytes) -> None:
         self.send(data)
@@ -220,9 +243,7 @@ class Association:
         if not is_admissible(data):
             self.dropped += 1
             return
-        try:
-            self._records.queue.put_nowait(data)
-        except asyncio.QueueFull:
+        if not self._records.put(data):
             self.dropped += 1
 
     async def handshake(self) -> SrtpKeys:

@@ -7,7 +7,6 @@ by loss, and is set anew by a probe that arrived faster. Time is passed in.
 """
 
 import math
-from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -54,13 +53,13 @@ class Acked:
     """
 
     def __init__(self) -> None:
-        self._window: deque[tuple[float, float, int]] = deque()
+        self._window: list[tuple[float, float, int]] = []
         """(when it ended, seconds, bytes) of each feedback."""
 
     def add(self, end: float, seconds: float, size: int) -> None:
         self._window.append((end, seconds, size))
         while len(self._window) > 2 and end - self._window[0][0] > ACKED_SECONDS:
-            self._window.popleft()
+            del self._window[0]
 
     @property
     def bps(self) -> int | None:

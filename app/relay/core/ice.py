@@ -4,7 +4,6 @@ It sends no checks. It answers those that carry the peer's own password, and fol
 nominations, restarts and moves.
 """
 
-from collections import deque
 from dataclasses import dataclass
 
 from app.relay.core.media import Address, IceCredentials
@@ -18,6 +17,7 @@ MOVE_SECONDS = 2.0
 """A check that nominates nothing moves a peer only if its old address was silent for this long:
 longer than most pauses between checks, short enough to follow a rebound NAT within 3 s."""
 _TRANSACTIONS = 32
+"""Of the last checks; a peer sends one every few seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class IceAgent:
         self._next: tuple[IceCredentials, IceCredentials] | None = None
         self.selected: Address | None = None
         self._addresses: dict[Address, float] = {}
-        self._transactions: deque[tuple[bytes, Address]] = deque(maxlen=_TRANSACTIONS)
+        self._transactions: list[tuple[bytes, Address]] = []
         self.last_heard = now
 
     @property
@@ -106,6 +106,7 @@ class IceAgent:
             if transaction == check.transaction:
                 return address != source
         self._transactions.append((check.transaction, source))
+        del self._transactions[:-_TRANSACTIONS]
         return False
 
     def _use_next(self) -> str | None:

@@ -6,7 +6,8 @@ threshold.
 """
 
 import enum
-from collections import deque
+from array import array
+from operator import mul
 
 WINDOW = 20
 SMOOTHING = 0.9
@@ -30,8 +31,9 @@ class Usage(enum.Enum):
 class Trendline:
     """Fed with the differences between consecutive groups of packets, in ms."""
 
-    __slots__ = ("_accumulated", "_deltas", "_first", "_last_update", "_over_count", "_over_time",
-                 "_points", "_previous", "_smoothed", "threshold", "usage")  # fmt: skip
+    __slots__ = ("_accumulated", "_delays", "_deltas", "_first", "_last_update", "_over_count",
+                 "_over_time", "_previous", "_smoothed", "_times", "threshold",
+                 "usage")  # fmt: skip
 
     def __init__(self) -> None:
         self.usage = Usage.NORMAL
@@ -40,7 +42,9 @@ class Trendline:
         self._accumulated = 0.0
         self._smoothed = 0.0
         self._first: float | None = None
-        self._points: deque[tuple[float, float]] = deque(maxlen=WINDOW)
+        self._times = array("d")
+        self._delays = array("d")
+        """The last ``WINDOW`` points; compact, since every subscriber has its own."""
         self._previous = 0.0
         self._over_time = -1.0
         self._over_count = 0
@@ -54,8 +58,11 @@ class Trendline:
         self._deltas = min(self._deltas + 1, 1000)
         self._accumulated += received_ms - sent_ms
         self._smoothed = SMOOTHING * self._smoothed + (1 - SMOOTHING) * self._accumulated
-        self._points.append((arrival_ms - self._first, self._smoothed))
-        trend = self._slope() if len(self._points) == WINDOW else self._previous
+        self._times.append(arrival_ms - self._first)
+        self._delays.append(self._smoothed)
+        if len(self._times) > WINDOW:
+            del self._times[0], self._delays[0]
+        trend = self._slope() if len(self._times) == WINDOW else self._previous
         self._detect(trend, sent_ms, arrival_ms)
         return self.usage
 
@@ -67,19 +74,15 @@ class Trendline:
 
     def _slope(self) -> float:
         """Least squares, about the first point: sums of large numbers would lose digits."""
-        base_x, base_y = self._points[0]
-        sum_x = sum_y = sum_xx = sum_xy = 0.0
-        for time, delay in self._points:
-            x = time - base_x
-            y = delay - base_y
-            sum_x += x
-            sum_y += y
-            sum_xx += x * x
-            sum_xy += x * y
-        denominator = WINDOW * sum_xx - sum_x * sum_x
+        base_x, base_y = self._times[0], self._delays[0]
+        xs = [time - base_x for time in self._times]
+        ys = [delay - base_y for delay in self._delays]
+        sum_x = sum(xs)
+        denominator = WINDOW * sum(map(mul, xs, xs)) - sum_x * sum_x
         if denominator == 0:
             return self._previous
-        return (WINDOW * sum_xy - sum_x * sum_y) / denominator
+        slope: float = (WINDOW * sum(map(mul, xs, ys)) - sum_x * sum(ys)) / denominator
+        return slope
 
     def _detect(self, trend: float, sent_ms: float, arrival_ms: float) -> None:
         modified = min(self._deltas, _MIN_DELTAS) * trend * GAIN
