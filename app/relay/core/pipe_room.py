@@ -94,13 +94,14 @@ class Pipes:
 
     def remove(self, pipe: Pipe, now: float) -> None:
         """Close a pipe; who is behind it is gone."""
-        if self._pipes.pop(pipe.id, None) is None:
+        if pipe.id not in self._pipes:
             return
         if not pipe.is_dead:
             pipe.say_goodbye()
             pipe.die()
         for guest in list(pipe.guests):
             self.dismiss(guest)
+        del self._pipes[pipe.id]
         pipe.tracks.clear()
         self._room.lines.prune()
         self._room.select_all(now)
