@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.archive.board import BoardState, rebuild
 from app.archive.model import ArchiveState, Gap
+from app.archive.record import Extent
 from app.archive.store import read_changes, read_gaps
 from app.core.errors import NotFound
 from app.core.ids import Email, LectureId
@@ -178,6 +179,18 @@ class ArchiveReader:
                 upto = max(upto, (await connection.execute(newest)).scalar_one() or 0)
             keyframe, changes = await read_changes(connection, lecture, upto)
         return await asyncio.to_thread(rebuild, keyframe, changes)
+
+    async def extent(self, lecture: ArchivedLecture) -> Extent:
+        """Return how much there is of its board."""
+        board = archive_board.c
+        query = sa.select(
+            sa.func.max(board.at_ms),
+            sa.func.count(board.objects),
+            sa.func.coalesce(sa.func.sum(sa.func.length(board.objects)), 0),
+        ).where(board.lecture_id == lecture.id)
+        async with self._sql.reading() as connection:
+            newest, count, size = (await connection.execute(query)).one()
+        return Extent(max(0, (newest or 0) - lecture.started_ms), int(count), int(size))
 
     async def keyframes(self, lecture: LectureId) -> Sequence[sa.Row[Any]]:
         """Return where keyframes are: ``seq`` and ``at_ms``, the newest thousand, in order."""

@@ -171,6 +171,10 @@ FEED_NODES = "{feed}:nodes"
 """Hash: a process → ``<kind>:<state>`` as the feed told it last."""
 
 
+SCRUB = "scrub:wanted"
+"""How often files that hold what was deleted are wanted written anew; gone when that is done."""
+
+
 def drain_order(node_id: NodeId) -> str:
     """String: for how many seconds an operator lets a process drain before it ends."""
     return f"drain:{node_id}"

@@ -36,6 +36,9 @@ HOLD_SECONDS = 5.0
 SCAN_COUNT = 500
 """Keys that Redis looks at for one step of a scan (well under a millisecond)."""
 
+FILES_POLL_SECONDS = 0.1
+"""Between two looks whether the server's files are written."""
+
 WRITE_CHECK_KEY = "health:write"
 """What ``ready`` writes; it lives for ten seconds."""
 
@@ -258,6 +261,37 @@ class Redis:
         finally:
             with contextlib.suppress(RedisError, OSError):
                 await link.aclose()
+
+    async def rewrite_files(self) -> bool:
+        """Have the server write its append-only file and its dump anew, where it keeps one.
+
+        Returns once that is done; False when the server does not let us.
+        """
+        before = await self._persistence()
+        try:
+            if before.get("aof_enabled") == "1":
+                await self._command("BGREWRITEAOF")
+            if await self._keeps_dump():
+                await self._command("BGSAVE", "SCHEDULE")
+        except Internal:
+            return False
+        while True:
+            now = await self._persistence()
+            busy = ("aof_rewrite_in_progress", "aof_rewrite_scheduled", "rdb_bgsave_in_progress")
+            if not any(now.get(name) == "1" for name in busy):
+                return now.get("aof_last_bgrewrite_status") != "err"
+            await asyncio.sleep(FILES_POLL_SECONDS)
+
+    async def _keeps_dump(self) -> bool:
+        reply: Any = await self._raw("CONFIG", "GET", "save")
+        return any(reply.values()) if isinstance(reply, dict) else bool(reply and reply[1])
+
+    async def _persistence(self) -> dict[str, str]:
+        found: Any = await self._raw("INFO", "persistence")
+        if isinstance(found, dict):  # read by the library
+            return {name: str(value) for name, value in found.items()}
+        lines = (line.partition(":") for line in found.decode().splitlines() if ":" in line)
+        return {name: value.strip() for name, _, value in lines}
 
     def subscription(self) -> PubSub:
         """Return a subscription with a connection of its own; its errors are the library's."""

@@ -163,6 +163,8 @@ def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) ->
         # FULL: an account that was acknowledged survives a power cut; WAL alone may lose the last.
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
+        # What is deleted is overwritten with zeros (docs/decisions/0113).
+        cursor.execute("PRAGMA secure_delete = ON")
     finally:
         cursor.close()
 
