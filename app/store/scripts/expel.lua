@@ -27,7 +27,7 @@ local had_seat = #person.seats > 0
 person.seats, person.peers, person.set = {}, {}, nil
 keep_person(person)
 if had_seat then went(person) end
-append('removed', cjson.encode({ id = person.id, memberId = person.member, name = person.name,
+append('expelled', cjson.encode({ id = person.id, memberId = person.member, name = person.name,
   banned = banned == '1', reason = reason }), 'staff')
 local list = assistants()
 if list[person.member] then

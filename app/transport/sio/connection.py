@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from app.auth.principal import Account, Principal
+from app.auth.principal import Account, Member, Principal
 from app.core import metrics
 from app.core.errors import LecternError
 from app.core.ids import ConnectionId, PeerId, RoomId
@@ -71,10 +71,12 @@ class Connection:
         self.budgets = budgets
         self.namespaces: dict[str, str] = {}
         """Joined namespace → the socket id that the client has there."""
-        self.host: Account | None = None
+        self.host: Account | Member | None = None
         """Who it is on ``/create-room``."""
         self.visitor: Principal | None = None
         """Who it is on ``/enter-room``."""
+        self.ticket: tuple[str, Member] | None = None
+        """The ticket that was taken on this connection, and whom it let in."""
         self.place: Place = Outside()
         self.candidates = 0
         self.knows_elements = False
@@ -161,6 +163,7 @@ KNOWN_EVENTS = frozenset(
     {"presenterOffer", "whiteboardInit", "studentOffer", "clientCandidate", "edit", "ask"}
     | {"solved", "end", "leave", "sources", "draw", "drawing", "page", "snapshot"}
     | {"upvote", "answer", "hide", "approve", "claim", "appoint", "dismiss", "moderation"}
+    | {"text", "people", "remove", "readmit"}
     | {"questions", "hand", "invite", "uninvite", "speak", "mute", "pause", "prefer", "stats"}
 )
 """Every event that clients may send; any other name is counted as ``unknown``."""

@@ -1,5 +1,6 @@
 """``/create-room``: a presenter offers media and the first board."""
 
+from app.auth.principal import Account
 from app.core.errors import Forbidden, Unauthorized, WrongOrder
 from app.core.ids import RoomId
 from app.lecture.model import Returned
@@ -9,6 +10,7 @@ from app.transport.sio.canvas import canvas_json
 from app.transport.sio.config import MAX_CANDIDATES
 from app.transport.sio.connection import Connection, Seated
 from app.transport.sio.desk import Desk, Fields, Route, check_offer, note_abilities, note_candidate
+from app.transport.sio.house import tell_seat
 from app.transport.sio.messages import ClientCandidate, Credentials, OfferMessage, WhiteboardInit
 
 
@@ -26,8 +28,9 @@ class CreateRoom:
         }
 
     async def admit(self, connection: Connection, credentials: Credentials, _: str) -> None:
-        who = self._desk.account(credentials.accessToken)
-        if who.expired:
+        member = await self._desk.office.member(connection, credentials)
+        who = member or self._desk.account(credentials.accessToken)
+        if isinstance(who, Account) and who.expired:
             seat = await self._desk.admit_late(connection, who, credentials.room)
             if not isinstance(seat, PresenterSeat):
                 raise Unauthorized("this token has expired: sign in again")
@@ -58,6 +61,7 @@ class CreateRoom:
             **self._desk.ice.with_answer(connection, started.seat),
         }
         connection.emit(self.name, "serverAnswer", answer)
+        tell_seat(connection, self._desk, self.name, connection.host)
         for candidate in started.answer.candidates:
             connection.emit(self.name, "serverCandidate", wire.candidate(candidate))
         return {"peerId": started.peer, "epoch": started.seat.epoch}

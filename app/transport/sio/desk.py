@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from app.auth.principal import Account, Guest, Principal
+from app.auth.principal import Account, Guest, Member, Principal, identity_of
 from app.core.clock import Clock
 from app.core.errors import (
     Ended,
@@ -27,6 +27,7 @@ from app.transport.sio.hub import RoomHub
 from app.transport.sio.ice_servers import IceServers
 from app.transport.sio.ports import BoardsPort, GuestsPort, LecturesPort, QuestionsPort, TokensPort
 from app.transport.sio.sketches import Sketches
+from app.transport.sio.tickets import TicketOffice
 from app.transport.sio.trail import QuestionTrail
 
 Fields = dict[str, Any]
@@ -80,6 +81,7 @@ class Desk:
     ice: IceServers
     probe: Callable[[ConnectionId], Awaitable[bool]]
     """Asks a connection of this process for a sign of life."""
+    office: TicketOffice
 
     def account(self, token: str) -> Account:
         """Return whose token it is. Raises Unauthorized."""
@@ -113,10 +115,12 @@ def note_abilities(connection: Connection, credentials: messages.Credentials) ->
 
 def is_of(seat: Seat, who: Principal) -> bool:
     """Tell whether ``who`` is the one that sits there."""
+    if identity_of(who) != seat.identity:
+        return False
     if isinstance(seat, PresenterSeat):
-        return isinstance(who, Account) and who.email == seat.email
-    identity = who.id if isinstance(who, Guest) else who.email
-    return identity == seat.identity and isinstance(who, Guest) == (seat.kind == "GUEST")
+        return isinstance(who, Member) if seat.member else isinstance(who, Account)
+    kinds = {"GUEST": Guest, "MEMBER": Member, "STUDENT": Account}
+    return isinstance(who, kinds[seat.kind])
 
 
 def seat_in(connection: Connection, room: RoomId) -> Seat:

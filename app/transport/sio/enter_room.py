@@ -7,6 +7,7 @@ from app.transport.sio import wire
 from app.transport.sio.config import MAX_CANDIDATES
 from app.transport.sio.connection import Connection, Seated
 from app.transport.sio.desk import Desk, Fields, Route, check_offer, note_abilities, note_candidate
+from app.transport.sio.house import tell_seat
 from app.transport.sio.messages import ClientCandidate, Credentials, OfferMessage
 
 
@@ -24,6 +25,10 @@ class EnterRoom:
 
     async def admit(self, connection: Connection, credentials: Credentials, sid: str) -> None:
         note_abilities(connection, credentials)
+        member = await self._desk.office.member(connection, credentials)
+        if member is not None:
+            connection.visitor = member
+            return
         if not credentials.accessToken:
             if not _is_guest_seat(connection):
                 connection.visitor = guest(sid)
@@ -64,6 +69,7 @@ class EnterRoom:
             **self._desk.ice.with_answer(connection, entered.seat),
         }
         connection.emit(self.name, "serverAnswer", answer)
+        tell_seat(connection, self._desk, self.name, who)
         for candidate in entered.answer.candidates:
             connection.emit(self.name, "serverCandidate", wire.candidate(candidate))
         return {"peerId": entered.peer, "presenterPresent": entered.presenter_present}

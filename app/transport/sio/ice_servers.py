@@ -94,4 +94,4 @@ class IceServers:
 
 
 def _identity(seat: Seat) -> str:
-    return seat.email if isinstance(seat, PresenterSeat) else seat.identity
+    return seat.identity

@@ -26,6 +26,7 @@ from app.transport.sio.desk import (
     seat_in,
 )
 from app.transport.sio.floor import FloorDesk
+from app.transport.sio.house import HouseDesk, guarded
 from app.transport.sio.messages import (
     Credentials,
     Draw,
@@ -49,7 +50,13 @@ class LectureRoom:
 
     name = wire.LECTURE
 
-    def __init__(self, desk: Desk, claims: SlotClaims, floor: Floor | None = None) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        claims: SlotClaims,
+        floor: Floor | None = None,
+        house: HouseDesk | None = None,
+    ) -> None:
         self._desk = desk
         self._claims = claims
         self._questions = QuestionDesk(desk)
@@ -66,10 +73,16 @@ class LectureRoom:
             "snapshot": Route(InRoom, self.snapshot),
             **self._questions.routes,
             **(self.floor.routes if self.floor is not None else {}),
+            **(house.routes if house is not None else {}),
+        }
+        self.routes = {
+            event: Route(route.message, guarded(event, route.handle))
+            for event, route in self.routes.items()
         }
 
     async def admit(self, connection: Connection, credentials: Credentials, _: str) -> None:
-        who = self._principal(credentials.accessToken)
+        member = await self._desk.office.member(connection, credentials)
+        who = member or self._principal(credentials.accessToken)
         note_abilities(connection, credentials)
         connection.cursor = credentials.cursor
         seat = connection.seat

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
 
-from app.auth.principal import Account, Principal
+from app.auth.principal import Account, Member, Principal
 from app.core.ids import ConnectionId, PeerId, QuestionId, RoomId
 from app.lecture.model import Entered, Offer, Snapshot, Started
 from app.lecture.seat import AudienceSeat, PresenterSeat, Seat
@@ -18,7 +18,7 @@ class LecturesPort(Protocol):
     """``lecture.service.Lectures``; it says what each method guarantees and raises."""
 
     async def start(
-        self, who: Account, connection: ConnectionId, room: RoomId, offer: Offer
+        self, who: Account | Member, connection: ConnectionId, room: RoomId, offer: Offer
     ) -> Started: ...
     async def init_board(self, seat: PresenterSeat, board: Board) -> bool: ...
     async def enter(

@@ -9,6 +9,7 @@ import structlog
 from app.core.clock import Clock
 from app.core.tasks import OnCrash, Tasks
 from app.lecture.floor import Floor
+from app.lecture.orders import Order
 from app.lecture.seat import AudienceSeat, PresenterSeat
 from app.store.events import RoomEvent
 from app.transport.sio.claim import SlotClaims
@@ -18,6 +19,7 @@ from app.transport.sio.create_room import CreateRoom
 from app.transport.sio.desk import Desk
 from app.transport.sio.enter_room import EnterRoom
 from app.transport.sio.gateway import Gateway
+from app.transport.sio.house import HouseDesk, carry_out
 from app.transport.sio.hub import RoomHub
 from app.transport.sio.ice_servers import IceServers
 from app.transport.sio.lecture import LectureRoom
@@ -32,6 +34,7 @@ from app.transport.sio.ports import (
 )
 from app.transport.sio.questions import note_assistants
 from app.transport.sio.sketches import Sketches
+from app.transport.sio.tickets import TicketOffice
 from app.transport.sio.trail import QuestionTrail
 
 log = structlog.get_logger(__name__)
@@ -60,6 +63,8 @@ class SioServer:
         guests: GuestsPort,
         turn: TurnPort | None = None,
         floor: Floor | None = None,
+        office: TicketOffice | None = None,
+        house: HouseDesk | None = None,
     ) -> None:
         self._config = config
         self._lectures = lectures
@@ -85,8 +90,9 @@ class SioServer:
             self._trail,
             self._ice,
             self._gateway.eio.probe,
+            office or TicketOffice(clock),
         )
-        self._lecture = LectureRoom(desk, self._claims, floor)
+        self._lecture = LectureRoom(desk, self._claims, floor, house)
         for space in (CreateRoom(desk), EnterRoom(desk), self._lecture):
             self._gateway.add(space)
         self._is_closed = False
@@ -95,6 +101,11 @@ class SioServer:
     def connections(self) -> int:
         """Engine.IO sessions now."""
         return len(self._gateway.connections)
+
+    def carry_out(self, order: Order) -> int:
+        """Do what some process ordered about connections of ours (``lecture.orders.Crew``)."""
+        found = (self._gateway.connections.get(name) for name in order.connections)
+        return sum(carry_out(connection, order) for connection in found if connection is not None)
 
     def asgi(self, other_app: Any) -> Any:
         """Return the ASGI application: Socket.IO at its path, everything else to ``other_app``."""

@@ -125,7 +125,7 @@ def state(
     """Where the lecture is, as the client enters it; ``cursor``: what it missed follows."""
     fields: dict[str, Any] = {
         "roomId": seat.room,
-        "role": "presenter" if isinstance(seat, PresenterSeat) else seat.kind.lower(),
+        "role": _role(seat),
         "startTime": of.start_time,
         "seq": of.seq if cursor is None else cursor,
         "resumed": cursor is not None,
@@ -159,6 +159,12 @@ def state(
             for question in of.questions or []
         ]
     return fields
+
+
+def _role(seat: Seat) -> str:
+    if isinstance(seat, PresenterSeat):
+        return "presenter"
+    return "guest" if seat.kind == "GUEST" else "student"
 
 
 def questions(of: QuestionView) -> dict[str, Any]:
@@ -279,7 +285,16 @@ BY_PEER: dict[str, Callable[[RoomEvent, str | None], Parcel | None]] = {
 }
 """Room events about members' own sections: nobody else's peer is named to anybody."""
 
-PERSONAL = frozenset({*BY_PEER, "layers", "drawing"})
+
+def text(event: RoomEvent, seat: Seat | None) -> Parcel | None:
+    """A text to one member, for that one and for its sender on whatever other connections."""
+    if seat is None:
+        return None
+    member = member_id(seat.room, seat.identity)
+    return room_event(event) if member in (event.data["to"], event.data["from"]) else None
+
+
+PERSONAL = frozenset({*BY_PEER, "layers", "drawing", "text"})
 """Room events of which not every member hears the same."""
 
 
@@ -288,6 +303,8 @@ def room_event_for(event: RoomEvent) -> Callable[[Seat | None], Parcel | None]:
     one. What is about sections, ``BY_PEER`` gives."""
     if event.type in BY_PEER:
         return lambda _: None
+    if event.type == "text" and event.data["to"] != "all":
+        return lambda seat: text(event, seat)
     if event.type == "layers":
         return lambda seat: layers(event, seat)
     if event.type != "drawing":

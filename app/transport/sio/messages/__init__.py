@@ -15,6 +15,7 @@ from app.transport.sio.messages.board import (
 from app.transport.sio.messages.credentials import Credentials
 from app.transport.sio.messages.floor import Hand, Invite, MuteMessage, Speak
 from app.transport.sio.messages.form import InRoom, LimitError, Message, read, refusal
+from app.transport.sio.messages.house import People, Readmit, Remove, Text
 from app.transport.sio.messages.media import (
     CandidateInit,
     ClientCandidate,
@@ -59,10 +60,12 @@ __all__ = [
     "OfferMessage",
     "PageMessage",
     "Pause",
+    "People",
     "Prefer",
     "Solved",
     "Sources",
     "Speak",
+    "Text",
     "Upvote",
     "ViewQuestions",
     "Watch",

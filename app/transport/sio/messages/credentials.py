@@ -13,6 +13,8 @@ class Credentials(Message):
     """A namespace's ``auth``. A guest sends an empty token, and later its own id as one."""
 
     accessToken: Annotated[str, Field(max_length=4096)] = ""  # noqa: N815
+    ticket: Annotated[str, Field(max_length=4096)] | None = None
+    """What a service's member shows once; later the seat token that it was given for it."""
     roomId: Room | None = None  # noqa: N815
     cursor: Annotated[int, Field(ge=0, le=MAX_VERSION)] | None = None
     """The ``seq`` of the last room event that the client has."""
