@@ -65,6 +65,11 @@ class Stack:
         """The server's origin."""
         return f"http://127.0.0.1:{self._port}"
 
+    @property
+    def service_token(self) -> str:
+        """The operator's token, which the development mode made."""
+        return (self._folder / "data" / "service-token").read_text().strip()
+
     def log(self) -> str:
         """Return the end of what the server wrote."""
         return self._log.read_text(errors="replace")[-8000:] if self._log.exists() else ""

@@ -34,22 +34,24 @@ function TokenForm({ wrong, onToken }: { wrong: boolean; onToken: (token: string
 
 function NodeRow({ node, onDrain }: { node: NodeState; onDrain: () => void }) {
   const { t } = useWords()
-  const places = [...node.regions, ...node.isps].join(', ')
+  const places = [...node.regions, ...node.isps]
   return (
     <tr data-testid="operator-node" data-state={node.state}>
-      <th scope="row">{node.id}<br /><span className="hint">{node.address || node.kind}</span></th>
+      <th scope="row">
+        <span className="nowrap">{node.id}</span><br />
+        <span className="hint">{[node.address || node.kind, ...places].join(' · ')}</span>
+      </th>
       <td>{t(`operator.state.${node.state}`)}</td>
       <td>
         {node.load === null ? '–' : (
-          <><meter min={0} max={1} high={0.85} value={node.load} aria-label={t('operator.load')} /> {Math.round(node.load * 100)} %</>
+          <>{Math.round(node.load * 100)} %<br /><meter min={0} max={1} high={0.85} value={node.load} aria-label={t('operator.load')} /></>
         )}
       </td>
-      <td>{node.usage.cpu.toFixed(2)}</td>
-      <td>{short(node.usage.packetsPerSecond)}</td>
-      <td>{short(node.usage.memoryBytes)}B</td>
-      <td>{short(node.usage.networkBps)}b/s</td>
-      <td>{node.kind === 'relay' ? node.rooms : ''}</td>
-      <td>{places || '–'}</td>
+      <td className="nowrap">{t('operator.cores', { n: node.usage.cpu.toFixed(2) })}<br />{short(node.usage.memoryBytes)}B</td>
+      <td className="nowrap">
+        {node.kind === 'relay' && <>{t('operator.packets', { n: short(node.usage.packetsPerSecond) })}<br />{short(node.usage.networkBps)}bit/s</>}
+      </td>
+      <td>{node.kind === 'relay' && node.rooms}</td>
       <td>
         <button className="small" disabled={node.state === 'draining'} onClick={onDrain} data-testid="drain">
           {t('operator.drain')}
@@ -159,8 +161,8 @@ export default function Operator() {
             <h2>{t('operator.nodes')}</h2>
             <div className="scroll-x">
               <table>
-                <Head names={[t('operator.node'), t('operator.state'), t('operator.load'), t('operator.cpu'), t('operator.packets'),
-                  t('operator.memory'), t('operator.network'), t('operator.rooms'), t('operator.places'), '']} />
+                <Head names={[t('operator.node'), t('operator.state'), t('operator.load'), t('operator.use'),
+                  t('operator.traffic'), t('operator.rooms'), '']} />
                 <tbody>
                   {state.nodes.map((node) => <NodeRow key={node.id} node={node} onDrain={() => { setAsked(node.id) }} />)}
                 </tbody>
