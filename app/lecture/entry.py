@@ -4,15 +4,16 @@ import contextlib
 from dataclasses import replace
 
 from app.auth.principal import Guest, Member, Principal
+from app.cluster.placement import ANYWHERE, Preference
 from app.core.errors import Unauthorized, Unavailable
-from app.core.ids import ConnectionId, Email, NodeId, PeerId, RoomId, new_peer_id
+from app.core.ids import ConnectionId, Email, NodeId, PeerId, RoomId, peer_on
 from app.lecture.admission import Admissions, hearing_of
 from app.lecture.ending import Endings
 from app.lecture.media import Media, RelayGone
 from app.lecture.model import Entered, Offer
 from app.lecture.ports import CataloguePort
 from app.lecture.seat import AudienceSeat
-from app.relay.messages import OpenPeer, PeerOpened
+from app.relay.messages import MediaKind, OpenPeer, PeerOpened
 from app.rooms.store import RoomStore
 from app.whiteboard.store import read_board
 
@@ -38,9 +39,16 @@ class Entries:
         self._catalogue = catalogue
 
     async def enter(
-        self, who: Principal, connection: ConnectionId, room: RoomId, offer: Offer
+        self,
+        who: Principal,
+        connection: ConnectionId,
+        room: RoomId,
+        offer: Offer,
+        preference: Preference = ANYWHERE,
     ) -> Entered:
         """Let somebody in as a participant, answer the offer, and give the newest board.
+
+        ``preference`` says where the participant is, as far as that is known.
 
         Raises:
             NotFound: no open lecture has the code.
@@ -55,36 +63,47 @@ class Entries:
         if not is_live:
             raise await self._endings.why_closed(room)
         seat = await self._audience_seat(who, connection, room)
-        peer = offer.peer or new_peer_id()
-        command = OpenPeer(
-            room=room,
-            peer=peer,
-            role="participant",
-            sdp=offer.sdp,
-            sources=offer.sources,
-            hear=hearing_of(seat.permission) if isinstance(who, Member) else None,
-        )
-        relay, answer = await self._answered(command)
+        hear = hearing_of(seat.permission) if isinstance(who, Member) else None
+        relay, peer, answer = await self._answered(room, offer, hear, preference)
         try:
             permission = await self._admissions.admit(
                 room, who, "student", connection, (peer, relay)
             )
             return await self._entered(replace(seat, permission=permission), answer, peer)
         except BaseException:
-            if offer.peer is None:  # a working peer whose ICE was restarted is left alone
+            if offer.peer != peer:  # a working peer whose ICE was restarted is left alone
                 self._media.close_peer_soon(relay, room, peer)
                 await self._admissions.depart(seat, peer)
             raise
 
-    async def _answered(self, command: OpenPeer) -> tuple[NodeId, PeerOpened]:
-        """Have the room's relay answer, and another one if that dies meanwhile."""
+    async def _answered(
+        self,
+        room: RoomId,
+        offer: Offer,
+        hear: list[MediaKind] | None,
+        preference: Preference,
+    ) -> tuple[NodeId, PeerId, PeerOpened]:
+        """Have a relay of the room answer, and another one if that dies meanwhile."""
         for _ in range(ENTRY_TRIES):
-            _, seen = await self._rooms.placement(command.room)
-            relay = await self._media.relay_for(command.room, seen)
-            if relay != seen:
-                relay = await self._rooms.place(command.room, seen, relay)
+            _, seen = await self._rooms.placement(room)
+            first = await self._media.relay_for(room, seen)
+            if first != seen:
+                first = await self._rooms.place(room, seen, first)
+            spanned = await self._rooms.relays(room)
+            relay = await self._media.relay_for_participant(
+                room, first, spanned, preference, offer.peer
+            )
+            peer = peer_on(relay, offer.peer)
+            command = OpenPeer(
+                room=room,
+                peer=peer,
+                role="participant",
+                sdp=offer.sdp,
+                sources=offer.sources,
+                hear=hear,
+            )
             with contextlib.suppress(RelayGone):
-                return relay, await self._media.open(relay, command)
+                return relay, peer, await self._media.open(relay, command)
         raise Unavailable("the relays die one after the other")
 
     async def _audience_seat(

@@ -13,7 +13,7 @@ import structlog
 
 from app.auth.permissions import Permission
 from app.core.errors import Conflict, LecternError
-from app.core.ids import RoomId
+from app.core.ids import RoomId, relay_in
 from app.lecture.admission import Admissions
 from app.lecture.media import Media
 from app.lecture.orders import Orders
@@ -114,8 +114,10 @@ class Expulsions:
         """Take its hand and its turn to speak back."""
         await self._floor.lower_hand(room, person.id)
         peer = await self._floor.uninvite(room, None, person.id)
-        relay = await self._rooms.relay_of(room)
-        if peer is not None and relay is not None:
+        if peer is None:
+            return
+        relay = relay_in(peer) or await self._rooms.relay_of(room)
+        if relay is not None:
             await self._media.close_peer(relay, room, peer)
 
     async def _end_sessions(self, room: RoomId, person: Person) -> None:

@@ -15,7 +15,7 @@ from app.core.errors import (
     Unauthorized,
     Unavailable,
 )
-from app.core.ids import ConnectionId, Email, NodeId, PeerId, RoomId
+from app.core.ids import ConnectionId, Email, NodeId, PeerId, RoomId, relay_in
 from app.lecture.admission import Admissions
 from app.lecture.ending import Endings
 from app.lecture.entry import Entries
@@ -124,7 +124,7 @@ class Lectures:
         if not is_live:
             await self._rooms.forget(seat.identity, seat.room)
         elif relay is not None and peer is not None:
-            await self._media.close_peer(relay, seat.room, peer)
+            await self._media.close_peer(relay_in(peer) or relay, seat.room, peer)
 
     # --- both ------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from app.core.errors import (
     Unauthorized,
     Unavailable,
 )
-from app.core.ids import ConnectionId, LectureId, NodeId, PeerId, RoomId, new_peer_id
+from app.core.ids import ConnectionId, LectureId, NodeId, PeerId, RoomId, peer_on
 from app.lecture.admission import Admissions, sources_of
 from app.lecture.ending import Endings
 from app.lecture.media import Media, RelayGone
@@ -115,7 +115,7 @@ class Starts:
         """Open media, then claim; None when another claim came between."""
         seen = (live.epoch, live.relay) if live else (0, None)
         relay = await self._media.relay_for(room, seen[1])
-        peer = offer.peer or new_peer_id()
+        peer = peer_on(relay, offer.peer)
         command = OpenPeer(
             room=room,
             peer=peer,
@@ -153,11 +153,11 @@ class Starts:
             if claim is not None and live is None:
                 permission = await self._admit(who, connection, room, (peer, relay))
         except BaseException:
-            if offer.peer is None:  # a working peer whose ICE was restarted is left alone
+            if offer.peer != peer:  # a working peer whose ICE was restarted is left alone
                 self._media.close_peer_soon(relay, room, peer)
             raise
         if claim is None:
-            if offer.peer is None:
+            if offer.peer != peer:
                 await self._media.close_peer(relay, room, peer)
             return None
         member = identity_of(who) if isinstance(who, Member) else ""
