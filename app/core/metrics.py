@@ -82,6 +82,19 @@ COMMANDS = Counter(
     ["kind", "outcome"],
     registry=REGISTRY,
 )
+JOIN_SECONDS = Histogram(
+    "lectern_join_seconds",
+    "Seconds from an offer to its answer, by who joins (presenter, participant).",
+    ["who"],
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0),
+    registry=REGISTRY,
+)
+REDIS_SECONDS = Histogram(
+    "lectern_redis_seconds",
+    "Seconds that Redis took to answer one command or script, failures included.",
+    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
+    registry=REGISTRY,
+)
 ROOMS = Gauge("lectern_rooms", "Live rooms served by this process.", registry=REGISTRY)
 PEERS = Gauge("lectern_peers", "Peer connections of this relay.", registry=REGISTRY)
 PACKETS_IN = Counter(

@@ -7,6 +7,7 @@ from typing import cast
 import structlog
 
 from app.auth.principal import Account, Guest, Member, Principal, identity_of
+from app.core import metrics
 from app.core.errors import (
     Ended,
     Forbidden,
@@ -20,11 +21,20 @@ from app.lecture.admission import Admissions
 from app.lecture.ending import Endings
 from app.lecture.entry import Entries
 from app.lecture.media import Media
-from app.lecture.model import NOBODY, Entered, LectureConfig, Offer, Snapshot, Started
-from app.lecture.ports import CataloguePort
+from app.lecture.model import (
+    NOBODY,
+    NOT_RECORDED,
+    Entered,
+    LectureConfig,
+    Offer,
+    Snapshot,
+    Started,
+)
+from app.lecture.ports import CataloguePort, RecordingPort
 from app.lecture.seat import AudienceSeat, PresenterSeat, Seat
 from app.lecture.start import Starts, seat_slot
 from app.questions.store import read_questions
+from app.recording.model import RecordingState
 from app.relay.messages import Source
 from app.rooms.model import holder, iso
 from app.rooms.presence import Presence
@@ -52,6 +62,7 @@ class Lectures:
         node: NodeId,
         config: LectureConfig | None = None,
         admissions: Admissions | None = None,
+        recordings: RecordingPort | None = None,
     ) -> None:
         self._rooms = rooms
         self._boards = boards
@@ -61,8 +72,17 @@ class Lectures:
         self._node = node
         self._config = config or LectureConfig()
         self._admissions = admissions or Admissions.over(rooms, media, node)
+        self._recordings = recordings
         self._starts = Starts(
-            rooms, presence, media, endings, catalogue, node, self._config, self._admissions
+            rooms,
+            presence,
+            media,
+            endings,
+            catalogue,
+            node,
+            self._config,
+            self._admissions,
+            recordings,
         )
         self._entries = Entries(rooms, media, endings, catalogue, self._admissions)
 
@@ -72,7 +92,8 @@ class Lectures:
         self, who: Account | Member, connection: ConnectionId, room: RoomId, offer: Offer
     ) -> Started:
         """Begin the owner's lecture, or return to it: ``Starts.start``."""
-        return await self._starts.start(who, connection, room, offer)
+        with metrics.JOIN_SECONDS.labels("presenter").time():
+            return await self._starts.start(who, connection, room, offer)
 
     async def init_board(self, seat: PresenterSeat, board: Board) -> bool:
         """Make ``board`` the first board; False, and nothing, when there is one (X8).
@@ -88,6 +109,16 @@ class Lectures:
         """
         state: dict[str, bool] = {source: bool(sources.get(source)) for source in SOURCES}
         _ = await self._rooms.set_sources(seat.room, seat.epoch, state)
+
+    async def record(self, seat: PresenterSeat, on: bool) -> RecordingState:
+        """Record the lecture from now on, or no more, and tell everyone.
+
+        Raises Forbidden where the server records nothing, StalePresenter, NotStarted, Ended,
+        Unavailable.
+        """
+        if self._recordings is None:
+            raise Forbidden("this server records no lectures")
+        return await self._recordings.switch(seat.room, seat.epoch, on)
 
     async def try_claim(self, seat: PresenterSeat) -> PresenterSeat | None:
         """Take the slot for a presenter's connection without an offer, if nobody has it.
@@ -113,7 +144,8 @@ class Lectures:
         self, who: Principal, connection: ConnectionId, room: RoomId, offer: Offer
     ) -> Entered:
         """Let somebody in as a participant: ``Entries.enter``."""
-        return await self._entries.enter(who, connection, room, offer)
+        with metrics.JOIN_SECONDS.labels("participant").time():
+            return await self._entries.enter(who, connection, room, offer)
 
     async def leave(self, seat: AudienceSeat, peer: PeerId | None) -> None:
         """Free the participant's media. Idempotent; its record stays while the room lives, for
@@ -211,6 +243,7 @@ class Lectures:
             rev=live.rev,
             page=live.page,
             drawing=Drawing(cast("Drawers", live.drawers), live.drawers_list),
+            recording=live.recording or NOT_RECORDED,
         )
 
     async def lost(self, seat: Seat) -> None:

@@ -16,6 +16,7 @@ from redis.exceptions import ConnectionError as DriverConnectionError
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as DriverTimeoutError
 
+from app.core import metrics
 from app.core.errors import BY_CODE, Internal, LecternError, Unavailable
 from app.core.ids import RoomId
 from app.core.tasks import Tasks
@@ -184,7 +185,7 @@ class Redis:
 
     async def now_ms(self) -> int:
         """Return Redis' own time, which all processes share, in milliseconds."""
-        seconds, micros = await self._command("TIME")
+        seconds, micros = await self._raw("TIME")
         return int(seconds) * 1000 + int(micros) // 1000
 
     async def hash(self, key: str) -> dict[bytes, bytes]:
@@ -228,7 +229,7 @@ class Redis:
 
     async def pop(self, key: str, seconds: float) -> bytes | None:
         """Take the first element of a list, waiting up to ``seconds`` for one (one caller)."""
-        reply = await self._answer(
+        reply = await self._answer_in(  # unmeasured: it waits on purpose
             lambda: self._reader.execute_command("BLPOP", key, seconds), seconds + self._timeout
         )
         return None if reply is None else cast("bytes", reply[1])
@@ -328,6 +329,14 @@ class Redis:
         return await asyncio.shield(outcome)
 
     async def _answer(self, run: Callable[[], Awaitable[T]], seconds: float) -> T:
+        clock = asyncio.get_running_loop().time
+        asked = clock()
+        try:
+            return await self._answer_in(run, seconds)
+        finally:
+            metrics.REDIS_SECONDS.observe(clock() - asked)
+
+    async def _answer_in(self, run: Callable[[], Awaitable[T]], seconds: float) -> T:
         try:
             with cancellation_kept():
                 async with asyncio.timeout(seconds):
