@@ -17,8 +17,10 @@ from app.relay.notices import (
     LayersWanted,
     Levels,
     Notice,
+    PeerLeft,
     SectionBound,
     SpeakerChanged,
+    TrackBegan,
 )
 from app.store.redis import Redis
 
@@ -42,6 +44,9 @@ FIRST = 300
 MAX_ROOMS = 2_000
 """Rooms of which is remembered whether they were silent."""
 
+MAX_PUBLISHERS = 10_000
+"""Peers of which is remembered that they sent something; the oldest are forgotten first."""
+
 _Key = tuple[PeerId, str]
 _Notes = dict[_Key, list[object]]
 
@@ -53,6 +58,7 @@ class _Pending:
     speaker: PeerId | None = None
     has_speaker: bool = False
     levels: tuple[tuple[PeerId, int], ...] | None = None
+    left: dict[PeerId, None] = field(default_factory=dict)
     bindings: _Notes = field(default_factory=dict)
     layers: _Notes = field(default_factory=dict)
     alerts: _Notes = field(default_factory=dict)
@@ -78,6 +84,7 @@ class Reports:
         self._tasks = Tasks("reports")
         self._rooms: dict[RoomId, _Pending] = {}
         self._sounding: OrderedDict[RoomId, bool] = OrderedDict()
+        self._publishers: OrderedDict[PeerId, None] = OrderedDict()
         self._round = 0
 
     async def open(self) -> None:
@@ -96,6 +103,15 @@ class Reports:
                 pending.speaker, pending.has_speaker = notice.peer, True
             case Levels():
                 self._take_levels(notice)
+            case TrackBegan():
+                self._publishers[notice.peer] = None
+                if len(self._publishers) > MAX_PUBLISHERS:
+                    self._publishers.popitem(last=False)
+            case PeerLeft():
+                # Of those who only listen nobody needs to hear.
+                if notice.peer in self._publishers:
+                    del self._publishers[notice.peer]
+                    self._pending(notice.room).left[notice.peer] = None
             case SectionBound() | LayerChanged() | BandwidthAlert() | LayersWanted():
                 self._take_note(notice)
             case _:
@@ -156,6 +172,7 @@ class Reports:
             newer.speaker, newer.has_speaker = pending.speaker, True
         if newer.levels is None:
             newer.levels = pending.levels
+        newer.left = {**pending.left, **newer.left}
 
     async def _tell(self, room: RoomId, pending: _Pending) -> None:
         note: dict[str, object] = {}
@@ -163,6 +180,8 @@ class Reports:
             note["speaker"] = pending.speaker or ""
         if pending.levels is not None:
             note["levels"] = pending.levels
+        if pending.left:
+            note["left"] = list(pending.left)
         waiting = {name: list(notes.values()) for name, notes in pending.kinds().items()}
         while note or any(waiting.values()):
             for name, notes in waiting.items():

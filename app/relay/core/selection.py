@@ -72,6 +72,12 @@ def _is_small(track: Track, wish: Wish) -> bool:
     return not (fills_height or fills_width)
 
 
+def best(stream: Stream, wish: Wish, limit: tuple[int, int] | None) -> Track:
+    """Return the layer that one should get of a stream that has any, were it sent."""
+    top = len(_allowed(stream, wish)) - 1
+    return stream.by_size()[top if limit is None else min(top, limit[0])]
+
+
 def choose(
     stream: Stream,
     wish: Wish,

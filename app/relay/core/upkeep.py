@@ -6,7 +6,9 @@ from app.relay.core.events import LayersWanted, Levels, SpeakerChanged, TrackSto
 from app.relay.core.loudness import EVERY_SECONDS, SILENT, Loudness
 from app.relay.core.publisher import Publisher
 from app.relay.core.scene import Scene
+from app.relay.core.selection import best
 from app.relay.core.stream import Stream
+from app.relay.core.track import Track
 
 if TYPE_CHECKING:
     from app.core.ids import PeerId
@@ -80,16 +82,32 @@ class Upkeep:
             track.rates.measure(now)
         if stream.is_started and not stream.is_active(now):
             self._stopped(stream, "silent")
-        if stream.is_video and stream.is_started:
-            self._tell_wanted(stream)
+        # Also of one whose client stopped all of its layers: somebody may want one again.
+        if stream.is_video and (stream.is_started or stream.rids_wanted is not None):
+            self._tell_wanted(stream, now)
 
-    def _tell_wanted(self, stream: Stream) -> None:
+    def _tell_wanted(self, stream: Stream, now: float) -> None:
         """Tell the client when which of its layers anybody watches has changed."""
         layers = stream.by_size()
         taped = layers[-1] if stream.is_taped and layers else None
-        wanted = tuple(track.rid for track in layers if track is taped or any(
+        hoped = self._hoped_for(stream, now) if len(layers) > 1 else set()
+        wanted = tuple(track.rid for track in layers if track is taped or track in hoped or any(
             not line.is_empty for line in track.lines
         ))  # fmt: skip
         if wanted != stream.rids_wanted and (wanted or stream.rids_wanted is not None):
             stream.rids_wanted = wanted
             self._room.emit(LayersWanted(self._room.id, stream.peer, stream.source, wanted))
+
+    def _hoped_for(self, stream: Stream, now: float) -> set[Track]:
+        """Return the layers that somebody should get, whether or not they are sent now."""
+        room = self._room
+        return {
+            best(stream, one.wish, one.limit)
+            for peer in room.peers.values()
+            for one in peer.subscriptions.values()
+            if one.is_video
+            and not one.is_off
+            and not one.is_starved
+            and not one.is_broken
+            and room.stream_for(one, now) is stream
+        }

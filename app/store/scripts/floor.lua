@@ -1,6 +1,7 @@
--- prelude: room
+-- prelude: room floor
 -- Who has a hand up, who was invited to speak, and whose tracks are muted: one JSON document in the
--- room's hash, `floor` {hands [{id, name}], speakers [{id, name, peer, sources, muted}],
+-- room's hash, `floor` {hands [{id, name}], speakers [{id, name, peer, sources, muted, idle (ms at
+-- which one who sends nothing speaks no more)}],
 -- muted {source: [by]}} (the last one is the presenter's own tracks).
 -- ARGV: what, epoch ('' for a participant), member id, name, argument, second argument, '1' for one
 -- who may publish without an invitation
@@ -11,27 +12,12 @@ local no
 if epoch == '' then no = missing() else no = refused(epoch) end
 if no then return no end
 touch()
-local floor = cjson.decode(get('floor') or '{"hands":[],"speakers":[],"muted":{}}')
+local floor = read_floor()
 
 local function find(list)
   for place, one in ipairs(list) do if one.id == member then return place, one end end
 end
-local function listed(list) -- an empty table is written as an object otherwise
-  return #list == 0 and '[]' or cjson.encode(list)
-end
 local function tell_hands() append('hands', '{"hands":' .. listed(floor.hands) .. '}', 'presenter') end
-local function tell_tracks()
-  local shown = {}
-  for place, one in ipairs(floor.speakers) do -- a peer's id is its owner's alone
-    shown[place] = { id = one.id, name = one.name, sources = one.sources, muted = one.muted }
-  end
-  append('tracks', '{"speakers":' .. listed(shown) .. ',"presenterMuted":'
-    .. cjson.encode(floor.muted) .. '}', 'room')
-end
-local function keep()
-  redis.call('HSET', ROOM, 'floor', '{"hands":' .. listed(floor.hands) .. ',"speakers":'
-    .. listed(floor.speakers) .. ',"muted":' .. cjson.encode(floor.muted) .. '}')
-end
 local function set_muted(table_of, source, by, on)
   local rest = {}
   for _, one in ipairs(table_of[source] or {}) do if one ~= by then rest[#rest + 1] = one end end
@@ -60,15 +46,16 @@ elseif what == 'invite' then
     return redis.error_reply('conflict as many speak already as a lecture may have')
   end
   floor.speakers[#floor.speakers + 1] =
-    { id = member, name = floor.hands[hand].name, peer = '', sources = {}, muted = {} }
+    { id = member, name = floor.hands[hand].name, peer = '', sources = {}, muted = {},
+      idle = NOW + INVITED_MS }
   floor.speakers[#floor.speakers].sources = { microphone = false, camera = false, screen = false }
   table.remove(floor.hands, hand)
   tell_hands()
-  tell_tracks()
+  tell_tracks(floor)
 elseif what == 'uninvite' then
   if not speaker then return { 'ok', '' } end
   table.remove(floor.speakers, place)
-  tell_tracks()
+  tell_tracks(floor)
 elseif what == 'publish' then
   if not speaker and may == '1' then
     if #floor.speakers >= MAX_SPEAKERS then
@@ -85,14 +72,17 @@ elseif what == 'publish' then
     end
   end
   if not speaker then return redis.error_reply('forbidden only who was invited may speak') end
-  speaker.peer, speaker.sources, speaker.muted = value, cjson.decode(extra), {}
-  tell_tracks()
+  local muted = peer == value and speaker.muted or {} -- the same peer with one more section
+  speaker.peer, speaker.sources, speaker.muted = value, cjson.decode(extra), muted
+  -- It is noted before its peer is opened; what it sends is known after that.
+  speaker.idle = not string.find(extra, 'true', 1, true) and NOW + INVITED_MS or nil
+  tell_tracks(floor)
 elseif what == 'mute' or what == 'unmute' then
   -- value: source; extra: 'owner' or 'presenter'; member '' is the presenter
   local of = member == '' and floor.muted or (speaker and speaker.muted)
   if not of then return redis.error_reply('not_found this member does not speak') end
   set_muted(of, value, extra, what == 'mute')
-  tell_tracks()
+  tell_tracks(floor)
 end
-keep()
+keep_floor(floor)
 return { 'ok', peer }

@@ -1,12 +1,11 @@
--- prelude: room
--- What a relay saw of a room's media. ARGV: JSON {speaker (peer, '' or absent), levels [[peer,
+-- prelude: room floor
+-- What a relay saw of a room's media. ARGV: JSON {left [peer], speaker (peer, '' or absent), levels [[peer,
 -- dBov]], bindings [[peer, mid, owner peer or '', source or '']], layers [[peer, mid, layer, temporal
 -- layer, is paused]], alerts [[peer, mid, is short, bps]], wanted [[peer, source, rids]]} → how many
 -- events were told. An absent or empty list tells nothing, but for levels: an empty one is silence.
 if missing() then return 0 end
 local note = cjson.decode(ARGV[1])
-local text = get('floor')
-local floor = text and cjson.decode(text) or { hands = {}, speakers = {}, muted = {} }
+local floor = read_floor()
 local told = 0
 local function tell(kind, data) told = told + 1; append(kind, data, 'room') end
 local function name_of(peer)
@@ -15,6 +14,11 @@ local function name_of(peer)
   return 'presenter'
 end
 
+if note.left and lose_speakers(floor, note.left) then
+  keep_floor(floor)
+  tell_tracks(floor)
+  told = told + 1
+end
 if note.speaker then
   local id = name_of(note.speaker)
   tell('speaking', '{"id":' .. (id == '' and 'null' or cjson.encode(id)) .. '}')

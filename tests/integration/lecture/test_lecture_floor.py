@@ -5,7 +5,7 @@ import json
 import pytest
 
 from app.core.errors import Conflict, Forbidden, NotFound, StalePresenter
-from app.core.ids import ConnectionId
+from app.core.ids import ConnectionId, PeerId
 from app.lecture.floor import Floor
 from app.lecture.model import Offer
 from app.lecture.seat import AudienceSeat, PresenterSeat
@@ -157,3 +157,97 @@ async def test_who_returns_sees_who_speaks(world: World) -> None:
     snapshot = await world.two.lectures.snapshot(seat)
     assert [one["id"] for one in snapshot.floor["speakers"]] == [SAM_ID]
     assert len(snapshot.floor["hands"]) == 1
+
+
+async def note(world: World, **notes: object) -> None:
+    await world.one.redis.on_room("media_note", ROOM, json.dumps(notes))
+
+
+async def renew(world: World, seat: PresenterSeat, process: Process) -> None:
+    assert await process.rooms.renew(ROOM, f"{process.node}/{seat.connection}", seat.epoch, 8)
+
+
+async def speaking(world: World, floor: Floor) -> PeerId:
+    """Have SAM's microphone taken by the relay."""
+    peer, _ = await floor.publish(SAM, OFFER)
+    sources = {"microphone": True, "camera": False, "screen": False}
+    await FloorStore(world.one.redis).publish(ROOM, SAM_ID, peer, sources)
+    return peer
+
+
+async def let_time_pass(world: World) -> None:
+    """Make every speaker's time to send something run out."""
+    floor = json.loads(await world.raw.hget(f"room:{{{ROOM}}}", "floor"))
+    for speaker in floor["speakers"]:
+        if "idle" in speaker:
+            speaker["idle"] = 1
+    await world.raw.hset(f"room:{{{ROOM}}}", "floor", json.dumps(floor))
+
+
+async def test_a_speaker_that_is_lost_may_return_for_a_while_and_is_then_gone(
+    world: World,
+) -> None:
+    seat, floor = await invited(world)
+    peer = await speaking(world, floor)
+    await let_time_pass(world)
+    await renew(world, seat, world.one)
+    assert (await told(world, "tracks"))[-1][1]["speakers"], "who speaks, speaks on"
+    await note(world, left=["somebody else", peer])
+    lost = (await told(world, "tracks"))[-1][1]["speakers"][0]
+    assert lost["sources"] == {"microphone": False, "camera": False, "screen": False}
+    await renew(world, seat, world.one)
+    assert (await told(world, "tracks"))[-1][1]["speakers"], "a reload takes some seconds"
+    again = await speaking(world, floor)
+    await let_time_pass(world)
+    await renew(world, seat, world.one)
+    assert (await told(world, "tracks"))[-1][1]["speakers"], "it is back"
+    await note(world, left=[again])
+    await let_time_pass(world)
+    await renew(world, seat, world.one)
+    assert (await told(world, "tracks"))[-1][1]["speakers"] == []
+    with pytest.raises(Forbidden):
+        await floor.publish(SAM, OFFER)
+
+
+async def test_who_was_invited_and_never_speaks_does_not_stay_invited(world: World) -> None:
+    seat, _ = await invited(world)
+    await renew(world, seat, world.one)
+    assert (await told(world, "tracks"))[-1][1]["speakers"]
+    await let_time_pass(world)
+    await renew(world, seat, world.one)
+    assert (await told(world, "tracks"))[-1][1]["speakers"] == []
+
+
+async def test_one_more_section_of_a_speaker_keeps_its_mutes(world: World) -> None:
+    seat, floor = await invited(world)
+    peer, _ = await floor.publish(SAM, OFFER)
+    await floor.mute(seat, SAM_ID, "microphone", True)
+    await floor.publish(SAM, Offer("v=0 more", peer=peer))
+    speaker = (await told(world, "tracks"))[-1][1]["speakers"][0]
+    assert speaker["muted"] == {"microphone": ["presenter"]}
+
+
+async def test_what_a_relay_noted_is_told_by_the_names_of_the_room(world: World) -> None:  # M14
+    _, floor = await invited(world)
+    peer, _ = await floor.publish(SAM, OFFER)
+    await note(
+        world,
+        speaker=peer,
+        levels=[[peer, -20], ["the presenter's", -41]],
+        layers=[["listener", "1", 0, -1, True]],
+        alerts=[["listener", "1", True, 210_000]],
+        wanted=[["the presenter's", "camera", "h q"], [peer, "camera", ""]],
+    )
+    assert (await told(world, "speaking"))[-1] == ("room", {"id": SAM_ID})
+    assert (await told(world, "levels"))[-1][1]["levels"] == [
+        {"id": SAM_ID, "level": -20},
+        {"id": "presenter", "level": -41},
+    ]
+    assert (await told(world, "layer"))[-1][1]["sections"] == [["listener", "1", 0, -1, True]]
+    assert (await told(world, "bandwidth"))[-1][1]["sections"][0][2:] == [True, 210_000]
+    assert (await told(world, "layers"))[-1][1]["wanted"] == [
+        ["presenter", "camera", "h q"],
+        [SAM_ID, "camera", ""],
+    ]
+    await note(world, levels=[])
+    assert (await told(world, "levels"))[-1][1] == {"levels": []}, "silence"

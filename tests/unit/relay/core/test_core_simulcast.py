@@ -211,3 +211,40 @@ def test_a_narrow_link_gets_a_lower_layer_and_the_others_the_best() -> None:
     stage.play(10.0, [weak, strong])
     assert height_of(weak.client.heard_of(OUT_VIDEO)[-1]) == 720
     assert world.relay.counters.errors == 0
+
+
+def test_a_client_that_sends_only_what_is_watched_is_asked_for_more_in_time() -> None:  # M10
+    world = World()
+    camera = Camera(world)
+    student = world.participant()
+    camera.play(2.0)
+    saved = 0
+
+    def obey(seconds: float) -> None:
+        """Send the least layer, and of the others what the relay last named."""
+        nonlocal saved
+        for _ in range(round(seconds * 4)):
+            told = world.events_of(LayersWanted)
+            rids = told[-1].rids if told else ("q", "h", "f")  # type: ignore[attr-defined]
+            camera.silent = {"h", "f"} - set(rids)
+            saved += len(camera.silent)
+            camera.play(0.25)
+
+    world.relay.prefer(student.id, "1", Wish(layer=0), world.now)
+    obey(4.0)
+    assert camera.silent == {"h", "f"}
+    assert saved > 10
+    before = len(student.heard_of(OUT_VIDEO))
+    assert height_of(student.heard_of(OUT_VIDEO)[-1]) == 180
+    world.relay.prefer(student.id, "1", Wish(), world.now)
+    obey(2.5)
+    assert height_of(student.heard_of(OUT_VIDEO)[-1]) == 720, "the layer was asked for again"
+    assert len(student.heard_of(OUT_VIDEO)) > before + 100
+    world.relay.pause(student.id, "1", True, world.now)
+    obey(5.0)  # long enough for the layers to count as stopped
+    world.relay.pause(student.id, "1", False, world.now)
+    now = len(student.heard_of(OUT_VIDEO))
+    obey(1.0)
+    assert len(student.heard_of(OUT_VIDEO)) > now, "a small picture within a second"
+    obey(2.0)
+    assert height_of(student.heard_of(OUT_VIDEO)[-1]) == 720
