@@ -44,6 +44,13 @@ class Registry:
         """Say that ``node`` ends: it is not alive from now on, and nothing of it is left."""
         await self.redis.script("leave", _keys(kind, node), [node])
 
+    async def bury(self, kind: str, node: NodeId) -> bool:
+        """Remove what is left of a dead process; False, and nothing, for one that was heard of in
+        the last ``CUT_SECONDS``."""
+        silence = round(CUT_SECONDS * 1000)
+        where = [*_keys(kind, node), keys.commands(node)]
+        return bool(await self.redis.script("bury", where, [node, silence]))
+
     async def alive(self, kind: str) -> list[NodeInfo]:
         """Return the processes of a kind: heard of in the last ``GONE_SECONDS``, or in the last
         ``CUT_SECONDS`` where its lifeline is cut."""

@@ -61,6 +61,7 @@ class RelayWatch:
         self._absences = Absences()
         self._known: set[NodeId] = set()
         self._absent: set[NodeId] = set()
+        self._drained: set[NodeId] = set()
         self._looks = 0
         self._tasks = Tasks("relay-watch")
 
@@ -97,6 +98,7 @@ class RelayWatch:
         for relay in sorted(lost):
             await self._leave_dead(relay, placed)
         if draining:
+            self._drained |= draining
             await self._leave_draining(draining, placed)
 
     async def _placed(self) -> dict[RoomId, NodeId]:
@@ -113,13 +115,16 @@ class RelayWatch:
 
     async def _leave_dead(self, relay: NodeId, placed: Mapping[RoomId, NodeId]) -> None:
         rooms = await self._rooms_on(relay, placed)
-        log.warning("a relay is gone", relay=relay, rooms=len(rooms))
+        if rooms or relay not in self._drained:
+            log.warning("a relay is gone", relay=relay, rooms=len(rooms))
+        self._drained.discard(relay)
         moved = await asyncio.gather(*(self._rooms.media_moved(room, relay) for room in rooms))
         for room, is_ours in zip(rooms, moved, strict=True):
             if is_ours:
                 log.warning("a room's relay is gone", room=room, relay=relay)
         await self._leave_branch(relay, placed, drains=False)
         await self._scheduler.unschedule(PURPOSE, relay, rooms)
+        _ = await self._registry.bury(PURPOSE, relay)
 
     async def _leave_draining(self, draining: set[NodeId], placed: Mapping[RoomId, NodeId]) -> None:
         left = MOVES
