@@ -128,6 +128,18 @@ def recorder(
     run_role(bootstrap.run_recorder(found, link))
 
 
+@main.command(hidden=True)
+def finalise(
+    lecture: Annotated[str, typer.Argument(help="The lecture's id.")],
+) -> None:
+    """Make one recording whole; api processes start it by themselves."""
+    found = prepared("finalise")
+    from app import bootstrap  # noqa: PLC0415
+    from app.core.ids import LectureId  # noqa: PLC0415
+
+    run_role(bootstrap.run_finalise(found, LectureId(lecture)))
+
+
 @main.command()
 def turn() -> None:
     """Run one TURN server (coturn) and watch it."""

@@ -14,6 +14,7 @@ from app.auth.tokens import UserTokens
 from app.bootstrap.feed import feed
 from app.bootstrap.foundation import Foundation, foundation
 from app.bootstrap.process import entered, on_signals
+from app.bootstrap.recording import api_recording
 from app.bootstrap.secrets import jwt_secret, service_token
 from app.bootstrap.server import Server
 from app.cluster.registry import Registry
@@ -47,6 +48,7 @@ from app.transport.http.app import create_http
 from app.transport.http.config import HttpConfig
 from app.transport.http.feed_routes import feed_routes
 from app.transport.http.operator_routes import OperatorPort, operator_routes
+from app.transport.http.recording_routes import recording_routes
 from app.transport.http.whip import IceServers, MediaEndpoints
 from app.transport.sio.config import SioConfig
 from app.transport.sio.frames import LeanWebSocket
@@ -125,7 +127,18 @@ async def _api(base: Foundation, stack: contextlib.AsyncExitStack) -> tuple[Any,
     limits = QuestionConfig(claim_seconds=settings.claim_seconds)
     questions = Questions(RedisQuestionStore(redis, limits))
     stack.push_async_callback(questions.close)
-    lectures = Lectures(rooms, boards, presence, media, endings, catalogue, node, lecture_config)
+    recording = await api_recording(base, stack)
+    lectures = Lectures(
+        rooms,
+        boards,
+        presence,
+        media,
+        endings,
+        catalogue,
+        node,
+        lecture_config,
+        recordings=recording.recordings,
+    )
     broadcasts = Broadcasts(rooms, SessionStore(redis), media, endings, catalogue, lecture_config)
     await entered(stack, broadcasts)
     copies = Copies(redis)
@@ -192,7 +205,9 @@ async def _api(base: Foundation, stack: contextlib.AsyncExitStack) -> tuple[Any,
         more=lambda callers: [
             operator_routes(OperatorPort(registry, Overview(redis), clock), callers),
             feed_routes(told.stream, told.webhooks, callers),
+            recording_routes(recording.recordings, callers, recording.files),
         ],
+        wishes=recording.recordings if recording.is_on else None,
     )
     return http, socket_side
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from app.bootstrap.foundation import node_info
 from app.bootstrap.process import entered, on_signals
+from app.bootstrap.recording import relay_recording
 from app.bootstrap.secrets import redis_url
 from app.cluster.commands import CommandBus
 from app.cluster.condition import Condition
@@ -47,6 +48,7 @@ async def run_relay(settings: Settings, index: int) -> None:
             raise SettingsError(
                 [f"LECTERN_MEDIA_PORT: cannot listen on {where} ({error.strerror})"]
             ) from None
+        await relay_recording(settings, redis, relay, node, clock, stack)
         registry, drain = Registry(redis), Drain(clock, settings.drain_seconds)
         info = node_info(settings, "relay", node, f"{config.public_hosts[0]}:{relay.port}")
         condition = Condition(

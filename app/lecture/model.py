@@ -66,6 +66,8 @@ class Entered:
 NOBODY: Mapping[str, Any] = {"hands": [], "speakers": [], "muted": {}}
 """Nobody has a hand up or was invited."""
 
+NOT_RECORDED: Mapping[str, Any] = {"state": "off", "since": None, "reason": None}
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
@@ -91,3 +93,5 @@ class Snapshot:
     rev: int = 0
     page: int = 0
     drawing: Drawing = field(default_factory=Drawing)
+    recording: Mapping[str, Any] = field(default_factory=lambda: NOT_RECORDED)
+    """``state``, ``since`` and ``reason``, as the event ``recording`` has them."""

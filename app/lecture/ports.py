@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from app.core.ids import Email, LectureId, NodeId, PeerId, RoomId
+from app.recording.model import RecordingState
 from app.relay.messages import (
     IceRestarted,
     MuteTrack,
@@ -48,6 +49,18 @@ class CataloguePort(Protocol):
 
     async def ended(self, lecture: LectureId, audio: str | None = None) -> None:
         """Note the end and free the code; a repeat changes nothing but a missing ``audio``."""
+        ...
+
+
+class RecordingPort(Protocol):
+    """``recording.service.Recordings``: raises Unavailable while SQL or Redis is away."""
+
+    async def begin_if_wanted(self, lecture: LectureId) -> bool:
+        """Tell whether a lecture that starts now is to be recorded."""
+        ...
+
+    async def switch(self, room: RoomId, epoch: int, on: bool) -> RecordingState:
+        """Record the lecture from now on, or no more."""
         ...
 
 

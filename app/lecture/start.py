@@ -16,7 +16,7 @@ from app.lecture.admission import Admissions, sources_of
 from app.lecture.ending import Endings
 from app.lecture.media import Media, RelayGone
 from app.lecture.model import LectureConfig, Offer, Returned, Started
-from app.lecture.ports import CataloguePort
+from app.lecture.ports import CataloguePort, RecordingPort
 from app.lecture.seat import PresenterSeat
 from app.questions.store import read_questions
 from app.relay.messages import OpenPeer
@@ -49,8 +49,10 @@ class Starts:
         node: NodeId,
         config: LectureConfig,
         admissions: Admissions,
+        recordings: RecordingPort | None = None,
     ) -> None:
         self._admissions = admissions
+        self._recordings = recordings
         self._rooms = rooms
         self._presence = presence
         self._media = media
@@ -149,6 +151,7 @@ class Starts:
                 self._config.lease_seconds,
                 seen=seen,
                 relay=relay,
+                record=live is None and await self._is_recorded(lecture),
             )
             if claim is not None and live is None:
                 permission = await self._admit(who, connection, room, (peer, relay))
@@ -176,6 +179,9 @@ class Starts:
         media: tuple[PeerId, NodeId],
     ) -> Permission:
         return await self._admissions.admit(room, who, "presenter", connection, media)
+
+    async def _is_recorded(self, lecture: LectureId) -> bool:
+        return self._recordings is not None and await self._recordings.begin_if_wanted(lecture)
 
     async def _note_start(self, lecture: LectureId) -> None:
         """Tell SQL, on every start, for the first may have found it away; it keeps the first."""

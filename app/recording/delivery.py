@@ -1,7 +1,8 @@
 """Segments on their way from this machine's spool to the storage, tried until they are there."""
 
 import asyncio
-import shutil
+import os
+from collections import deque
 from pathlib import Path
 from typing import Final
 
@@ -36,7 +37,7 @@ class Deliveries:
         self._storage = storage
         self._root = root
         self._tasks = Tasks("deliveries")
-        self._waiting: list[tuple[Segment, Path]] = []
+        self._waiting: deque[tuple[Segment, Path, bool]] = deque()
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -44,7 +45,7 @@ class Deliveries:
     @property
     def pending(self) -> int:
         """Segments that are closed and not in the storage yet."""
-        return len(self._waiting)
+        return sum(is_closed for _, _, is_closed in self._waiting)
 
     async def open(self) -> None:
         """Begin to carry and to sweep."""
@@ -64,9 +65,16 @@ class Deliveries:
             return False
         return True
 
+    def announce(self, segment: Segment, path: Path) -> None:
+        """Say in the storage that a segment is being written, so that it is waited for."""
+        self._add(segment, path, is_closed=False)
+
     def add(self, segment: Segment, path: Path) -> None:
         """Take a closed segment over."""
-        self._waiting.append((segment, path))
+        self._add(segment, path, is_closed=True)
+
+    def _add(self, segment: Segment, path: Path, *, is_closed: bool) -> None:
+        self._waiting.append((segment, path, is_closed))
         self._idle.clear()
         self._wake.set()
 
@@ -77,10 +85,10 @@ class Deliveries:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
-            segment, path = self._waiting[0]
-            if await deliver(self._storage, segment, path):
-                del self._waiting[0]
-            else:
+            entry = self._waiting.popleft()
+            segment, path, is_closed = entry
+            if not await deliver(self._storage, segment, path, is_closed=is_closed):
+                self._waiting.append(entry)  # the others may have more luck
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _sweep(self) -> None:
@@ -99,24 +107,39 @@ class Deliveries:
         return delivered
 
 
-async def deliver(storage: Storage, segment: Segment, path: Path) -> bool:
+async def deliver(
+    storage: Storage, segment: Segment, path: Path, *, is_closed: bool = True
+) -> bool:
     """Put one segment into the storage and take it out of the spool; False to try again later.
 
-    What says what it is goes first, as a copy: wherever this is cut short, either the spool still
-    has both or the storage has.
+    What says what it is goes first, and stays in the spool, too, until the file is there: wherever
+    this is cut short, either the spool still has both or the storage has. One that is not closed
+    is only announced.
     """
     key = raw_prefix(segment.lecture) + segment.name
-    copy = path.with_name(f"{path.name}.copy")
+    second = path.with_name(f"{path.name}.announced")
     try:
-        await asyncio.to_thread(shutil.copyfile, sidecar(path), copy)
-        await storage.put(f"{key}.json", copy, "application/json")
-        await storage.put(key, path, segment.content_type)
-    except NotFound:
-        return True  # it was delivered by another one
+        if is_closed and not await asyncio.to_thread(path.exists):  # it failed before its header
+            await storage.delete(f"{key}.json")
+            await asyncio.to_thread(forget, path)
+            return True
+        # A second name, not a copy: the disk may be full.
+        await asyncio.to_thread(_link, sidecar(path), second)
+        await storage.put(f"{key}.json", second, "application/json")
+        if is_closed:
+            await storage.put(key, path, segment.content_type)
+    except (NotFound, FileNotFoundError):
+        return True  # another one delivered it
     except (LecternError, OSError) as error:
         log.warning("a segment waits for the storage", reason=str(error))
         return False
     finally:
-        await asyncio.to_thread(copy.unlink, missing_ok=True)
-    await asyncio.to_thread(forget, path)
+        await asyncio.to_thread(second.unlink, missing_ok=True)
+    if is_closed:
+        await asyncio.to_thread(forget, path)
     return True
+
+
+def _link(path: Path, second: Path) -> None:
+    second.unlink(missing_ok=True)
+    os.link(path, second)

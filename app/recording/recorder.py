@@ -74,12 +74,17 @@ class Recorder:
     """
 
     def __init__(
-        self, spool: Spool, reserve_bytes: int, finished: Callable[[Segment], None]
+        self,
+        spool: Spool,
+        reserve_bytes: int,
+        begun: Callable[[Segment], None],
+        finished: Callable[[Segment], None],
     ) -> None:
-        """``finished`` hears of each segment whose file is closed. Files are not begun, and those
-        open are ended, while the disk has less than ``reserve_bytes`` left."""
+        """``begun`` and ``finished`` hear of each segment whose file is open, and closed. Files are
+        not begun, and those open are ended, while the disk has less than ``reserve_bytes`` left."""
         self._spool = spool
         self._reserve = reserve_bytes
+        self._begun = begun
         self._finished = finished
         self._sessions: dict[int, _Session] = {}
         self._tracks: dict[int, _Track] = {}
@@ -238,6 +243,7 @@ class Recorder:
             )
             file = MediaFile(self._spool.announce(segment), form, size)
             self._open[file] = segment
+            self._begun(segment)
             return file
 
         kind = AudioLane if said.kind == "audio" else VideoLane

@@ -5,6 +5,7 @@ import asyncio
 import socket
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -99,7 +100,7 @@ class RecorderProcess:
         self._spool = Spool(config.spool)
         self._deliveries = Deliveries(storage, config.spool)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._recorder = Recorder(self._spool, config.reserve_bytes, self._finished)
+        self._recorder = Recorder(self._spool, config.reserve_bytes, self._begun, self._finished)
         self._crashes = 0
 
     async def run(self) -> None:
@@ -181,7 +182,12 @@ class RecorderProcess:
         except OSError:
             return
 
+    def _begun(self, segment: Segment) -> None:
+        self._later(self._deliveries.announce, segment)
+
     def _finished(self, segment: Segment) -> None:
-        path = self._spool.path(segment)
+        self._later(self._deliveries.add, segment)
+
+    def _later(self, call: Callable[[Segment, Path], None], segment: Segment) -> None:
         assert self._loop is not None
-        self._loop.call_soon_threadsafe(self._deliveries.add, segment, path)
+        self._loop.call_soon_threadsafe(call, segment, self._spool.path(segment))

@@ -50,6 +50,8 @@ class LiveRoom:
     page: int = 0
     drawers: str = "presenter"
     drawers_list: tuple[str, ...] = ()
+    recording: dict[str, Any] | None = None
+    """``recording.lua``'s; None before it was ever switched on."""
 
 
 def read_room(fields: Mapping[bytes, bytes]) -> LiveRoom | None:
@@ -79,6 +81,7 @@ def read_room(fields: Mapping[bytes, bytes]) -> LiveRoom | None:
         page=int(fields.get(b"page", b"0")),
         drawers=fields.get(b"drawers", b"presenter").decode(),
         drawers_list=tuple(filter(None, fields.get(b"drawersList", b"").decode().split("\n"))),
+        recording=json.loads(fields[b"recording"]) if b"recording" in fields else None,
     )
 
 

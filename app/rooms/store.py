@@ -110,16 +110,20 @@ class RoomStore:
         *,
         seen: tuple[int, NodeId | None],
         relay: NodeId,
+        record: bool = False,
     ) -> Claim | None:
         """Give the slot to ``holder`` with the epoch after the one ``seen``.
 
         ``seen`` is the (epoch, relay) that the caller acted on, (0, None) where there was no room;
         None is returned, and nothing changed, when they are others by now. Raises Ended when this
-        lecture is over, Forbidden when the room is another lecture's.
+        lecture is over, Forbidden when the room is another lecture's. The first claim switches
+        recording on if ``record`` says so.
         """
         epoch, seen_relay = seen
         slot = (lecture, email, holder, _ms(lease_seconds))
-        reply = await self._redis.on_room("claim", room, *slot, epoch, seen_relay or "", relay)
+        reply = await self._redis.on_room(
+            "claim", room, *slot, epoch, seen_relay or "", relay, int(record)
+        )
         if reply[0] == b"conflict":
             return None
         how, epoch, start_time, view, objects, questions, due = reply

@@ -1,8 +1,11 @@
 """Every table there is, in one collection: what migrations are compared with."""
 
-from app.store import archive_tables, feed_tables, service_tables, tables
+from app.store import archive_tables, feed_tables, recording_tables, service_tables, tables
 
 METADATA = tables.METADATA
+
+RECORDING = (recording_tables.recordings, recording_tables.recording_files)
+"""Rows of one lecture; what they name is in the storage, which ``Recordings.delete`` empties."""
 
 SERVICES = (service_tables.services, service_tables.service_rooms)
 

@@ -1,7 +1,8 @@
 -- prelude: room
 -- Give the presenter's slot to a connection. The first claim makes the room.
 -- It is a compare-and-set: the caller saw `epoch` and `relay`, and opened media by them.
--- ARGV: lectureId, email, holder, lease ms, seen epoch ('0': no room), seen relay, used relay
+-- ARGV: lectureId, email, holder, lease ms, seen epoch ('0': no room), seen relay, used relay,
+--   '1' to record the lecture from its start
 -- → {'conflict'} or {'first' | 'returned', epoch, startTime, board, objects, questions, due ms}
 local lecture, email, holder = ARGV[1], ARGV[2], ARGV[3]
 local lease = NOW + tonumber(ARGV[4])
@@ -23,6 +24,11 @@ if redis.call('HEXISTS', ROOM, 'status') == 0 then
     'lectureId', lecture, 'presenterEmail', email,
     'startTime', iso(NOW), 'status', 'LIVE', 'epoch', '1', 'holder', holder, 'lease', ms(lease),
     'seq', seq, 'rev', '0', 'relay', relay, 'listeners', '0')
+  if ARGV[8] == '1' then
+    local said = '{"state":"on","since":"' .. iso(NOW) .. '","reason":null}'
+    redis.call('HSET', ROOM, 'recording', said)
+    append('recording', said, 'room')
+  end
   make_group(email)
   touch()
   return { 'first', 1, get('startTime'), '', '', {}, ms(lease) }

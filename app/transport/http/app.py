@@ -15,7 +15,7 @@ from app.transport.http import problems
 from app.transport.http.auth_routes import auth_routes
 from app.transport.http.config import HttpConfig
 from app.transport.http.identity import Callers
-from app.transport.http.lecture_routes import LectureEnding, lecture_routes
+from app.transport.http.lecture_routes import LectureEnding, RecordingWishes, lecture_routes
 from app.transport.http.middleware import BodyLimit, Faults, FixedHeaders, Observed
 from app.transport.http.operations import RelayFigures, operation_routes
 from app.transport.http.pages import Pages
@@ -59,6 +59,7 @@ def create_http(
     media: MediaEndpoints | None = None,
     relay_figures: RelayFigures | None = None,
     more: Callable[[Callers], Sequence[APIRouter]] | None = None,
+    wishes: RecordingWishes | None = None,
 ) -> FastAPI:
     """Return the REST interface, health, metrics and pages as one ASGI application.
 
@@ -79,7 +80,7 @@ def create_http(
     checks = {"redis": redis_ready, "sql": sql_ready, "relay": relay_ready}
     routers = [
         auth_routes(accounts, tokens, callers, attempts, clock),
-        lecture_routes(catalogue, lectures, callers),
+        lecture_routes(catalogue, lectures, callers, wishes),
         turn_routes(turn, callers),
         operation_routes(checks, relay_figures),
     ]

@@ -66,6 +66,10 @@ class NewLecture(BaseModel):
 
     title: Title
     description: Description = ""
+    record: Annotated[
+        bool | None,
+        Field(description="Record it from its start; left out: as the server does by default."),
+    ] = None
 
 
 class EndLecture(BaseModel):

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Query
 
 from app.auth.principal import Account
 from app.core.errors import Forbidden, NotFound
-from app.core.ids import Email, RoomId, is_room_id
+from app.core.ids import Email, LectureId, RoomId, is_room_id
 from app.rooms.catalogue import Catalogue, Lecture
 from app.transport.http.bodies import (
     EndedLecture,
@@ -33,15 +33,30 @@ class LectureEnding(Protocol):
         """
 
 
-def lecture_routes(catalogue: Catalogue, lectures: LectureEnding, callers: Callers) -> APIRouter:
+class RecordingWishes(Protocol):
+    """``app.recording.service.Recordings``."""
+
+    async def set_wish(self, lecture: LectureId, on: bool) -> None:
+        """Say whether a lecture is to be recorded from its start. Raises Forbidden."""
+
+
+def lecture_routes(
+    catalogue: Catalogue,
+    lectures: LectureEnding,
+    callers: Callers,
+    wishes: RecordingWishes | None = None,
+) -> APIRouter:
     """Return the routes under ``/lecture``."""
     router = APIRouter(tags=["lectures"])
     user, user_or_service = callers.user(), callers.user_or_service()
 
-    @router.post("/lecture", status_code=201, responses=refusals(400, 401, 409, 413, 503))
+    @router.post("/lecture", status_code=201, responses=refusals(400, 401, 403, 409, 413, 503))
     async def create(body: NewLecture, caller: Annotated[Account, Depends(user)]) -> LectureCode:
         """Make a lecture of the caller's and give it a code."""
+        may_record(wishes, body.record)
         lecture = await catalogue.create(caller.email, body.title, body.description)
+        if body.record is not None and wishes is not None:
+            await wishes.set_wish(lecture.id, body.record)
         return LectureCode(code=lecture.code)
 
     @router.get("/lecture", responses=refusals(400, 404, 503))
@@ -81,6 +96,12 @@ def lecture_routes(catalogue: Catalogue, lectures: LectureEnding, callers: Calle
         return LectureCode(code=lecture.code)
 
     return router
+
+
+def may_record(wishes: RecordingWishes | None, record: bool | None) -> None:
+    """Raise Forbidden where a recording is asked for and the server makes none."""
+    if record and wishes is None:
+        raise Forbidden("this server records no lectures")
 
 
 async def _open_lecture(catalogue: Catalogue, code: str) -> Lecture:

@@ -34,6 +34,7 @@ from app.transport.sio.messages import (
     Edit,
     InRoom,
     PageMessage,
+    Record,
     Sources,
 )
 from app.transport.sio.questions import QuestionDesk
@@ -67,6 +68,7 @@ class LectureRoom:
             "end": Route(InRoom, self.end),
             "leave": Route(InRoom, self.leave),
             "sources": Route(Sources, self.sources),
+            "record": Route(Record, self.record),
             "draw": Route(Draw, self.draw),
             "drawing": Route(DrawingMessage, self.drawing),
             "page": Route(PageMessage, self.page),
@@ -188,6 +190,12 @@ class LectureRoom:
             },
         )
         return {}
+
+    async def record(self, connection: Connection, message: Record) -> Fields:
+        """Switch the recording; everybody hears of it by the event ``recording``."""
+        seat = presenter_in(connection, message.room)
+        now = await self._desk.lectures.record(seat, message.on)
+        return {"state": now.state, "since": now.since, "reason": now.reason}
 
     async def end(self, connection: Connection, message: InRoom) -> Fields:
         """End the lecture; everybody, the presenter too, hears it from the room."""

@@ -137,6 +137,7 @@ def state(
         "listeners": of.listeners,
         "sources": dict(of.sources),
         "whip": of.whip,
+        "recording": dict(of.recording),
         **floor(of, seat),
     }
     fields |= {

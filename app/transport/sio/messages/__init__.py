@@ -23,6 +23,7 @@ from app.transport.sio.messages.media import (
     OfferMessage,
     Pause,
     Prefer,
+    Record,
     Sources,
     Watch,
 )
@@ -62,6 +63,7 @@ __all__ = [
     "Pause",
     "People",
     "Prefer",
+    "Record",
     "Solved",
     "Sources",
     "Speak",

@@ -96,6 +96,10 @@ class Watch(InRoom):
     on: bool = True
 
 
+class Record(InRoom):
+    on: bool
+
+
 class Sources(InRoom):
     microphone: bool = False
     camera: bool = False
