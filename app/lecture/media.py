@@ -37,6 +37,9 @@ expiry of silent peers. The rest is dropped and logged."""
 MAX_MEASURED = 300
 """Peers that one answer describes, those who send before all; the others are counted."""
 
+NO_RELAY_SECONDS = 2.0
+"""For which an offer waits while no relay is there at all (promise P5, seed row O4)."""
+
 PURPOSE = "relay"
 """Rooms are tasks of this purpose (``cluster.scheduler``)."""
 
@@ -54,6 +57,7 @@ class Media:
         self._registry = registry
         self._relay = relay
         self._scheduler = scheduler or Scheduler(registry)
+        self._opening: dict[NodeId, set[asyncio.Timeout]] = {}
         self._tasks = Tasks("media")
 
     @property
@@ -71,12 +75,20 @@ class Media:
         drain; else the same new one for all who ask.
 
         A room stays on a draining relay while nobody else takes it: sound is worth more than
-        order. Raises AllFull or NoMatch where it is on none, NotReady while Redis is away.
+        order. Raises AllFull or NoMatch where it is on none, SchedulingFailed where there is no
+        relay at all for a while, NotReady while Redis is away.
         """
-        here = _find(await self._registry.alive(PURPOSE), current)
+        relays = await self._registry.alive(PURPOSE)
+        here = _find(relays, current)
         if here is not None and here.state is not NodeState.DRAINING:
             return here.id
         try:
+            if not relays:  # a killed one is replaced in a moment
+                return (
+                    await self._scheduler.schedule_within(
+                        NO_RELAY_SECONDS, PURPOSE, room, preference
+                    )
+                ).id
             chosen = await self._scheduler.schedule(PURPOSE, room, preference, avoid=current)
         except AllFull:
             if here is None:
@@ -114,15 +126,31 @@ class Media:
 
         Raises what it refuses with; RelayGone if it died meanwhile, else Unavailable.
         """
+        scope = asyncio.timeout(None)
+        scopes = self._opening.setdefault(relay, set())
+        scopes.add(scope)
         try:
-            answer = await self._relay.open(relay, command)
+            async with scope:
+                answer = await self._relay.open(relay, command)
+        except TimeoutError:
+            raise RelayGone("the relay died before it answered") from None
         except Unavailable as error:
             if _find(await self._registry.alive(PURPOSE), relay) is None:
                 raise RelayGone(error.message) from error
             raise
+        finally:
+            scopes.discard(scope)
+            if not scopes and self._opening.get(relay) is scopes:
+                del self._opening[relay]
         if command.role == "presenter":
             self._soon("pick up", lambda: self._note(relay, command.room), command.room)
         return answer
+
+    def died(self, relay: NodeId) -> None:
+        """Let nobody wait for the answer of a relay that is dead."""
+        now = asyncio.get_running_loop().time()
+        for scope in self._opening.get(relay, ()):
+            scope.reschedule(now)
 
     async def _note(self, relay: NodeId, room: RoomId) -> None:
         await self._scheduler.pick_up(PURPOSE, relay, [room])

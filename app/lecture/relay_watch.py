@@ -114,6 +114,7 @@ class RelayWatch:
         return ours + [RoomId(room) for room in known if RoomId(room) not in placed]
 
     async def _leave_dead(self, relay: NodeId, placed: Mapping[RoomId, NodeId]) -> None:
+        self._media.died(relay)
         rooms = await self._rooms_on(relay, placed)
         if rooms or relay not in self._drained:
             log.warning("a relay is gone", relay=relay, rooms=len(rooms))

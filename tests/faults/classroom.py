@@ -64,8 +64,8 @@ class Mover(Person):
         await socket.connect(self.answer["SDP"]["sdp"])
 
     def _take(self, connection: int, event: str, data: dict[str, Any]) -> None:
-        is_known = self.seq is not None and isinstance(data.get("seq"), int) and (
-            data["seq"] <= self.seq
+        is_known = (
+            self.seq is not None and isinstance(data.get("seq"), int) and (data["seq"] <= self.seq)
         )
         super()._take(connection, event, data)
         if isinstance(data.get("seq"), int) and event != "state":
@@ -87,25 +87,21 @@ class Mover(Person):
 
     async def _connect_media(self) -> None:
         while True:
-            if self.socket is not None:
-                self.socket.close()
-                self.socket = None
-            socket = self.make_socket()
+            self._drop_socket()
+            self.socket = socket = self.make_socket()
             try:
                 answer = await self._offer(socket)
                 if answer is not None:
-                    self.socket = socket
-                    await socket.connect(answer)
-                    return
+                    return await socket.connect(answer)
             except (LostError, TimeoutError):
                 pass
-            except BaseException:
-                socket.close()
-                raise
-            if self.socket is not socket:
-                socket.close()
             self.refused += 1
             await asyncio.sleep(RETRY_SECONDS * (1 + random.random()))
+
+    def _drop_socket(self) -> None:
+        if self.socket is not None:
+            self.socket.close()
+            self.socket = None
 
     async def _offer(self, socket: ClientSocket) -> str | None:
         """Offer on the connection that there is; None when that was refused."""
@@ -127,8 +123,7 @@ class Mover(Person):
             self._connecting.cancel()
             with contextlib.suppress(asyncio.CancelledError, Exception):
                 await self._connecting
-        if self.socket is not None:
-            self.socket.close()
+        self._drop_socket()
         await super().close()
 
 
@@ -159,6 +154,12 @@ class Voice(Mover, Presenter):
 
     def make_socket(self) -> ClientSocket:
         return Publisher(self.certificate, self.clock)
+
+    async def _offer(self, socket: ClientSocket) -> str | None:
+        answer = await super()._offer(socket)
+        if answer is not None:
+            self._take_epoch(self.answer["epoch"])
+        return answer
 
     def speak(self) -> None:
         self._speaking = asyncio.ensure_future(self._speak())

@@ -1,16 +1,18 @@
 """Relays and api processes that die, drain or are deployed anew: rows 10, 36, 37 and 40."""
 
 import asyncio
+import contextlib
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
 from tests.faults.classroom import Classroom
-from tests.faults.rows import Row
+from tests.faults.rows import Load, Row
 from tests.faults.world import ROOT, Process, World, until
 
 LISTENERS = 50
@@ -41,8 +43,16 @@ def moved_once(row: Row) -> None:
 
 async def no_orphan_key(row: Row, node: str) -> None:
     """Nothing in Redis is named after a process that is gone, nor assigned to it."""
-    keys = [key async for key in row.raw.scan_iter(match=f"*{node}*")]
-    assert [key for key in keys if not key.startswith(b"commands:")] == []
+
+    async def left() -> list[bytes]:
+        return [key async for key in row.raw.scan_iter(match=f"*{node}*")]
+
+    async def is_clean() -> bool:
+        return not await left()
+
+    with contextlib.suppress(AssertionError):
+        await until(is_clean, 5)
+    assert await left() == []
     assert node.encode() not in await row.raw.zrange("nodes:relay", 0, -1)
     tasks = await row.raw.hvals("tasks:{relay}")
     assert [task for task in tasks if task.startswith(node.encode())] == []
@@ -91,6 +101,7 @@ async def test_row_40_relay_dies_between_placement_and_join(row: Row) -> None:
     await until(lambda: room.listeners[2].packets > 10, 20, "the late one hears")
     row.figure("placed again, from the offer on", time.monotonic() - began, most=6.0)
     await row.world.mend()
+    await until(lambda: deployed(row), 20, "two relays are registered")
 
     after = Classroom(row)
     after.voice, after.listeners = room.voice, room.listeners
@@ -107,12 +118,104 @@ async def test_row_40_relay_dies_between_placement_and_join(row: Row) -> None:
     await row.settled()
 
 
-async def drain(node: str) -> str:
+async def drain(row: Row, node: str) -> str:
     """Have a process drained as an operator does; return what was said."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "app", "drain", node, cwd=ROOT, env=drain.environment,
+        sys.executable, "-m", "app", "drain", node, cwd=ROOT,
+        env=row.world.relays[0].environment,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     said, _ = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 0, said.decode()
     return said.decode()
+
+
+async def api_nodes(row: Row) -> dict[str, str]:
+    """Return the id of each live api process, by its address."""
+    found = {}
+    for node in await row.raw.zrange("nodes:api", 0, -1):
+        address = await row.raw.hget(f"node:api:{node.decode()}", "address")
+        found[(address or b"").decode()] = node.decode()
+    return found
+
+
+async def ended(process: Process) -> float:
+    """Wait until a process that was asked to end has; return the seconds."""
+    return await until(lambda: not process.is_running, 40, f"{process.name} has ended")
+
+
+async def test_row_36_drain(row: Row) -> None:
+    """`drain` of the relay, then of an api process, under load with 50 listeners."""
+    room = Classroom(row)
+    await room.fill(LISTENERS)
+    load = Load(SimpleNamespace(audience=room.listeners[:6], host=room.voice))
+    await until(lambda: load.taken >= 30, 20)
+    victim = await relay_of(row)
+    node = (await row.raw.hget(f"room:{{{row.room}}}", "relay")).decode()
+    room.forget()
+    row.killed.append(victim)
+    began = time.monotonic()
+    said = await drain(row, node)
+    assert f"{node} has ended" in said
+    row.figure("relay has ended after", time.monotonic() - began, most=30.0)
+    assert await ended(victim) < 5.0
+    assert victim._popen is not None
+    assert victim._popen.returncode == 0
+    await room.all_hear(20)
+    row.figure("longest silence", max(room.silences()), most=5.0)
+    assert (await relay_of(row)) is not victim
+    assert [len(person.heard("media_moved")) for person in row.people] == [1] * (LISTENERS + 1)
+    await no_orphan_key(row, node)
+
+    api = row.world.apis[1]
+    room.forget()
+    row.killed.append(api)
+    began = time.monotonic()
+    await drain(row, (await api_nodes(row))[f"127.0.0.1:{api.port}"])
+    assert await ended(api) < 5.0
+    row.figure("api has ended after", time.monotonic() - began, most=30.0)
+    await until(lambda: all(one.is_in.is_set() for one in row.people), 20, "all are back")
+    lost = [one for one in row.people if one.returns]
+    assert len(lost) >= LISTENERS // 2
+    row.figure("clients back", max(one.returns[-1] for one in lost), most=5.0)
+    before = load.taken
+    await until(lambda: load.taken >= before + 30, 20)
+    await load.stop()
+    row.figure("acknowledged", load.taken, "writes")
+    row.figure("longest silence", max(room.silences()), most=5.0)
+    assert all(person.refusals == [] for person in row.people)
+    await row.settled()
+
+
+async def test_row_37_rolling_deploy(row: Row) -> None:
+    """SIGTERM and start of two relays and two api processes in turn, 50 listeners, under load."""
+    room = Classroom(row)
+    await room.fill(LISTENERS)
+    load = Load(SimpleNamespace(audience=room.listeners[:6], host=room.voice))
+    await until(lambda: load.taken >= 30, 20)
+    room.forget()
+    row.killed += [*row.world.relays, *row.world.apis]
+    longest = 0.0
+    for process in (*row.world.relays, *row.world.apis):
+        process.signal(signal.SIGTERM)
+        longest = max(longest, await ended(process))
+        assert process._popen is not None
+        assert process._popen.returncode == 0, process.log()
+        process.start()
+        await row.world.mend()
+        await until(lambda: deployed(row), 20, "all four are registered")
+        await room.all_hear(20)
+    row.figure("slowest end", longest, most=30.0)
+    await until(lambda: all(one.is_in.is_set() for one in row.people), 20, "all are back")
+    before = load.taken
+    await until(lambda: load.taken >= before + 30, 20)
+    await load.stop()
+    row.figure("longest silence", max(room.silences()), most=5.0)
+    row.figure("slowest return", max(max(p.returns, default=0.0) for p in row.people), most=5.0)
+    row.figure("acknowledged", load.taken, "writes")
+    await row.settled()
+
+
+async def deployed(row: Row) -> bool:
+    relays = await row.raw.zcard("nodes:relay")
+    return relays == len(row.world.relays) and len(await api_nodes(row)) == len(row.world.apis)
