@@ -17,7 +17,7 @@ from redis.exceptions import TimeoutError as DriverTimeoutError
 MAX_UNANSWERED = 20_000
 """Commands under way; one more fails as if Redis were away."""
 
-ANSWERS_AT_ONCE = 200
+ANSWERS_AT_ONCE = 50
 """Answers given out in one turn of the event loop, to as many waiting tasks. A class that comes or
 goes at once asks thousands of things within a moment."""
 

@@ -288,4 +288,6 @@ class Row:
             assert time.monotonic() - began < CALM_SECONDS, f"{name} keeps {excess}"
             await asyncio.sleep(0.1)
         stalls = now.stalls - before.stalls
+        if stalls:
+            self.figure(f"{name}: stalls of over 50 ms", stalls, "")
         assert stalls <= self.stalls_allowed, f"{name}'s loop stalled {stalls} times for > 50 ms"

@@ -6,6 +6,7 @@ import os
 import time
 from typing import Any
 
+import httpx
 import jwt
 import pytest
 
@@ -13,7 +14,7 @@ from tests.faults.history import Operation
 from tests.faults.link import Link, LostError, RefusedError
 from tests.faults.people import Presenter, Student
 from tests.faults.rows import Row
-from tests.faults.world import SECRET, student, until
+from tests.faults.world import SECRET, Api, student, until
 
 
 def _share(sorted_values: list[float], share: float) -> float:
@@ -106,6 +107,59 @@ async def test_row_27_token_expires_mid_lecture(row: Row) -> None:
     assert (await host.edit()).outcome == "ok"
     assert all(person.refusals == [] for person in people)
     await row.settled()
+
+
+async def test_row_26_at_the_wrong_node(row: Row) -> None:
+    """What is good at one process, shown at another: a guest's id, a room token, an old epoch."""
+    await row.lecture(1)
+    here, there = row.world.apis
+    host = row.host
+    guest = Student("guest", row.room, "", row.world.apis, row.history, 0)
+    row.people.append(guest)
+    await guest.enter()
+    before = await row.raw.hgetall(f"user:{guest._seat_token}")
+    took = []
+    for _ in range(3):  # its own connection lives, on the other process
+        link = Link()
+        await link.connect("127.0.0.1", there.port)
+        with pytest.raises(RefusedError) as refusal:
+            await link.join("/lecture", {"accessToken": guest._seat_token, "refreshToken": ""})
+        assert refusal.value.data["data"]["code"] == "unauthorized"
+        link.close()
+    assert await row.raw.hgetall(f"user:{guest._seat_token}") == before
+    room_token = await _room_token(row, here)
+    other_room, _ = await row.world.lecture(1)
+    for token in (room_token, host.token):  # another lecture's, at a process that serves neither
+        began = time.monotonic()
+        async with httpx.AsyncClient(timeout=10) as client:
+            answer = await client.post(
+                f"{there.url}/whip/{other_room}",
+                content="v=0\r\n",
+                headers={"Authorization": f"Bearer {token}", "Content-Type": "application/sdp"},
+            )
+        took.append(time.monotonic() - began)
+        assert answer.status_code in (401, 403, 404), (answer.status_code, answer.text)
+    assert not await row.raw.exists(f"room:{{{other_room}}}")
+    second = await row.presenter(home=1, name="second tab")
+    assert second.epoch == host.epoch + 1
+    began = time.monotonic()
+    stale = await host.edit()  # its epoch was this process' alone, and is another's now
+    took.append(time.monotonic() - began)
+    assert (stale.outcome, stale.result) == ("refused", "stale_presenter")
+    row.figure("refused after, worst", max(took), most=0.05)
+    host.is_in.clear()
+    await row.settled()
+
+
+async def _room_token(row: Row, api: Api) -> str:
+    async with httpx.AsyncClient(timeout=10) as client:
+        answer = await client.post(
+            f"{api.url}/lecture/{row.room}/token",
+            json={"role": "presenter"},
+            headers={"Authorization": row.host.token},
+        )
+    assert answer.status_code in (200, 201), answer.text
+    return str(answer.json()["token"])
 
 
 BAD_BOARDS: list[Any] = [

@@ -17,22 +17,20 @@ from socketio.exceptions import ConnectionRefusedError as Refused
 from app.core import metrics
 from app.core.clock import Clock
 from app.core.errors import (
-    BadRequest,
     Internal,
     LecternError,
-    NotJoined,
-    RateLimited,
     Unavailable,
 )
 from app.core.ids import ConnectionId
 from app.core.tasks import Tasks
 from app.transport.sio.config import SioConfig
 from app.transport.sio.connection import Connection, Reply
-from app.transport.sio.desk import Fields, Namespace
+from app.transport.sio.desk import Namespace
 from app.transport.sio.engine import QUIET, BoundedEngine
 from app.transport.sio.inbox import Inbox
-from app.transport.sio.messages import Credentials, read, refusal
-from app.transport.sio.packets import Connect, Disconnect, Event, PacketError, Refusal, Request
+from app.transport.sio.intake import Intake
+from app.transport.sio.messages import Credentials, refusal
+from app.transport.sio.packets import Connect, Disconnect, Event, PacketError, Refusal
 from app.transport.sio.rate import Budget, Budgets
 from app.transport.sio.sessions import SessionIndex
 
@@ -63,6 +61,7 @@ class Gateway(socketio.AsyncServer):  # type: ignore[misc]  # socketio ships no 
         self._tasks = tasks
         self._on_gone = on_gone
         self._spaces: dict[str, Namespace] = {}
+        self._intake = Intake(self._spaces, clock, config.handler_seconds)
         self.connections: dict[str, Connection] = {}
         self.is_closing = False
         super().__init__(
@@ -142,8 +141,8 @@ class Gateway(socketio.AsyncServer):  # type: ignore[misc]  # socketio ships no 
         elif isinstance(packet, Disconnect):
             await self._handle_disconnect(eio_sid, packet.namespace, "client disconnect")
         elif isinstance(packet, Event):
-            self._request(connection, packet)
-        elif isinstance(packet, Refusal) and self._may_send(connection, packet.request):
+            self._intake.take(connection, packet)
+        elif isinstance(packet, Refusal) and self._intake.may_send(connection, packet.request):
             Reply(connection, packet.request).refuse(packet.error)
 
     def _overflow(self, eio_sid: str) -> None:
@@ -262,62 +261,6 @@ class Gateway(socketio.AsyncServer):  # type: ignore[misc]  # socketio ships no 
             log.warning("loss not recorded", code=error.code)
         except Exception:
             log.exception("loss not recorded")
-
-    # Requests
-
-    def _request(self, connection: Connection, event: Event) -> None:
-        """File one event to be handled, or refuse it."""
-        request = event.request
-        if not self._may_send(connection, request):
-            return
-        reply = Reply(connection, request)
-        space = self._spaces.get(request.namespace)
-        if space is None or request.namespace not in connection.namespaces:
-            reply.refuse(NotJoined("connect to the namespace first"))
-            return
-        route = space.routes.get(request.event)
-        if route is None:
-            reply.refuse(BadRequest("there is no such event here"))
-            return
-        try:
-            message = read(route.message, event.args)
-
-            async def handle() -> None:
-                await self._answer(reply, request, lambda: route.handle(connection, message))
-
-            connection.inbox.file(handle, event.size, reply.refuse)
-        except LecternError as error:
-            reply.refuse(error)
-
-    async def _answer(
-        self, reply: Reply, request: Request, handle: Callable[[], Awaitable[Fields]]
-    ) -> None:
-        """Run one handler and answer, whatever it does. Nothing leaves here but an answer."""
-        try:
-            async with asyncio.timeout(self._config.handler_seconds):
-                fields = await handle()
-        except LecternError as error:
-            reply.refuse(error)
-        except TimeoutError:
-            reply.refuse(Unavailable("this took too long; try again"))
-        except Exception:
-            log.exception("handler failed", socket_event=request.event)
-            reply.refuse(Internal("internal error"))
-        else:
-            reply.accept(fields)
-
-    def _may_send(self, connection: Connection, request: Request) -> bool:
-        """Charge one event to its sender's budget; a flood is refused, and then closed."""
-        budgets = connection.budgets
-        budget = budgets.edits if request.event in {"edit", "draw"} else budgets.events
-        if budget.take(self._clock.now()):
-            return True
-        if not budgets.offences.take(self._clock.now()):
-            metrics.INPUT_DROPS.labels("socket", "flood").inc()
-            connection.end()
-        elif connection.is_open:
-            Reply(connection, request).refuse(RateLimited("too many events: slow down"))
-        return False
 
 
 def _credentials(auth: Any) -> Credentials:
