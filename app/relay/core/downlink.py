@@ -25,8 +25,9 @@ LATE_SECONDS = 0.3
 """A packet that comes so long after it was missed counts as lost."""
 MAX_MISSING = 256
 """Numbers that are missed at once: some 20 KB at worst, for a link that loses much."""
-CALM_SECONDS = 0.24
-"""Between two feedbacks that are read while nothing speaks of a queue."""
+CALM_SECONDS = 0.48
+"""Between two feedbacks that are read while nothing speaks of a queue: reading one costs as much as
+forwarding five packets."""
 _MIN_PROBE_PACKETS, _MAX_PROBE_PACKETS = 6, 40
 
 
@@ -77,7 +78,7 @@ class Downlink:
             return False
         if self._missing:
             return False
-        return estimator.is_calm and now - self._opened < CALM_SECONDS
+        return now - self._opened < CALM_SECONDS and estimator.is_calm
 
     def take_transport(
         self,

@@ -97,8 +97,11 @@ class Estimator:
 
     @property
     def is_calm(self) -> bool:
-        """Nothing speaks of a queue or of loss: every feedback need not be read."""
-        return self._trend.is_calm and self._lost == 0
+        """Nothing speaks of a queue, or of loss that would matter (below ``LOSS_LOW``): every
+        feedback need not be read."""
+        if self._lost > LOSS_LOW * max(self._expected, _MIN_LOSS_PACKETS):
+            return False
+        return self._trend.is_calm
 
     @property
     def usage(self) -> Usage:

@@ -42,6 +42,10 @@ class Missing:
             if hole_found is not None and hole_found[2]:
                 self.recovered += 1
 
+    @property
+    def has_holes(self) -> bool:
+        return bool(self._holes)
+
     def wants(self, index: int) -> bool:
         """Tell whether a packet is missing."""
         return index in self._holes

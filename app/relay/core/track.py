@@ -29,27 +29,27 @@ class KeyframeRequests:
     (``Line.catch_up``), so that nobody waits for longer and a hundred cost two keyframes at most.
     """
 
-    __slots__ = ("_last", "_wanted")
+    __slots__ = ("_last", "is_wanted")
 
     def __init__(self) -> None:
         self._last = _NEVER
-        self._wanted = False
+        self.is_wanted = False
 
     def ask(self) -> None:
         """Want a keyframe; ``due`` tells when to ask the publisher for it."""
-        self._wanted = True
+        self.is_wanted = True
 
     def due(self) -> float | None:
         """Return when a request is to be sent, or None while nobody wants one."""
-        return self._last + KEYFRAME_SECONDS if self._wanted else None
+        return self._last + KEYFRAME_SECONDS if self.is_wanted else None
 
     def satisfied(self) -> None:
         """A keyframe begins: who asked before has it. Who loses it will ask again."""
-        self._wanted = False
+        self.is_wanted = False
 
     def sent(self, now: float) -> None:
         self._last = now
-        self._wanted = False
+        self.is_wanted = False
 
 
 class Reception:

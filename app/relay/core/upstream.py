@@ -22,6 +22,9 @@ BITRATE_BPS = 6_000_000
 """What REMB allows a publisher without transport-wide feedback: a sharp 1080p screen."""
 FEEDBACK_SECONDS = 0.05
 """Between two transport-wide feedbacks (libwebrtc sends one per 50 to 250 ms)."""
+EARLY_SECONDS = 0.02
+"""A feedback may go so much earlier with a wake-up that brought media: its timer then need not
+fire, which would wake the process for it alone."""
 _MAX_BLOCKS = 31
 
 Tell = Callable[[bytes], bool]
@@ -41,7 +44,7 @@ class Upstream:
     def next_due(self) -> float | None:
         """Return when ``send_due`` has something to do."""
         due: list[float] = []
-        for track in self._publisher.tracks:
+        for track in self._asking():
             asked = track.keyframes.due()
             if asked is not None:
                 due.append(asked)
@@ -55,13 +58,22 @@ class Upstream:
     def send_due(self, now: float) -> None:
         """Send what is due."""
         packet = b""
-        for track in self._publisher.tracks:
+        for track in self._asking():
             packet += self._keyframe_request(track, now) + self._nack(track, now)
         if packet:
             self._tell(receiver_report(()) + packet)
-        if self.arrivals and now >= self._next_feedback:
-            self._next_feedback = now + FEEDBACK_SECONDS
+        if self.arrivals and now >= self._next_feedback - EARLY_SECONDS:
+            self._next_feedback = max(now, self._next_feedback) + FEEDBACK_SECONDS
             self._send_feedback()
+
+    def _asking(self) -> list[Track]:
+        """Return the tracks of which something is wanted: none, most often."""
+        return [
+            track
+            for stream in self._publisher.streams.values()
+            for track in stream.layers
+            if track.keyframes.is_wanted or (track.missing is not None and track.missing.has_holes)
+        ]
 
     def _keyframe_request(self, track: Track, now: float) -> bytes:
         due = track.keyframes.due()
