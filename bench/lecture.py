@@ -132,6 +132,12 @@ class Room:
 
         Returns also what it comes back with.
         """
+        member, kept = await self.enter_door(token)
+        await _enter_lecture(member, kept)
+        return member, kept
+
+    async def enter_door(self, token: str) -> tuple[LoadSocket, str]:
+        """As ``enter``, up to the answer: not in ``/lecture`` yet."""
         member = await LoadSocket.connect(HOST, self.port)
         ident = await member.join("/enter-room", {"accessToken": token, "refreshToken": ""})
         enter = {"roomId": self.code, "SDP": {"type": "offer", "sdp": offer()}}
@@ -140,7 +146,6 @@ class Room:
         except TryAgainError:
             member.close()
             raise
-        await _enter_lecture(member, token or ident)
         return member, token or ident
 
     async def come_back(self, credential: str) -> LoadSocket:

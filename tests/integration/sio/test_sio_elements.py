@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from app.store.sql import Sql
-from app.transport.sio import messages
 from app.transport.sio.config import SioConfig
+from app.whiteboard.service import MAX_ELEMENT
 from tests.board_replica import Element, Replica, board_hash
 from tests.integration.sio.conftest import (
     OFFER,
@@ -255,6 +255,6 @@ async def test_too_large_draws_are_refused_by_code(stack: Stack) -> None:
     room = await stack.room()
     presenter = await stack.presenter(room)
     many = await put(presenter, room, "1", *(element(f"e{n}") for n in range(501)))
-    big = await put(presenter, room, "2", element("a", text="x" * messages.MAX_ELEMENT))
+    big = await put(presenter, room, "2", element("a", text="x" * MAX_ELEMENT))
     text = await put(presenter, room, "3", *(element(f"{n}", text="x" * 60_000) for n in range(10)))
     assert [code(many), code(big), code(text)] == ["too_large"] * 3
