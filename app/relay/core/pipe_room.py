@@ -23,6 +23,7 @@ from app.relay.core.pipe import Pipe
 from app.relay.core.pipe_sheet import LayerSheet, Sheet, StreamSheet, decode, parts_of
 from app.relay.core.pipe_tracks import FEEDBACK, PipedPublisher
 from app.relay.core.rtcp import Compound
+from app.relay.core.rtp import HOP_BY_HOP_URIS, TRANSPORT_WIDE_URI
 from app.relay.core.scene import Scene
 from app.relay.core.sink import Sink
 from app.relay.core.stream import Stream
@@ -243,7 +244,7 @@ class Pipes:
             source=track.source,
             direction="send",
             codecs=tuple(codec for codec in track.section.codecs if codec.key != "rtx"),
-            extensions=track.section.extensions,
+            extensions=_passed_on(track.section),
             ssrc=ssrc,
             feedback=FEEDBACK,
         )
@@ -301,7 +302,7 @@ class Pipes:
             stream.source,
             stream.section.kind,
             tuple(codec for codec in stream.section.codecs if codec.key != "rtx"),
-            stream.section.extensions,
+            _passed_on(stream.section),
             tuple(sorted(stream.muted_by)),
             tuple(
                 LayerSheet(
@@ -341,3 +342,9 @@ class Pipes:
         pipe.wants = self._wants(pipe)
         streams = tuple(self._describe(stream, now) for stream in self._streams(pipe))
         pipe.tell(Sheet(streams, pipe.wants), now)
+
+
+def _passed_on(section: Section) -> tuple[tuple[str, int], ...]:
+    """Return the header extensions that mean something beyond the next neighbour."""
+    own = {*HOP_BY_HOP_URIS, TRANSPORT_WIDE_URI}
+    return tuple(one for one in section.extensions if one[0] not in own)
