@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the tests run against, where it is missing: Chromium, a Redis server, PostgreSQL,
-# coturn, iproute2 for network namespaces, and Java with Maven for a Kafka broker.
+# coturn, iproute2 for network namespaces, flite (a voice for the recogniser of speech), and Java with Maven for a Kafka broker.
 set -eu
 
 missing=
@@ -18,8 +18,12 @@ find_one chromium chromium chromium-browser google-chrome
 find_one postgresql initdb /usr/lib/postgresql/*/bin/initdb
 find_one coturn turnserver
 find_one iproute2 ip
+find_one flite flite
 find_one default-jre-headless java
 find_one maven mvn
+find_one prometheus promtool
+find_one docker-compose docker-compose
+find_one kubernetes-client kubectl
 if [ -z "$missing" ]; then exec "$(dirname "$0")/kafka.sh"; fi
 
 if ! command -v apt-get >/dev/null; then
@@ -36,9 +40,11 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 echo "Installing what the tests run against:$missing"
 case $missing in
-*coturn*)
-    # Debian's package starts a TURN server of its own on every address; the tests start theirs.
-    if command -v systemctl >/dev/null; then $as_root systemctl mask coturn.service >/dev/null 2>&1 || true; fi
+*coturn* | *prometheus*)
+    # Debian's packages start servers of their own, coturn on every address; the tests start theirs.
+    if command -v systemctl >/dev/null; then
+        $as_root systemctl mask coturn.service prometheus.service prometheus-node-exporter.service >/dev/null 2>&1 || true
+    fi
     ;;
 esac
 export DEBIAN_FRONTEND=noninteractive
