@@ -8,9 +8,11 @@ import structlog
 import uvicorn
 
 from app.auth.accounts import Accounts
+from app.auth.attempts import Attempts
 from app.auth.passwords import Passwords
 from app.auth.room_tokens import RoomTokens
 from app.auth.tokens import UserTokens
+from app.bootstrap.archive import api_archive
 from app.bootstrap.feed import feed
 from app.bootstrap.foundation import Foundation, foundation
 from app.bootstrap.process import entered, on_signals
@@ -128,6 +130,7 @@ async def _api(base: Foundation, stack: contextlib.AsyncExitStack) -> tuple[Any,
     questions = Questions(RedisQuestionStore(redis, limits))
     stack.push_async_callback(questions.close)
     recording = await api_recording(base, stack)
+    archive = await api_archive(base, recording.recordings, stack)
     lectures = Lectures(
         rooms,
         boards,
@@ -206,6 +209,7 @@ async def _api(base: Foundation, stack: contextlib.AsyncExitStack) -> tuple[Any,
             operator_routes(OperatorPort(registry, Overview(redis), clock), callers),
             feed_routes(told.stream, told.webhooks, callers),
             recording_routes(recording.recordings, callers, recording.files),
+            *archive.routes(callers, accounts, Attempts(clock)),
         ],
         wishes=recording.recordings if recording.is_on else None,
     )

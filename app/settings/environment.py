@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from app.settings.kinds import PREFIX, SettingsError
 from app.settings.model import Settings, allowed, variable
 
-_HOLD_SECRETS = {"jwt_secret_key", "service_token", "redis_url", "database_url"}
+_HOLD_SECRETS = {"jwt_secret_key", "service_token", "redis_url", "database_url", "speech_key"}
 """Their values are never shown, not even when they are wrong."""
 
 

@@ -5,6 +5,7 @@ from typing import Self
 from pydantic import model_validator
 from pydantic.fields import FieldInfo
 
+from app.settings.archive import ArchiveSettings
 from app.settings.cluster import ClusterSettings
 from app.settings.feed import FeedSettings
 from app.settings.kinds import PREFIX, SettingsError
@@ -19,6 +20,7 @@ class Settings(
     FeedSettings,
     ClusterSettings,
     TurnSettings,
+    ArchiveSettings,
     RecordingSettings,
     LectureSettings,
     MediaSettings,
@@ -40,6 +42,16 @@ class Settings(
             raise SettingsError(
                 ["LECTERN_ALLOWED_ORIGINS: * (any origin) is for development; name the origins"]
             )
+        return self
+
+    @model_validator(mode="after")
+    def _speech_is_complete(self) -> Self:
+        if self.speech != "callback":
+            return self
+        needed = ("speech_url", "speech_key", "public_url")
+        missing = [variable(field) for field in needed if not getattr(self, field)]
+        if missing:
+            raise SettingsError([f"LECTERN_SPEECH=callback needs {', '.join(missing)} to be set"])
         return self
 
     @property

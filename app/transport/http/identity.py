@@ -74,6 +74,10 @@ class Callers:
             raise Unauthorized("this token has expired: sign in again")
         return account
 
+    def is_service(self, header: str | None) -> bool:
+        """Tell whether an ``Authorization`` header holds the operator's service token."""
+        return self._is_service(bare_token(header))
+
     def _is_service(self, token: str) -> bool:
         if not self._service_token:
             return False

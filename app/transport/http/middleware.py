@@ -1,6 +1,7 @@
 """What happens around every request: limits, headers, faults, counting."""
 
 import asyncio
+import re
 from collections.abc import Callable
 
 import structlog
@@ -16,13 +17,31 @@ log = structlog.get_logger(__name__)
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
+LARGE_ROUTES = re.compile(r"/lecture/(log/[^/]+|[^/]+/text)")
+"""Where services bring a board or a lecture's text, with its length said beforehand."""
+
+LARGE_LIMIT_BYTES = 4 * 1024 * 1024
+"""There: a board's objects (1 MiB) as an array of numbers are up to four times as long."""
+
+LARGE_AT_ONCE = 4
+"""Such bodies at once, of everybody together; more are refused for the moment."""
+
+
 class BodyLimit:
     """Hands a request on once its whole body is here, or refuses it for its size or slowness."""
 
-    def __init__(self, app: ASGIApp, limit_bytes: int, timeout_seconds: float) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        limit_bytes: int,
+        timeout_seconds: float,
+        large_limit_bytes: int = LARGE_LIMIT_BYTES,
+    ) -> None:
         self._app = app
         self._limit = limit_bytes
+        self._large_limit = max(limit_bytes, large_limit_bytes)
         self._timeout = timeout_seconds
+        self._large = asyncio.Semaphore(LARGE_AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope) if scope["type"] == "http" else Headers()
@@ -30,12 +49,24 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         declared = headers.get("content-length", "0")
-        if not declared.isascii() or not declared.isdigit() or int(declared[:20]) > self._limit:
+        is_number = declared.isascii() and declared.isdigit()
+        size = int(declared[:20]) if is_number else -1
+        if self._limit < size <= self._large_limit and LARGE_ROUTES.fullmatch(scope["path"]):
+            if self._large.locked():
+                answer = problem(503, "unavailable", "too much is being sent", retryable=True)
+                await answer(scope, receive, send)
+                return
+            async with self._large:
+                await self._take(scope, receive, send, size)
+        elif size < 0 or size > self._limit:
             await self._too_large(scope, receive, send)
-            return
+        else:
+            await self._take(scope, receive, send, self._limit)
+
+    async def _take(self, scope: Scope, receive: Receive, send: Send, limit: int) -> None:
         try:
             async with asyncio.timeout(self._timeout):
-                body = await self._read(receive)
+                body = await self._read(receive, limit)
         except TimeoutError:
             answer = problem(408, "request_timeout", "the body took too long", retryable=True)
             await answer(scope, receive, send)
@@ -45,14 +76,14 @@ class BodyLimit:
             return
         await self._app(scope, _replay(body, receive), send)
 
-    async def _read(self, receive: Receive) -> bytes | None:
+    async def _read(self, receive: Receive, limit: int) -> bytes | None:
         body = bytearray()
         while True:
             message = await receive()
             if message["type"] != "http.request":
                 return bytes(body)  # the client has gone; whoever reads on is told so
             body += message.get("body", b"")
-            if len(body) > self._limit:
+            if len(body) > limit:
                 return None
             if not message.get("more_body", False):
                 return bytes(body)
