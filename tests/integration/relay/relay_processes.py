@@ -113,6 +113,11 @@ class Hall:
         assert claim is not None
         await self.publisher.connect(answer.sdp)
 
+    def renew_publisher(self) -> None:
+        """Give the presenter a new peer connection."""
+        self.publisher.close()
+        self.publisher = Publisher(self.certificate, self.clock)
+
     async def listen(self, relay: RelayProcess) -> "Listener":
         """Let one more listener in at ``relay``."""
         one = Listener(self.certificate, self.clock, relay)

@@ -109,3 +109,36 @@ async def test_the_first_relays_traffic_grows_with_relays_not_with_listeners(
             while (await hall.count(others[2]))["pipes"] or (await hall.count(first))["pipes"] > 2:
                 await asyncio.sleep(0.1)
         assert others[2].node not in await hall.rooms.relays(ROOM)
+
+
+async def test_a_dead_first_relay_is_followed_by_another_and_nobody_else_moves(
+    tmp_path: Path,
+) -> None:  # P5, fault row 10
+    async with campus(tmp_path) as (hall, relays):
+        first, second, *far = relays
+        await hall.begin(first)
+        for relay in (second, *far):
+            await hall.listen(relay)
+        await play(hall, 1.0)
+        assert all(one.verified.intact for one in hall.listeners)
+        first.kill()
+        # As the api processes do: the room leaves the dead relay, the presenter offers anew.
+        assert await hall.rooms.media_moved(ROOM, first.node)
+        hall.renew_publisher()
+        await hall.begin(second, seen=(1, None))
+        began = hall.clock.now()
+        before = [one.verified.intact for one in hall.listeners]
+        playing = asyncio.ensure_future(play(hall, 6.0))
+        waits: dict[str, float] = {}
+        while len(waits) < len(hall.listeners) and not playing.done():
+            await asyncio.sleep(0.02)
+            for one, count in zip(hall.listeners, before, strict=True):
+                if one.verified.intact > count + 5:
+                    waits.setdefault(one.relay.node, hall.clock.now() - began)
+        await playing
+        assert set(waits) == {relay.node for relay in (second, *far)}
+        assert max(waits.values()) <= 5.0, waits
+        stats = await asyncio.gather(*(hall.count(relay) for relay in (second, *far)))
+        assert [one["errors"] for one in stats] == [0, 0, 0]
+        assert [one["peers"] for one in stats] == [2, 1, 1]  # nobody offered again
+        assert [one["pipes"] for one in stats] == [2, 1, 1]
