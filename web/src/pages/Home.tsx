@@ -22,6 +22,7 @@ function Create({ onCreated }: { onCreated: () => void }) {
   const account = useAccount()
   const [title, setTitle] = useState('')
   const [description, setDescription] = useState('')
+  const [record, setRecord] = useState(false)
   const [busy, setBusy] = useState(false)
   const [error, setError] = useState<string | null>(null)
   const submit = async (event: FormEvent) => {
@@ -29,7 +30,7 @@ function Create({ onCreated }: { onCreated: () => void }) {
     setBusy(true)
     setError(null)
     try {
-      await rest.createLecture(title.trim(), description.trim(), account?.email ?? '')
+      await rest.createLecture(title.trim(), description.trim(), account?.email ?? '', record || undefined)
       setTitle('')
       setDescription('')
       onCreated()
@@ -45,6 +46,11 @@ function Create({ onCreated }: { onCreated: () => void }) {
         value={title} onChange={(event) => { setTitle(event.target.value) }} />
       <Field label={t('home.create.description')} maxLength={2000} data-testid="create-description"
         value={description} onChange={(event) => { setDescription(event.target.value) }} />
+      <label className="row">
+        <input type="checkbox" data-testid="create-record" checked={record}
+          onChange={(event) => { setRecord(event.target.checked) }} />
+        {t('home.create.record')}
+      </label>
       <FormError text={error} />
       <button className="primary" type="submit" disabled={busy} data-testid="create-submit">
         {t('home.create.submit')}

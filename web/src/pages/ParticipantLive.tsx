@@ -8,12 +8,14 @@ import { ConnectionBadge } from '../components/ConnectionBadge'
 import { BoardFrame } from '../components/board/BoardFrame'
 import { HandButton } from '../components/HandButton'
 import { OwnQuestionList } from '../components/OwnQuestionList'
+import { RecordingBadge } from '../components/RecordingBadge'
+import { RecordingNotice } from '../components/RecordingNotice'
 import { Stage } from '../components/Stage'
 import { Tabs } from '../components/Tabs'
 import { Voices } from '../components/Voices'
 import { errorKey, useWords } from '../i18n'
 import { Participant } from '../sdk'
-import type { LectureCard, OwnQuestion, ParticipantState } from '../sdk'
+import type { LectureCard, OwnQuestion, ParticipantState, Recording } from '../sdk'
 import { Message } from './Message'
 
 const ParticipantBoard = lazy(() => import('../components/board/ParticipantBoard'))
@@ -42,11 +44,12 @@ function Away({ deadline }: { deadline: string | null }) {
   )
 }
 
-function Banners({ state }: { state: ParticipantState }) {
+function Banners({ state, recording }: { state: ParticipantState; recording: Recording }) {
   const { t } = useWords()
   const mediaLost = state.connection === 'online' && state.media === 'reconnecting'
   return (
     <div className="banners" aria-live="polite">
+      <RecordingNotice recording={recording} />
       {!state.presenterPresent && <Away deadline={state.deadline} />}
       {state.connection === 'reconnecting' && (
         <p className="notice warn" data-testid="reconnecting-banner">{t('reconnecting.banner')}</p>
@@ -121,13 +124,14 @@ export function ParticipantLive({ code, card, questions, keepQuestions, onAgain 
         <h1>{card.title}</h1>
         <span className="soft hide-small">{t('join.by', { name: card.presenter.username })}</span>
         {!account && <span className="badge hide-small">{t('join.asguest')}</span>}
+        <RecordingBadge recording={participant.recording} />
         <ConnectionBadge connection={state.connection} media={state.media} />
         <AudioOut stream={state.streams?.microphone ?? null} />
         <Voices floor={participant.floor} />
         <HandButton floor={participant.floor} />
         <button className="small" data-testid="leave-lecture" onClick={leave}>{t('join.leave')}</button>
       </header>
-      <Banners state={state} />
+      <Banners state={state} recording={participant.recording} />
       <Tabs tabs={tabs} shown={part} onShow={setPart} />
       <main className="live-body" data-picture={picture}>
         <section id="part-board" data-shown={part === 'board'} aria-label={t('board.title')}>

@@ -4,6 +4,7 @@ import { CodeShare } from '../components/CodeShare'
 import { ConnectionBadge } from '../components/ConnectionBadge'
 import { Dialog } from '../components/Dialog'
 import { FormError } from '../components/FormError'
+import { RecordingBadge } from '../components/RecordingBadge'
 import { useWords } from '../i18n'
 import type { Presenter } from '../sdk'
 
@@ -51,6 +52,7 @@ export function PresenterBar({ code, title, presenter }: { code: string; title: 
         <span className="visually-hidden">{t('live.elapsed')} </span>
         {Number.isNaN(start) ? '0:00' : clock(now - start)}
       </span>
+      <RecordingBadge recording={presenter.recording} />
       <ConnectionBadge connection={connection} media={media} />
       <button className="danger small" data-testid="end-lecture" onClick={() => { setEnding(true) }}>{t('live.end')}</button>
       {ending && <EndDialog presenter={presenter} onClose={() => { setEnding(false) }} />}

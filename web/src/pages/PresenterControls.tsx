@@ -1,9 +1,10 @@
 import { useEffect, useMemo, useRef, useState } from 'react'
 import { useStore } from '../app'
 import { DevicePicker } from '../components/DevicePicker'
+import { RecordButton } from '../components/RecordButton'
 import { VideoView } from '../components/VideoView'
 import { useWords } from '../i18n'
-import type { LocalMedia, Source } from '../sdk'
+import type { LocalMedia, Recording, Source } from '../sdk'
 
 const LABELS = {
   microphone: { on: 'live.mic.on', off: 'live.mic.off' },
@@ -63,7 +64,7 @@ function DeviceMenu({ media }: { media: LocalMedia }) {
 }
 
 /** What is sent, to be turned on and off while it runs. */
-export function PresenterControls({ media }: { media: LocalMedia }) {
+export function PresenterControls({ media, recording }: { media: LocalMedia; recording: Recording }) {
   const { t } = useWords()
   const { tracks, problems } = useStore(media.state)
   const self = useMemo(() => (tracks.camera ? new MediaStream([tracks.camera]) : null), [tracks.camera])
@@ -74,6 +75,7 @@ export function PresenterControls({ media }: { media: LocalMedia }) {
       <Toggle media={media} source="microphone" />
       <Toggle media={media} source="camera" />
       <Toggle media={media} source="screen" />
+      <RecordButton recording={recording} />
       <DeviceMenu media={media} />
       {problem && <p className="notice warn" role="alert" data-testid="device-error">{t(`device.${problem}`)}</p>}
     </div>

@@ -4,11 +4,12 @@ import { useApp, useStatsHook, useStore } from '../app'
 import { BoardFrame } from '../components/board/BoardFrame'
 import { FloorPanel } from '../components/FloorPanel'
 import { QuestionList } from '../components/QuestionList'
+import { RecordingTrouble } from '../components/RecordButton'
 import { Tabs } from '../components/Tabs'
 import { Voices } from '../components/Voices'
 import { errorKey, useWords } from '../i18n'
 import { Presenter } from '../sdk'
-import type { LectureCard, LocalMedia, PresenterState, Source } from '../sdk'
+import type { LectureCard, LocalMedia, PresenterState, Recording, Source } from '../sdk'
 import { Message } from './Message'
 import { PresenterBar } from './PresenterBar'
 import { PresenterControls } from './PresenterControls'
@@ -44,12 +45,20 @@ function useSending(presenter: Presenter, media: LocalMedia) {
   }, [presenter, media])
 }
 
-function Banners({ state, hadScreen, media }: { state: PresenterState; hadScreen: boolean; media: LocalMedia }) {
+interface BannersProps {
+  state: PresenterState
+  hadScreen: boolean
+  media: LocalMedia
+  recording: Recording
+}
+
+function Banners({ state, hadScreen, media, recording }: BannersProps) {
   const { t } = useWords()
   const { on } = useStore(media.state)
   const mediaLost = state.connection === 'online' && state.media === 'reconnecting'
   return (
     <div className="banners" aria-live="polite">
+      <RecordingTrouble recording={recording} />
       {state.connection === 'reconnecting' && (
         <p className="notice warn" data-testid="reconnecting-banner">{t('reconnecting.banner')}</p>
       )}
@@ -128,7 +137,7 @@ export function PresenterLive({ code, card, media, hadScreen, onOver, onTakeOver
   return (
     <div className="live" data-testid="presenter-live" data-phase={state.phase}>
       <PresenterBar code={code} title={card.title} presenter={presenter} />
-      <Banners state={state} hadScreen={hadScreen} media={media} />
+      <Banners state={state} hadScreen={hadScreen} media={media} recording={presenter.recording} />
       <Tabs tabs={tabs} shown={part} onShow={setPart} />
       <main className="live-body">
         <section id="part-board" data-shown={part === 'board'} aria-label={t('board.title')}>
@@ -150,7 +159,7 @@ export function PresenterLive({ code, card, media, hadScreen, onOver, onTakeOver
       </main>
       <FloorPanel floor={presenter.floor} />
       <Voices floor={presenter.floor} />
-      <PresenterControls media={media} />
+      <PresenterControls media={media} recording={presenter.recording} />
     </div>
   )
 }

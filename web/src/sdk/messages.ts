@@ -1,6 +1,7 @@
 /** What travels on the sockets, as docs/protocol.md has it. */
 
 import type { Speaker } from './floor'
+import type { WireRecording } from './recording'
 
 export type Source = 'microphone' | 'camera' | 'screen'
 export type Sources = Record<Source, boolean>
@@ -72,6 +73,7 @@ export interface RoomState {
   speakerId?: string
   /** A broadcasting program carries the presenter's media. */
   whip?: boolean
+  recording?: WireRecording
 }
 
 /** Who may draw beside the presenter; `may`: whether this member does. */

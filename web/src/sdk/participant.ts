@@ -14,6 +14,7 @@ import type { DrawingRule, IceServersNews, RoomState, ServerAnswer, Source, Sour
 import type { Connection } from './presenter'
 import { OwnQuestions } from './questions'
 import type { OwnQuestion } from './questions'
+import { Recording } from './recording'
 import { Channel, socketIoTransport } from './signalling'
 import type { Transport } from './signalling'
 import { Store } from './store'
@@ -73,6 +74,8 @@ export class Participant {
   readonly floor = new Floor(
     (event, payload) => this.lecture.request(event, { roomId: this.options.code, ...payload }),
   )
+  /** A participant only knows of it. */
+  readonly recording = new Recording(() => Promise.resolve())
   readonly peer: MediaPeer
   private readonly entrance: Channel
   private readonly lecture: Channel
@@ -178,6 +181,7 @@ export class Participant {
     this.hear<{ page: number }>('page', ({ page }) => { this.receiver.show(page) })
     this.floor.listen((event, listener) => { this.hear(event, listener) })
     this.forum.listen((event, listener) => { this.hear(event, listener) })
+    this.recording.listen((event, listener) => { this.hear(event, listener) })
     this.hear<Partial<Sources>>('sources', (sources) => { this.state.set({ sources: readSources(sources) }) })
     this.hear<{ deadline: string }>('presenter_away', ({ deadline }) => {
       this.state.set({ presenterPresent: false, deadline })
@@ -268,6 +272,7 @@ export class Participant {
     this.pen.resume()
     this.forum.load(state)
     this.floor.load(state)
+    this.recording.load(state)
     // What was answered while this page was not here.
     const unanswered = this.questions.unanswered()
     if (unanswered.length > 0) void this.forum.refresh(unanswered)

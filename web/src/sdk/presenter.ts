@@ -15,6 +15,7 @@ import { NO_SOURCES } from './messages'
 import type {
   BoardContent, DrawingRule, IceServersNews, ReconnectPresenter, RoomState, ServerAnswer, Source, Sources, Update, WireBoard,
 } from './messages'
+import { Recording } from './recording'
 import { Channel, socketIoTransport } from './signalling'
 import type { Transport } from './signalling'
 import { Store } from './store'
@@ -81,6 +82,7 @@ export class Presenter {
     },
   )
   readonly floor = new Floor((event, payload) => this.write(event, payload))
+  readonly recording = new Recording((event, payload) => this.write(event, payload))
   readonly peer: MediaPeer
   private readonly room: Channel
   private readonly lecture: Channel
@@ -243,6 +245,7 @@ export class Presenter {
     this.hear<{ count: number }>('listeners', ({ count }) => { this.state.set({ listeners: count }) })
     this.hear<{ live: boolean }>('whip', ({ live }) => { if (!live) void this.peer.start() })
     this.floor.listen((event, listener) => { this.hear(event, listener) })
+    this.recording.listen((event, listener) => { this.hear(event, listener) })
     this.lecture.on('presenting', () => { this.hold() })
     this.hear('media_moved', () => void this.peer.start())
     this.lecture.on('ended', () => { this.finish('ended') })
@@ -342,6 +345,7 @@ export class Presenter {
     if (state.questions) this.questions.load(state.questions)
     this.floor.load(state)
     this.forum.load(state)
+    this.recording.load(state)
     this.cursor.began(state)
     this.receiver.roomState(state)
     if (state.page !== undefined) this.state.set({ page: state.page })

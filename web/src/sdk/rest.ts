@@ -54,8 +54,9 @@ export class Rest {
     return (await this.call<{ token: string }>('POST', '/auth/refresh', {})).token
   }
 
-  createLecture(title: string, description: string, email: string): Promise<{ code: string }> {
-    return this.call('POST', '/lecture', { title, description, email })
+  /** `record`: from its start; left out, the server decides. */
+  createLecture(title: string, description: string, email: string, record?: boolean): Promise<{ code: string }> {
+    return this.call('POST', '/lecture', { title, description, email, ...(record !== undefined && { record }) })
   }
 
   lecture(code: string): Promise<LectureCard> {
