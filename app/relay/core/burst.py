@@ -22,9 +22,6 @@ bytes each (the last may be shorter), valid only during the call. At most 64 dat
 bytes. Returns how many datagrams the kernel took, from the first on (fewer on EAGAIN); it must not
 raise for an unreachable address (that is 'taken')."""
 
-CM_MAX_PACKET = 1_356
-"""Plain bytes that pylibsrtp can seal: its buffer of 1,500 less the longest trailer."""
-
 _Part = tuple[int, memoryview, memoryview, memoryview]
 """(ssrc << 48 | SRTP index, plain payload, header, sealed payload) of a packet."""
 _Step = tuple[list[_Part], memoryview, int, int, int, int]
@@ -58,11 +55,9 @@ class BurstSender:
             if whole:
                 self._send_gcm(batch, audience, self._plan(batch, source, runs, variant), whole)
         if audience.cm:
-            too_long = max(batch.lengths[: batch.count]) > CM_MAX_PACKET
             for variant, sinks in audience.cm.items():
                 source = self._source(batch, variant)
-                picky = is_special or too_long
-                whole = self._whole(batch, audience, source, sinks, too_long) if picky else sinks
+                whole = self._whole(batch, audience, source, sinks) if is_special else sinks
                 for sink in whole:
                     self._send_cm(batch, audience, source, runs, sink)
 
@@ -79,10 +74,10 @@ class BurstSender:
         ``index`` is its SRTP index. The caller guarantees that whatever was sealed under that SSRC
         and index before was this very packet. Returns its sealed length, 0 if it was not sent.
         """
-        if sink.session is not None:
+        if sink.counter_mode is not None:
             try:
-                sealed: bytes = sink.session.protect(packet)
-            except Exception:  # noqa: BLE001  # libsrtp refuses an index it thinks too old, or a size
+                sealed = sink.counter_mode.seal_rtp(packet, header, index)
+            except Exception:  # noqa: BLE001  # libsrtp refuses an index it thinks too old
                 self._counters.seal_failed += 1
                 return 0
         else:
@@ -142,14 +137,13 @@ class BurstSender:
         return steps
 
     def _whole(
-        self, batch: Batch, audience: Audience, source: memoryview, sinks: Sequence[Sink],
-        one_by_one: bool = False,
-    ) -> list[Sink]:  # fmt: skip
+        self, batch: Batch, audience: Audience, source: memoryview, sinks: Sequence[Sink]
+    ) -> list[Sink]:
         """Serve those who may not have all of the batch; return the others."""
         oldest = min(batch.indices[: batch.count])
         whole: list[Sink] = []
         for sink in sinks:
-            if sink.first_index > oldest or sink.skip_timestamp >= 0 or one_by_one:
+            if sink.first_index > oldest or sink.skip_timestamp >= 0:
                 self._send_some(batch, audience, source, sink)
             else:
                 whole.append(sink)
@@ -227,14 +221,15 @@ class BurstSender:
 
     def _protect(self, batch: Batch, source: memoryview, slot: int, sink: Sink) -> bytes | None:
         start = slot * STRIDE
+        packet = bytes(source[start : start + batch.lengths[slot]])
+        index = batch.indices[slot] + sink.variant.shift
         try:
-            sealed: bytes = sink.session.protect(  # type: ignore[union-attr]  # not GCM's, so CM's
-                bytes(source[start : start + batch.lengths[slot]])
+            return sink.counter_mode.seal_rtp(  # type: ignore[union-attr]  # not GCM's, so CM's
+                packet, batch.headers[slot], index
             )
-        except Exception:  # noqa: BLE001  # libsrtp refuses an index it thinks too old, or a size
+        except Exception:  # noqa: BLE001  # libsrtp refuses an index it thinks too old
             self._counters.seal_failed += 1
             return None
-        return sealed
 
     def _send_some(self, batch: Batch, audience: Audience, source: memoryview, sink: Sink) -> None:
         """Send one by one what this sink may have: the rare path, at a start or after EAGAIN."""

@@ -8,7 +8,6 @@ from app.relay.core.srtp import CmSender, GcmSender
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-    from pylibsrtp import Session
 
 
 class Variant(NamedTuple):
@@ -47,16 +46,16 @@ class Variant(NamedTuple):
 class Sink:
     """One subscriber's one stream. It is on one line at a time; its numbers never go back."""
 
-    __slots__ = ("address", "bytes", "cipher", "first_index", "floor", "octets", "packets", "salt",
-                 "sender", "session", "skip_timestamp", "variant", "video")  # fmt: skip
+    __slots__ = ("address", "bytes", "cipher", "counter_mode", "first_index", "floor", "octets",
+                 "packets", "salt", "sender", "skip_timestamp", "variant", "video")  # fmt: skip
 
     def __init__(self, address: Address, sender: GcmSender | CmSender, video: bool) -> None:
         self.address = address
         self.sender = sender
         self.cipher: AESGCM | None = sender.cipher if isinstance(sender, GcmSender) else None
         self.salt = sender.salt if isinstance(sender, GcmSender) else 0
-        self.session: Session | None = sender.session if isinstance(sender, CmSender) else None
-        """libsrtp's, where ``cipher`` is None; it counts rollovers by itself."""
+        self.counter_mode = sender if isinstance(sender, CmSender) else None
+        """Where ``cipher`` is None."""
         self.video = video
         self.first_index = -1
         """The first index of its line that it gets."""

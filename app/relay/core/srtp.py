@@ -11,16 +11,19 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pylibsrtp import Error, Policy, Session
 
+from app.relay.core.counter_mode import CounterMode
 from app.relay.core.media import SrtpKeys
 from app.relay.core.replay import WINDOW, ReplayWindow
 
 GCM_TAG = 16
 CM_TAG = 10
+CM_MAX_PACKET = 1_356
+"""Plain bytes that pylibsrtp can seal: its buffer of 1,500 less the longest trailer."""
 MAX_STREAMS = 32
 """SSRCs accepted from one peer: three sources with retransmission, simulcast and reloads."""
 
 _SALT_LENGTH = {"AEAD_AES_128_GCM": 12, "AES_CM_128_HMAC_SHA1_80": 14}
-_RTP_KEY, _RTP_SALT, _RTCP_KEY, _RTCP_SALT = 0, 2, 3, 5
+_RTP_KEY, _RTP_AUTHENTICATION, _RTP_SALT, _RTCP_KEY, _RTCP_SALT = 0, 1, 2, 3, 5
 _E_FLAG = 1 << 31
 
 
@@ -228,13 +231,36 @@ def _reason(error: Exception) -> Exception:
 
 
 class CmSender:
-    """AES_CM_128_HMAC_SHA1_80, sending direction. ``session`` is what ``burst`` needs."""
+    """AES_CM_128_HMAC_SHA1_80, sending direction."""
 
     def __init__(self, key: bytes, salt: bytes) -> None:
-        self.session = _session(key, salt, Policy.SSRC_ANY_OUTBOUND)
+        self._session = _session(key, salt, Policy.SSRC_ANY_OUTBOUND)
+        self._keys = key, salt
+        self._long: CounterMode | None = None
+
+    def seal_rtp(self, packet: bytes, header: int, index: int) -> bytes:
+        """Return a packet sealed. ``header`` is the length of its header with extension, ``index``
+        its SRTP index, which libsrtp counts by itself and comes to the same.
+
+        Raises pylibsrtp.Error for an index that libsrtp thinks too old.
+        """
+        if len(packet) <= CM_MAX_PACKET:
+            sealed: bytes = self._session.protect(packet)
+            return sealed
+        if self._long is None:
+            key, salt = self._keys
+            self._long = CounterMode(
+                derive(key, salt, _RTP_KEY, 16),
+                derive(key, salt, _RTP_AUTHENTICATION, 20),
+                derive(key, salt, _RTP_SALT, 14),
+            )
+        # libsrtp must see every number, or it would lose count of the rollovers. What it makes of
+        # this header goes nowhere.
+        self._session.protect(packet[:header])
+        return self._long.seal(packet, header, index)
 
     def seal_rtcp(self, packet: bytes) -> bytes:
-        sealed: bytes = self.session.protect_rtcp(packet)
+        sealed: bytes = self._session.protect_rtcp(packet)
         return sealed
 
 

@@ -10,12 +10,15 @@ from pylibsrtp import Policy, Session
 from app.relay.core import rtp
 from app.relay.core.batch import Batch
 from app.relay.core.burst import BurstSender
+from app.relay.core.counter_mode import CounterMode
 from app.relay.core.counters import Counters
 from app.relay.core.media import SrtpKeys
 from app.relay.core.replay import WINDOW, ReplayWindow
 from app.relay.core.sink import Audience, Sink
 from app.relay.core.srtp import (
+    CM_MAX_PACKET,
     MAX_STREAMS,
+    CmSender,
     GcmReceiver,
     GcmSender,
     ReplayedError,
@@ -134,6 +137,38 @@ def test_what_libsrtp_seals_is_opened_across_rollovers_and_reordering(profile: s
             plain, found = open_rtp(receiver, packet)
             assert found == index
             assert plain[12:] == b"x%d" % (index - 65_400)
+
+
+def test_a_packet_too_long_for_libsrtp_is_sealed_as_libsrtp_would() -> None:
+    ours = keys(CM)
+    sender = make_sender(ours)
+    assert isinstance(sender, CmSender)
+    key, salt = ours.send_key, ours.send_salt
+    by_hand = CounterMode(
+        derive(key, salt, 0, 16), derive(key, salt, 1, 20), derive(key, salt, 2, 14)
+    )
+    session = libsrtp(CM, key + salt, True)
+    # Long ones for longer than libsrtp could guess a rollover by: it must be told of each.
+    for index in range(65_000, 65_000 + 70_000, 7_000):
+        long = rtp_packet(7, index & 0xFFFF, index, bytes(CM_MAX_PACKET))
+        assert session.unprotect(sender.seal_rtp(long, 12, index)) == long
+        short = rtp_packet(7, index + 1 & 0xFFFF, index, b"short")
+        sealed = sender.seal_rtp(short, 12, index + 1)
+        assert sealed == by_hand.seal(short, 12, index + 1)
+        assert session.unprotect(sealed) == short
+    assert sender.seal_rtp(long, 12, index) == by_hand.seal(long, 12, index), "a repeat"
+
+
+def test_long_packets_alone_do_not_lose_the_rollover() -> None:
+    ours = keys(CM)
+    sender = make_sender(ours)
+    assert isinstance(sender, CmSender)
+    session = libsrtp(CM, ours.send_key + ours.send_salt, True)
+    for index in range(60_000, 60_000 + 3 * 30_000, 30_000):
+        long = rtp_packet(7, index & 0xFFFF, index, bytes(1_400))
+        assert session.unprotect(sender.seal_rtp(long, 12, index)) == long
+    short = rtp_packet(7, index + 1 & 0xFFFF, index, b"short")
+    assert session.unprotect(sender.seal_rtp(short, 12, index + 1)) == short
 
 
 @pytest.mark.parametrize("profile", [GCM, CM])
