@@ -246,6 +246,10 @@ class Lectures:
             recording=live.recording or NOT_RECORDED,
         )
 
+    async def keep(self, seat: Seat) -> None:
+        """Let somebody who is connected be known for another day. Raises Unavailable."""
+        await self._rooms.keep(seat.identity)
+
     async def lost(self, seat: Seat) -> None:
         """Note that the seat's connection is gone. A presenter's room is held for the grace period.
 

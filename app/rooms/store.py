@@ -259,6 +259,10 @@ class RoomStore:
         """Note that somebody is in the room, for a day, so that it is let in again."""
         await self._redis.script("remember", [keys.user(identity)], [kind, room, TTL_MS])
 
+    async def keep(self, identity: str) -> None:
+        """Let what is noted of somebody who is connected live for another day."""
+        _ = await self._redis.lengthen(keys.user(identity), keys.TTL_SECONDS)
+
     async def forget(self, identity: str, room: RoomId, linger_seconds: float = 0.0) -> None:
         """Note that somebody is in the room no more.
 

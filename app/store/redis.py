@@ -207,6 +207,10 @@ class Redis:
         """Return the members of a sorted set, the lowest first."""
         return cast("list[bytes]", await self._raw("ZRANGE", key, 0, -1))
 
+    async def lengthen(self, key: str, seconds: int) -> bool:
+        """Let a key live for so long from now on; False when there is none."""
+        return bool(await self._raw("EXPIRE", key, seconds))
+
     async def stream_after(
         self, key: str, after: int, count: int
     ) -> list[tuple[bytes, dict[bytes, bytes]]]:

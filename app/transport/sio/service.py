@@ -7,6 +7,7 @@ import socketio
 import structlog
 
 from app.core.clock import Clock
+from app.core.errors import LecternError
 from app.core.tasks import OnCrash, Tasks
 from app.lecture.floor import Floor
 from app.lecture.orders import Order
@@ -39,6 +40,11 @@ from app.transport.sio.trail import QuestionTrail
 
 log = structlog.get_logger(__name__)
 
+
+KEEP_SECONDS = 3600.0
+"""Between two notes that whoever is connected is to be known for another day."""
+
+KEPT_AT_ONCE = 50
 
 ENDS_AT_ONCE = 50
 """Clients sent away in one turn of the event loop."""
@@ -115,6 +121,7 @@ class SioServer:
         """Start pinging, and watching for silent clients."""
         self._gateway.eio.watch()
         _ = self._tasks.start("ice-servers", self._ice.run, OnCrash.RESTART)
+        _ = self._tasks.start("members", self._keep_for_ever, OnCrash.RESTART)
         if self._lecture.floor is not None:
             await self._lecture.floor.open()
 
@@ -144,6 +151,25 @@ class SioServer:
         for websocket in list(gateway.eio.websockets.values()):
             websocket.cut()
         await self._tasks.close()
+
+    async def keep_members(self) -> None:
+        """Let all who are connected be known for another day: they may come back after it."""
+        for number, connection in enumerate(list(self._gateway.connections.values()), 1):
+            seat = connection.seat
+            if seat is None:
+                continue
+            try:
+                await self._lectures.keep(seat)
+            except LecternError as error:
+                log.info("members were not kept", reason=error.code)
+                return
+            if number % KEPT_AT_ONCE == 0:
+                await asyncio.sleep(0)
+
+    async def _keep_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(KEEP_SECONDS)
+            await self.keep_members()
 
     async def _on_gone(self, connection: Connection) -> None:
         """Give up the seat of a connection that is gone: once, whatever else it does later."""
