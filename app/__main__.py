@@ -12,7 +12,7 @@ import typer
 from app import settings
 from app.core import log
 from app.core.clock import SystemClock
-from app.core.errors import Unavailable
+from app.core.errors import BadRequest, Conflict, Unavailable
 from app.settings import Settings, SettingsError
 from app.store.data_folder import DataFolder, DataFolderError
 from app.supervisor import EXIT_AWAY, EXIT_FAULT, EXIT_SETTINGS, Supervisor
@@ -205,6 +205,54 @@ def drain(
         run_role(draining.drain(found, node, allowed, wait=wait, say=typer.echo))
     except draining.DrainError as error:
         complain(str(error))
+        raise typer.Exit(EXIT_FAULT) from None
+
+
+services = typer.Typer(help="Services: other systems that run rooms over the server API.")
+main.add_typer(services, name="service")
+
+
+@services.command()
+def create(
+    name: Annotated[str, typer.Argument(help="A name, unique among services.")],
+    super_: Annotated[
+        bool, typer.Option("--super", help="It may make and delete services.")
+    ] = False,
+    full_signatures: Annotated[
+        bool, typer.Option(help="Take no requests in its name by MAuth, which signs no body.")
+    ] = False,
+) -> None:
+    """Make a service, and print its id and its key. The key is shown this once."""
+    found = prepared("service")
+    from app import bootstrap  # noqa: PLC0415
+
+    async def run() -> None:
+        made = await bootstrap.create_service(
+            found, name, is_super=super_, full_signatures=full_signatures
+        )
+        typer.echo(f"id: {made.id}\nkey: {made.key}")
+
+    _refusable(run())
+
+
+@services.command(name="list")
+def list_() -> None:
+    """List the services."""
+    found = prepared("service")
+    from app import bootstrap  # noqa: PLC0415
+
+    async def run() -> None:
+        for one in await bootstrap.list_services(found):
+            typer.echo(f"{one.id}  {'super  ' if one.is_super else ''}{one.name}")
+
+    _refusable(run())
+
+
+def _refusable(role: Coroutine[Any, Any, None]) -> None:
+    try:
+        run_role(role)
+    except (BadRequest, Conflict) as error:
+        complain(error.message)
         raise typer.Exit(EXIT_FAULT) from None
 
 

@@ -19,6 +19,7 @@ from app.bootstrap.process import entered, on_signals
 from app.bootstrap.recording import api_recording
 from app.bootstrap.secrets import jwt_secret, service_token
 from app.bootstrap.server import Server
+from app.bootstrap.service_api import service_api
 from app.cluster.registry import Registry
 from app.core import garbage
 from app.core.clock import SystemClock
@@ -170,6 +171,7 @@ async def _api(base: Foundation, stack: contextlib.AsyncExitStack) -> tuple[Any,
             clock,
         )
         await entered(stack, turn)
+    api = service_api(base, rooms, media, lectures, catalogue, turn)
     socket_side = SioServer(
         SioConfig(cors_origins=settings.origins),
         lectures,
@@ -181,7 +183,10 @@ async def _api(base: Foundation, stack: contextlib.AsyncExitStack) -> tuple[Any,
         guests,
         turn=turn,
         floor=Floor(rooms, FloorStore(redis), media),
+        office=api.office,
+        house=api.house,
     )
+    api.orders.serve(socket_side)
     await entered(stack, socket_side)
     most = SioConfig().max_connections
     base.condition.measured_by(lambda: socket_side.connections / most)
@@ -210,6 +215,7 @@ async def _api(base: Foundation, stack: contextlib.AsyncExitStack) -> tuple[Any,
             feed_routes(told.stream, told.webhooks, callers),
             recording_routes(recording.recordings, callers, recording.files),
             *archive.routes(callers, accounts, Attempts(clock)),
+            *api.routers,
         ],
         wishes=recording.recordings if recording.is_on else None,
     )

@@ -121,6 +121,21 @@ class Floor:
         )
         await self._media.control(relay, command)
 
+    async def mute_by_service(self, room: RoomId, member: str, source: Source, on: bool) -> None:
+        """Mute a speaker's track, or the presenter's (``member`` ""): whoever sends it cannot undo
+        that. Raises NotFound for one who does not speak."""
+        peer = await self._store.mute(room, None, member, source, "presenter", on)
+        if member and peer is None:
+            return  # it sends nothing yet
+        command = MuteTrack(
+            room=room, peer=peer if member else None, source=source, by="presenter", on=on
+        )
+        await self._media.control(await self._relay(room), command)
+
+    async def silence(self, room: RoomId, member: str) -> None:
+        """End a speaker's turn: nobody hears it any more when this returns."""
+        await self._silence(room, await self._store.uninvite(room, None, member))
+
     async def adjust(self, room: RoomId, command: PauseSection | PreferSection) -> None:
         """Pause or bound a section of the caller's own peer. Raises NotFound."""
         relay = relay_in(command.peer) or await self._relay(room)

@@ -22,6 +22,7 @@ from app.transport.http.pages import Pages
 from app.transport.http.security import security_headers
 from app.transport.http.token_routes import token_routes
 from app.transport.http.turn_routes import TurnCredentials, turn_routes
+from app.transport.http.v1.api import problem_schemas
 from app.transport.http.whip import MediaEndpoints, media_routes
 
 PREFLIGHT_SECONDS = 600
@@ -40,6 +41,7 @@ class LecternHttp(FastAPI):
             schemas = schema["components"]["schemas"]
             schemas.pop("HTTPValidationError", None)
             schemas.pop("ValidationError", None)
+            schemas.update(problem_schemas())
         return super().openapi()
 
 
@@ -105,7 +107,7 @@ def create_http(
     app.add_middleware(
         CORSMiddleware,
         allow_origins=list(config.allowed_origins),
-        allow_methods=["GET", "POST", "PATCH", "DELETE"],
+        allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
         allow_headers=["Authorization", "Content-Type", "If-Match"],
         expose_headers=["Retry-After", "Location", "ETag", "Link", "Accept-Patch"],
         max_age=PREFLIGHT_SECONDS,

@@ -15,7 +15,7 @@ from app.transport.http.problems import refused
 
 API_ROOTS = frozenset(
     {"auth", "profile", "lecture", "health", "ready", "metrics", "openapi.json", "docs"}
-    | {"v1", "socket.io", "recordings"}
+    | {"v1", "v1.1", "socket.io", "recordings"}
 )
 """First path segments that are never pages: what is unknown under them is answered as JSON."""
 
