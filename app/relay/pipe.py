@@ -163,8 +163,9 @@ class Piping:
             log.info("pipe joined", room=link.room, to=link.node, up=link.leads_up)
             return
         link.is_dead = True
-        self.died += 1
-        log.warning("pipe gone", room=link.room, to=link.node, up=link.leads_up, why=event.reason)
+        self.died += event.reason == "silent"
+        say = log.warning if event.reason == "silent" else log.info
+        say("pipe gone", room=link.room, to=link.node, up=link.leads_up, why=event.reason)
         stem = self._stems.get(link.room)
         if stem is not None and (link.leads_up or not self._peers_of(link.room)):
             stem.woken.set()
