@@ -9,6 +9,7 @@ MIN_HEADER = 12
 
 _FIXED = struct.Struct("!BBHII")
 _EXTENSION = struct.Struct("!HH")
+_HEADS = tuple(bytes((number,)) for number in range(256))
 
 MID_URI = "urn:ietf:params:rtp-hdrext:sdes:mid"
 ABS_SEND_TIME_URI = "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
@@ -58,6 +59,8 @@ class Packet:
     """It came by RTX."""
     extension_end: int = 0
     """Where the header ends, even once a repeat's payload was moved (``publisher``)."""
+    found: list[tuple[int, memoryview]] | None = None
+    """What ``elements`` found."""
 
 
 def parse(data: memoryview) -> Packet | None:
@@ -100,12 +103,19 @@ def strip_padding(packet: Packet) -> bool:
 
 
 def elements(packet: Packet) -> list[tuple[int, memoryview]]:
-    """Return (id, value) of each header extension element; a malformed rest is left out."""
-    if packet.profile == ONE_BYTE:
-        return _one_byte(packet.data[packet.extension : packet.extension_end])
-    if packet.profile & 0xFFF0 == TWO_BYTE:
-        return _two_byte(packet.data[packet.extension : packet.extension_end])
-    return []
+    """Return (id, value) of each header extension element; a malformed rest is left out.
+
+    They are looked for once: call it when ``data`` is the opened packet.
+    """
+    found = packet.found
+    if found is None:
+        block = packet.data[packet.extension : packet.extension_end]
+        if packet.profile == ONE_BYTE:
+            found = _one_byte(block)
+        else:
+            found = _two_byte(block) if packet.profile & 0xFFF0 == TWO_BYTE else []
+        packet.found = found
+    return found
 
 
 def _one_byte(block: memoryview) -> list[tuple[int, memoryview]]:
@@ -146,11 +156,15 @@ def _two_byte(block: memoryview) -> list[tuple[int, memoryview]]:
 
 def pack_elements(values: list[tuple[int, bytes | memoryview]]) -> bytes:
     """Return a whole extension block, its header included; one-byte form where it fits."""
-    if all(ident < 15 and 0 < len(value) <= 16 for ident, value in values):
-        profile = ONE_BYTE
-        body = b"".join(bytes((ident << 4 | len(value) - 1,)) + value for ident, value in values)
-    else:
-        profile = TWO_BYTE
+    profile = ONE_BYTE
+    body = b""
+    for ident, value in values:
+        size = len(value)
+        if ident >= 15 or not 0 < size <= 16:
+            profile = TWO_BYTE
+            break
+        body += _HEADS[ident << 4 | size - 1] + value
+    if profile == TWO_BYTE:
         body = b"".join(bytes((ident, len(value))) + value for ident, value in values)
     words = (len(body) + 3) // 4
     return _EXTENSION.pack(profile, words) + body.ljust(4 * words, b"\0")

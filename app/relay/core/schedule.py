@@ -12,8 +12,8 @@ class Schedule:
     """Stands still until ``start``, and again from ``stop`` on."""
 
     def __init__(self) -> None:
-        self._asking: dict[RoomId, Room] = {}
-        """Rooms with something for a publisher that waits for its moment."""
+        self._asking: dict[RoomId, tuple[Room, float]] = {}
+        """Rooms with something for a publisher, and its moment, as of their last service."""
         self._next_tick: float | None = None
         self._next_report = 0.0
 
@@ -35,27 +35,25 @@ class Schedule:
             self._next_report = now + REPORT_SECONDS
         return is_tick, is_report
 
-    def served(self, room: Room) -> None:
-        """Note what a room that was served has left."""
-        if room.next_due() is None:
+    def served(self, room: Room, due: float | None) -> None:
+        """Note when a room that was served wants to be served again."""
+        if due is None:
             self._asking.pop(room.id, None)
         else:
-            self._asking[room.id] = room
+            self._asking[room.id] = room, due
 
     def forget(self, room: RoomId) -> None:
         self._asking.pop(room, None)
 
     def asking(self) -> list[Room]:
         """Return the rooms that wait for their moment."""
-        return list(self._asking.values())
+        return [room for room, _ in self._asking.values()]
 
     def next_timer(self) -> float | None:
         """Return when ``turn`` wants to be called next, or None for never."""
         if self._next_tick is None:
             return None
         due = self._next_tick
-        for room in self._asking.values():
-            wanted = room.next_due()
-            if wanted is not None and wanted < due:
-                due = wanted
+        for _, wanted in self._asking.values():
+            due = min(due, wanted)
         return due
