@@ -34,6 +34,8 @@ async def run_relay(settings: Settings, index: int) -> None:
         bind_port=settings.media_port + index,
         public_hosts=settings.media_host,
         max_peers=settings.max_peers,
+        pipe_hosts=settings.pipe_host or (),
+        fan_out=settings.fan_out,
     )
     async with contextlib.AsyncExitStack() as stack:
         redis = await entered(stack, Redis(redis_url(settings)))

@@ -59,6 +59,20 @@ class MediaSettings(Group):
         le=20_000,
     )
 
+    pipe_host: Addresses | None = setting(
+        None,
+        "Address(es) at which other relays reach these, for a room on several relays; unset: as"
+        " browsers do. A private network between the machines is cheaper, and mostly nearer.",
+        f"one or more IP addresses, {SEPARATE}",
+    )
+    fan_out: int = setting(
+        32,
+        "Other relays that one relay feeds of one room, before some of those feed others instead.",
+        "a whole number from 1 to 500",
+        ge=1,
+        le=500,
+    )
+
     @model_validator(mode="after")
     def _media_ports_exist(self) -> Self:
         if self.media_port + max(self.relays, 1) - 1 > LAST_PORT:
