@@ -61,7 +61,6 @@ class RelayWatch:
         self._absences = Absences()
         self._known: set[NodeId] = set()
         self._absent: set[NodeId] = set()
-        self._drained: set[NodeId] = set()
         self._looks = 0
         self._tasks = Tasks("relay-watch")
 
@@ -98,7 +97,6 @@ class RelayWatch:
         for relay in sorted(lost):
             await self._leave_dead(relay, placed)
         if draining:
-            self._drained |= draining
             await self._leave_draining(draining, placed)
 
     async def _placed(self) -> dict[RoomId, NodeId]:
@@ -116,9 +114,8 @@ class RelayWatch:
     async def _leave_dead(self, relay: NodeId, placed: Mapping[RoomId, NodeId]) -> None:
         self._media.died(relay)
         rooms = await self._rooms_on(relay, placed)
-        if rooms or relay not in self._drained:
-            log.warning("a relay is gone", relay=relay, rooms=len(rooms))
-        self._drained.discard(relay)
+        say = log.warning if rooms else log.info
+        say("a relay is gone", relay=relay, rooms=len(rooms))
         moved = await asyncio.gather(*(self._rooms.media_moved(room, relay) for room in rooms))
         for room, is_ours in zip(rooms, moved, strict=True):
             if is_ours:

@@ -1,5 +1,6 @@
 """The client side of DTLS-SRTP (RFC 5764) over memory buffers, without I/O."""
 
+import contextlib
 import datetime
 from dataclasses import dataclass
 
@@ -107,6 +108,15 @@ class DtlsClient:
         """Return the datagrams to send, once."""
         out, self._out = self._out, []
         return out
+
+    def goodbye(self) -> list[bytes]:
+        """Return the alert that closes the association, as a browser's ``close()`` sends it."""
+        if self.keys is None:
+            return []
+        with contextlib.suppress(SSL.Error):
+            self._ssl.shutdown()
+        self._flush()
+        return self.take()
 
     def _advance(self, now: float) -> None:
         if self.keys is None:

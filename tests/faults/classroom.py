@@ -100,6 +100,8 @@ class Mover(Person):
 
     def _drop_socket(self) -> None:
         if self.socket is not None:
+            for datagram in self.socket.peer.dtls.goodbye():
+                self.socket.send(datagram)
             self.socket.close()
             self.socket = None
 

@@ -25,6 +25,12 @@ def world() -> Iterator[World]:
         yield world
 
 
+@pytest.fixture(autouse=True)
+async def _all_are_there(row: Row) -> None:
+    """A row begins when what the one before ended is registered again."""
+    await until(lambda: deployed(row), 30, "all four are registered")
+
+
 async def relay_of(row: Row) -> Process:
     """Return the relay process that the row's room is on."""
     node = (await row.raw.hget(f"room:{{{row.room}}}", "relay")).decode()
@@ -130,6 +136,12 @@ async def drain(row: Row, node: str) -> str:
     return said.decode()
 
 
+def some_load(room: Classroom) -> Load:
+    """Have the presenter and some listeners write: fifty would measure the disk."""
+    writers = SimpleNamespace(audience=room.listeners[:6], host=room.voice, sketchers=[])
+    return Load(writers)  # type: ignore[arg-type]
+
+
 async def api_nodes(row: Row) -> dict[str, str]:
     """Return the id of each live api process, by its address."""
     found = {}
@@ -148,7 +160,7 @@ async def test_row_36_drain(row: Row) -> None:
     """`drain` of the relay, then of an api process, under load with 50 listeners."""
     room = Classroom(row)
     await room.fill(LISTENERS)
-    load = Load(SimpleNamespace(audience=room.listeners[:6], host=room.voice))
+    load = some_load(room)
     await until(lambda: load.taken >= 30, 20)
     victim = await relay_of(row)
     node = (await row.raw.hget(f"room:{{{row.room}}}", "relay")).decode()
@@ -191,7 +203,7 @@ async def test_row_37_rolling_deploy(row: Row) -> None:
     """SIGTERM and start of two relays and two api processes in turn, 50 listeners, under load."""
     room = Classroom(row)
     await room.fill(LISTENERS)
-    load = Load(SimpleNamespace(audience=room.listeners[:6], host=room.voice))
+    load = some_load(room)
     await until(lambda: load.taken >= 30, 20)
     room.forget()
     row.killed += [*row.world.relays, *row.world.apis]
