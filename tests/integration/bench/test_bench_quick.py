@@ -16,9 +16,14 @@ def test_a_quick_bench_prints_a_table_and_one_line_of_json(tmp_path: Path) -> No
         command, cwd=ROOT, capture_output=True, text=True, timeout=90, check=False
     )
     assert done.returncode == 0, done.stderr
-    *table, line = done.stdout.strip().splitlines()
-    assert len(table) == 2 + 4
-    rows = json.loads(line)["rows"]
+    described, _, *table, line = done.stdout.strip().splitlines()
+    assert "transport-wide feedback" in described
+    assert len([each for each in table if each.startswith("|")]) == 2 + 4
+    found = json.loads(line)
+    rows, bars = found["rows"], found["bars"]
+    assert {bar["name"] for bar in bars} == {"bursts, N = 10", "browser, N = 10"}
+    judged = [each for each in table if each.startswith(("met", "MISSED"))]
+    assert len(judged) == len(bars)
     assert [(row["workload"], row["participants"]) for row in rows] == [
         ("browser", 1), ("browser", 10), ("bursts", 1), ("bursts", 10),
     ]  # fmt: skip
@@ -27,5 +32,7 @@ def test_a_quick_bench_prints_a_table_and_one_line_of_json(tmp_path: Path) -> No
         assert 0 < row["us_per_packet"] < 5000
         assert 0 < row["join_ms"] < 500
         assert row["packets_per_send"] >= 1
+        assert row["feedback_rate"] > 5, "transport-wide feedback was agreed to and sent"
+        assert row["repaired"] > 0.5 or row["participants"] == 1
         assert 0 < row["delay_p50_ms"] <= row["delay_p99_ms"]
     assert picture.read_bytes().startswith(b"\x89PNG")
