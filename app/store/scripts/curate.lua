@@ -12,10 +12,10 @@ touch()
 if wanted == 'visible' then
   show(entry, fact)
 else
-  local audience = fact.shown == 'visible' and 'room' or 'staff'
   fact.shown = wanted
   keep(id, fact)
-  append('hidden', cjson.encode({ questionId = id }), audience)
+  -- Also of one that the class never saw: its asker is told, and to others the id says nothing.
+  append('hidden', cjson.encode({ questionId = id }), 'room')
 end
 touch()
 return 1

@@ -1,5 +1,6 @@
 import { useId, useState } from 'react'
 import type { FormEvent, KeyboardEvent } from 'react'
+import { useStore } from '../app'
 import { useWords } from '../i18n'
 import type { Forum, ForumQuestion } from '../sdk'
 
@@ -62,6 +63,7 @@ function AnswerForm({ question, forum, onClose }: { question: ForumQuestion; for
 export function StaffTools({ question, forum, claims }: Props) {
   const { t } = useWords()
   const [answering, setAnswering] = useState(false)
+  const { assistants } = useStore(forum.state)
   if (answering) return <AnswerForm question={question} forum={forum} onClose={() => { setAnswering(false) }} />
   const visible = question.shown === 'visible'
   return (
@@ -83,6 +85,15 @@ export function StaffTools({ question, forum, claims }: Props) {
       >
         {t(visible ? 'forum.hide' : 'forum.approve')}
       </button>
+      {!claims && question.memberId && question.name && !assistants.some(({ memberId }) => memberId === question.memberId) && (
+        <button
+          className="quiet small"
+          data-testid="appoint-author"
+          onClick={() => void forum.appoint(question.memberId, question.name)}
+        >
+          {t('forum.appoint.author', { name: question.name })}
+        </button>
+      )}
     </div>
   )
 }

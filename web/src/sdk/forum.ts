@@ -103,6 +103,8 @@ function isQuestion(value: unknown): value is WireForumQuestion {
 export interface ForumListeners {
   /** Hears of every question that is answered, also of one that was already. */
   solved: (id: string) => void
+  /** Hears of every question that is hidden from the class, or shown to it. */
+  hidden?: (id: string, hidden: boolean) => void
   /** The presenter's: hears of every new question. */
   asked?: (question: WireForumQuestion) => void
 }
@@ -126,7 +128,10 @@ export class Forum {
 
   /** Each event is heard once, here: what else wants it is a listener of this one. */
   listen(hear: Hear): void {
-    hear<WireForumQuestion>('question', (question) => { this.add({ ...question, shown: 'visible' }) })
+    hear<WireForumQuestion>('question', (question) => {
+      this.add({ ...question, shown: 'visible' })
+      this.others.hidden?.(question.questionId, false)
+    })
     hear<WireForumQuestion>('asked', (question) => {
       this.add(question)
       this.others.asked?.(question)
@@ -158,8 +163,13 @@ export class Forum {
       moderation: from.moderation ?? known.moderation,
       ...(from.questions && { questions: from.questions.filter(isQuestion).map(read) }),
     })
-    for (const question of this.state.get().questions) if (question.answered) this.others.solved(question.id)
+    this.state.get().questions.forEach((question) => { this.tell(question) })
     for (const [id, state] of Object.entries(from.known ?? {})) if (state === 'answered') this.others.solved(id)
+  }
+
+  private tell({ id, answered, mine, shown }: ForumQuestion): void {
+    if (answered) this.others.solved(id)
+    else if (mine && shown !== 'waiting') this.others.hidden?.(id, shown === 'hidden')
   }
 
   /** Asks for everything, and what became of the questions with these ids. */
@@ -257,6 +267,7 @@ export class Forum {
   }
 
   private hid(id: string): void {
+    this.others.hidden?.(id, true)
     const { questions, assistant } = this.state.get()
     const known = questions.find((one) => one.id === id)
     if (!known) return

@@ -80,6 +80,8 @@ export interface RoomState {
 export interface DrawingRule {
   mode: 'presenter' | 'list' | 'everyone'
   may: boolean
+  /** Of the mode `list`, for the presenter alone: e-mails. */
+  members?: string[]
 }
 
 export interface Asked {

@@ -69,7 +69,10 @@ export class Participant {
   /** Everybody's. */
   readonly forum = new Forum(
     (event, payload) => this.lecture.request(event, { roomId: this.options.code, ...payload }),
-    { solved: (id) => { this.questions.answered(id) } },
+    {
+      solved: (id) => { this.questions.answered(id) },
+      hidden: (id, hidden) => { this.questions.hidden(id, hidden) },
+    },
   )
   readonly floor = new Floor(
     (event, payload) => this.lecture.request(event, { roomId: this.options.code, ...payload }),

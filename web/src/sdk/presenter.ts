@@ -42,6 +42,8 @@ export interface PresenterState {
   page: number
   /** Who may draw beside the presenter. */
   drawing: DrawingRule['mode']
+  /** Whose e-mails stand on the list of those who may. */
+  drawers: string[]
   boardProblem: Code | null
 }
 
@@ -70,6 +72,7 @@ export class Presenter {
     restored: null,
     page: 0,
     drawing: 'presenter',
+    drawers: [],
     boardProblem: null,
   })
   readonly questions: QuestionDesk
@@ -183,11 +186,11 @@ export class Presenter {
     return this.receiver.board.page(page)
   }
 
-  /** Lets everyone draw, or nobody else. */
-  async letDraw(everyone: boolean): Promise<void> {
-    const mode = everyone ? 'everyone' : 'presenter'
-    await this.write('drawing', { mode })
-    this.state.set({ drawing: mode })
+  /** Lets everyone draw, nobody else, or those whose e-mails are on the list. */
+  async letDraw(mode: DrawingRule['mode'], members: string[] = []): Promise<void> {
+    const drawers = mode === 'list' ? members : []
+    await this.write('drawing', { mode, members: drawers })
+    this.state.set({ drawing: mode, drawers })
   }
 
   /** Shows another page to everyone, once what was drawn on this one is sent. */
@@ -239,7 +242,7 @@ export class Presenter {
     this.hear<Update>('update', (update) => void this.restore(update.content))
     this.hear<Drawn>('drawn', (drawn) => { this.receiver.drawn(drawn) })
     this.hear<SnapshotPart>('snapshot', (part) => { if (this.receiver.part(part)) this.cursor.arrived() })
-    this.hear<DrawingRule>('drawing', ({ mode }) => { this.state.set({ drawing: mode }) })
+    this.hear<DrawingRule>('drawing', ({ mode, members }) => { this.state.set({ drawing: mode, drawers: members ?? [] }) })
     this.hear<{ page: number }>('page', ({ page }) => { this.state.set({ page }) })
     this.forum.listen((event, listener) => { this.hear(event, listener) })
     this.hear<{ count: number }>('listeners', ({ count }) => { this.state.set({ listeners: count }) })
@@ -349,7 +352,7 @@ export class Presenter {
     this.cursor.began(state)
     this.receiver.roomState(state)
     if (state.page !== undefined) this.state.set({ page: state.page })
-    if (state.drawing) this.state.set({ drawing: state.drawing.mode })
+    if (state.drawing) this.state.set({ drawing: state.drawing.mode, drawers: state.drawing.members ?? [] })
     // What the room has is restored by now, or on its way; a fresh room says nothing about its board.
     const comes = this.restoring || state.board?.kind === 'elements'
     if (!comes) this.state.set({ restored: { decoded: { kind: 'unchanged' }, view: this.restoredView } })

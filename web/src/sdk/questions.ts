@@ -11,7 +11,7 @@ export interface OwnQuestion {
   id: string | null
   content: string
   anonymous?: boolean
-  state: 'pending' | 'sent' | 'answered' | 'failed'
+  state: 'pending' | 'sent' | 'answered' | 'hidden' | 'failed'
   error: Code | null
 }
 
@@ -72,6 +72,13 @@ export class OwnQuestions {
     this.answeredIds.add(id)
     const question = this.state.get().list.find((known) => known.id === id)
     if (question && question.state !== 'answered') this.change(question.clientId, { state: 'answered' })
+  }
+
+  /** The staff took it from the class' list, or never put it there; or shows it (again). */
+  hidden(id: string, hidden: boolean): void {
+    const question = this.state.get().list.find((known) => known.id === id)
+    const [from, to] = hidden ? ['sent', 'hidden'] as const : ['hidden', 'sent'] as const
+    if (question?.state === from) this.change(question.clientId, { state: to })
   }
 
   close(): void {

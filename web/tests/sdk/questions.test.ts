@@ -37,6 +37,18 @@ describe('OwnQuestions', () => {
     expect(states()).toEqual(['answered'])
   })
 
+  it('that the staff hides are told to their asker, shown or not before, and again when they are shown', async () => {
+    questions.ask('Why?')
+    await settle()
+    questions.hidden('1-0', true)
+    expect(states()).toEqual(['hidden'])
+    questions.hidden('1-0', false)
+    expect(states()).toEqual(['sent'])
+    questions.answered('1-0')
+    questions.hidden('1-0', true)
+    expect(states()).toEqual(['answered'])
+  })
+
   it('that are empty or too long are not taken', () => {
     expect(questions.ask('   ')).toBe(false)
     expect(questions.ask('x'.repeat(MAX_QUESTION + 1))).toBe(false)

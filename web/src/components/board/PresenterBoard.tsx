@@ -6,6 +6,7 @@ import { usePrefersDark, useStore } from '../../app'
 import { useWords } from '../../i18n'
 import type { BoardElement, Presenter, Restored } from '../../sdk'
 import { OPTIONS, editorLang, merge, refuseFiles, replace, toEditor } from './editor'
+import { DrawerRules } from './DrawerRules'
 import { PageTurner } from './PageTurner'
 
 function initial({ decoded, view }: Restored): ExcalidrawInitialDataState {
@@ -38,9 +39,9 @@ function useRoomInEditor(presenter: Presenter, editor: ExcalidrawImperativeAPI |
 
 /** The board that the presenter draws on; every change goes to the room. */
 export default function PresenterBoard({ presenter, restored }: { presenter: Presenter; restored: Restored }) {
-  const { t, lang } = useWords()
+  const { lang } = useWords()
   const dark = usePrefersDark()
-  const { page, drawing } = useStore(presenter.state)
+  const { page } = useStore(presenter.state)
   const [data] = useState(() => initial(restored))
   const [editor, setEditor] = useState<ExcalidrawImperativeAPI | null>(null)
   // The editor is given away before it has loaded its first scene, which would replace what was merged.
@@ -69,14 +70,7 @@ export default function PresenterBoard({ presenter, restored }: { presenter: Pre
         </MainMenu>
       </Excalidraw>
       <PageTurner page={page} onTurn={(next) => presenter.showPage(next)}>
-        <button
-          className="toggle small"
-          data-testid="everyone-draws"
-          aria-pressed={drawing !== 'presenter'}
-          onClick={() => { presenter.letDraw(drawing === 'presenter').catch(() => undefined) }}
-        >
-          {t('board.draw')}
-        </button>
+        <DrawerRules presenter={presenter} />
       </PageTurner>
     </div>
   )

@@ -1,0 +1,81 @@
+import { useId, useState } from 'react'
+import type { FormEvent } from 'react'
+import { useStore } from '../../app'
+import { errorKey, useWords } from '../../i18n'
+import { toError } from '../../sdk'
+import type { LecternError, Presenter } from '../../sdk'
+
+/** Who may draw beside the presenter: nobody, everyone, or those who are named. */
+export function DrawerRules({ presenter }: { presenter: Presenter }) {
+  const { t } = useWords()
+  const id = useId()
+  const [email, setEmail] = useState('')
+  const [problem, setProblem] = useState<LecternError | null>(null)
+  const { drawing, drawers } = useStore(presenter.state)
+  const rule = async (...wanted: Parameters<Presenter['letDraw']>) => {
+    setProblem(null)
+    try {
+      await presenter.letDraw(...wanted)
+      return true
+    } catch (raw) {
+      setProblem(toError(raw))
+      return false
+    }
+  }
+  const add = (event: FormEvent) => {
+    event.preventDefault()
+    const named = email.trim().toLowerCase()
+    if (named === '') return
+    void rule('list', [...new Set([...drawers, named])]).then((done) => { if (done) setEmail('') })
+  }
+  return (
+    <>
+      <button
+        className="toggle small"
+        data-testid="everyone-draws"
+        aria-pressed={drawing === 'everyone'}
+        onClick={() => void rule(drawing === 'everyone' ? 'presenter' : 'everyone')}
+      >
+        {t('board.draw')}
+      </button>
+      <details className="drawers" data-testid="drawers">
+        <summary>{drawing === 'list' ? `${t('board.drawers')} (${String(drawers.length)})` : t('board.drawers')}</summary>
+        <div className="stack" style={{ gap: '0.6rem' }} role="group" aria-label={t('board.drawers.title')}>
+          <form className="row" onSubmit={add}>
+            <label className="visually-hidden" htmlFor={id}>{t('board.drawers.label')}</label>
+            <input
+              id={id}
+              className="grow"
+              type="email"
+              data-testid="drawer-email"
+              placeholder={t('board.drawers.label')}
+              value={email}
+              onChange={(event) => { setEmail(event.target.value) }}
+            />
+            <button className="small" type="submit" data-testid="drawer-add">{t('board.drawers.add')}</button>
+          </form>
+          <p className="hint">{t('board.drawers.hint')}</p>
+          {drawers.length === 0 && <p className="soft">{t('board.drawers.empty')}</p>}
+          <ul>
+            {drawers.map((name) => (
+              <li key={name} className="row" data-testid="drawer">
+                <span className="grow">{name}</span>
+                <button
+                  className="quiet small"
+                  aria-label={t('board.drawers.remove', { name })}
+                  onClick={() => {
+                    const left = drawers.filter((one) => one !== name)
+                    void rule(left.length > 0 ? 'list' : 'presenter', left)
+                  }}
+                >
+                  ✕
+                </button>
+              </li>
+            ))}
+          </ul>
+          {problem && <p className="notice error" role="alert" data-testid="drawer-problem">{t(errorKey(problem))}</p>}
+        </div>
+      </details>
+    </>
+  )
+}
