@@ -232,10 +232,12 @@ class Broadcasts:
             raise await self._endings.why_closed(room)
         if live.lecture != grant.lecture:
             raise Ended("the lecture of this token is over")
-        relay = await self._media.relay_for(room, live.relay)
-        if relay != live.relay:
-            relay = await self._rooms.place(room, live.relay, relay)
-        peer = new_peer_id()
+        first = await self._media.relay_for(room, live.relay)
+        if first != live.relay:
+            first = await self._rooms.place(room, live.relay, first)
+        spanned = await self._rooms.relays(room)
+        relay = await self._media.relay_for_participant(room, first, spanned)
+        peer = new_peer_id(relay)
         answer = await self._media.open(
             relay, OpenPeer(room=room, peer=peer, role="participant", sdp=sdp)
         )
@@ -308,10 +310,8 @@ class Broadcasts:
             _ = await self._sessions.drop(room, [session.peer for session in sessions])
             await self._sessions.forget_due(room)
             return
-        here = [session for session in sessions if session.relay == relay]
-        try:
-            alive = await self._media.see(relay, room, [s.peer for s in here]) if relay else set()
-        except Unavailable:  # a WHIP session's lease runs meanwhile; a dead relay's rooms move
+        alive = await self._alive(room, relay, sessions)
+        if alive is None:
             return
         gone = [session for session in sessions if session.peer not in alive]
         await self._forget(room, gone)
@@ -321,6 +321,31 @@ class Broadcasts:
                 _ = await self._rooms.renew_whip(room, session.peer, self._config.lease_seconds)
         if any(session.role == "listener" for session in left):
             await self._count_listeners(room, left)
+
+    async def _alive(
+        self, room: RoomId, first: NodeId | None, sessions: Sequence[Session]
+    ) -> set[PeerId] | None:
+        """Return the peers that are on the room's relays; None where its first does not answer.
+
+        Media goes in by the first relay, and out by any that the room is on.
+        """
+        spanned = {first} if first is not None else set[NodeId]()
+        spanned |= await self._rooms.relays(room)
+        alive: set[PeerId] = set()
+        for relay in sorted(spanned & {session.relay for session in sessions}):
+            here = [
+                session.peer
+                for session in sessions
+                if session.relay == relay and (relay == first or session.role == "listener")
+            ]
+            try:
+                alive |= await self._media.see(relay, room, here)
+            except Unavailable:
+                if relay == first:
+                    # A WHIP session's lease runs meanwhile; a dead relay's rooms move.
+                    return None
+                alive.update(here)  # a dead one is soon none of the room's
+        return alive
 
 
 def received_sources(answer: str) -> dict[str, bool]:

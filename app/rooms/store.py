@@ -77,9 +77,14 @@ class RoomStore:
         return relay
 
     async def relays(self, room: RoomId) -> set[NodeId]:
-        """Return the relays that a room is on; one that died is among them for some seconds."""
+        """Return the relays that a room is on and that do not drain; one that died is among them
+        for some seconds."""
         names = await self._redis.hash(keys.relays(room))
-        return {NodeId(name.decode()) for name in names if not name.startswith(b"!")}
+        return {
+            NodeId(name.decode())
+            for name in names
+            if not name.startswith(b"!") and b"!" + name not in names
+        }
 
     async def relay_lost(self, room: RoomId, relay: NodeId, *, drains: bool = False) -> bool:
         """Tell a room once that a relay which is not its first is dead, or ``drains``: who is on

@@ -12,6 +12,7 @@ from app.relay.messages import PauseSection
 from app.relay.places import Place, RedisPlaces
 from app.rooms.floor import FloorStore
 from tests.integration.lecture.live_world import OFFER, OWNER, ROOM, STUDENT, World
+from tests.integration.lecture.test_lecture_broadcast import SDP, broadcasts_of, grant, look_now
 
 TAB1, TAB2, TAB3 = ConnectionId("tab1"), ConnectionId("tab2"), ConnectionId("tab3")
 ONE, TWO, THREE = NodeId("relay-1"), NodeId("relay-2"), NodeId("relay-3")
@@ -105,6 +106,21 @@ async def test_what_is_asked_of_a_peer_goes_to_its_relay(world: World) -> None:
     assert asked == [("control", TWO), ("close", TWO)]
 
 
+async def test_a_player_may_listen_at_any_relay_of_the_room(world: World) -> None:
+    await world.one.lectures.start(OWNER, TAB1, ROOM, OFFER)
+    await announce(world, "relay-1", 90)
+    await announce(world, "relay-2", 0)
+    broadcasts = broadcasts_of(world.one, world)
+    heard = await broadcasts.play(grant(world, "listener", "sam@example.org"), SDP)
+    assert heard.session.relay == TWO
+    await places(world, TWO).stand(ROOM, 1, None)
+    await look_now(world, broadcasts)
+    assert await world.raw.hlen(f"room:{{{ROOM}}}:sessions") == 1
+    await places(world, TWO).leave(ROOM)
+    await look_now(world, broadcasts)
+    assert await world.raw.hlen(f"room:{{{ROOM}}}:sessions") == 0
+
+
 async def test_a_relay_that_dies_moves_those_who_were_on_it(world: World) -> None:  # P5
     await world.one.lectures.start(OWNER, TAB1, ROOM, OFFER)
     await announce(world, "relay-2", 0)
@@ -126,7 +142,7 @@ async def test_a_relay_that_drains_is_left_once(world: World) -> None:  # P13
     assert await world.one.rooms.relay_lost(ROOM, TWO, drains=True)
     await stand.stand(ROOM, 2, None)
     assert not await world.one.rooms.relay_lost(ROOM, TWO, drains=True)
-    assert await world.one.rooms.relays(ROOM) == {TWO}
+    assert await world.one.rooms.relays(ROOM) == set()
     await stand.leave(ROOM)
     assert not await world.raw.exists(f"room:{{{ROOM}}}:relays")
 
