@@ -26,6 +26,7 @@ from app.core.clock import SystemClock
 from app.core.ids import NodeId
 from app.core.limits import allow_more_files
 from app.core.tasks import Tasks
+from app.lecture.admission import Admissions
 from app.lecture.broadcast import Broadcasts
 from app.lecture.ending import Endings
 from app.lecture.floor import Floor
@@ -44,6 +45,7 @@ from app.rooms.floor import FloorStore
 from app.rooms.guests import Guests
 from app.rooms.overview import Overview
 from app.rooms.presence import Presence
+from app.rooms.roster import Roster
 from app.rooms.sessions import SessionStore
 from app.rooms.store import RoomStore
 from app.settings import Settings
@@ -132,6 +134,7 @@ async def _api(base: Foundation, stack: contextlib.AsyncExitStack) -> tuple[Any,
     stack.push_async_callback(questions.close)
     recording = await api_recording(base, stack)
     archive = await api_archive(base, recording.recordings, stack)
+    told = await feed(base, stack)
     lectures = Lectures(
         rooms,
         boards,
@@ -141,6 +144,7 @@ async def _api(base: Foundation, stack: contextlib.AsyncExitStack) -> tuple[Any,
         catalogue,
         node,
         lecture_config,
+        Admissions(Roster(redis), rooms, registry, media, node, told.announcer),
         recordings=recording.recordings,
     )
     broadcasts = Broadcasts(rooms, SessionStore(redis), media, endings, catalogue, lecture_config)
@@ -159,7 +163,6 @@ async def _api(base: Foundation, stack: contextlib.AsyncExitStack) -> tuple[Any,
     async def relay_figures() -> dict[str, dict[str, int]]:
         return await _relay_figures(registry, relay_client)
 
-    told = await feed(base, stack)
     guests = Guests(redis, node, heard, settings.guest_grace_seconds)
     turn = None
     if settings.turn == "on":

@@ -70,6 +70,11 @@ class FeedStream:
             words += [event.source, event.type, event.body]
         await self._redis.script("feed_add", [keys.FEED], words)
 
+    async def lecture_of(self, room: RoomId) -> LectureId | None:
+        """Return the lecture that a live room is."""
+        (raw,) = await self._redis.fields(keys.room(room), "lectureId")
+        return None if raw is None else LectureId(raw.decode())
+
     async def nodes_told(self) -> dict[str, str]:
         """Return ``<kind>:<state>`` of each process, as it was told last."""
         found = await self._redis.hash(keys.FEED_NODES)

@@ -1,5 +1,8 @@
 """Who gets a seat in a live room: the one gate that every way in passes."""
 
+from collections.abc import Mapping
+from typing import Protocol
+
 import structlog
 
 from app.auth.permissions import Permission
@@ -10,6 +13,7 @@ from app.core.ids import ConnectionId, Email, NodeId, PeerId, RoomId
 from app.lecture.media import Media
 from app.lecture.seat import Seat as LectureSeat
 from app.relay.messages import MediaKind, Permit, Source
+from app.rooms.floor import member_id
 from app.rooms.roster import SESSIONS_NODE, Entrant, Roster, Seat
 from app.rooms.store import RoomStore
 
@@ -28,17 +32,31 @@ def hearing_of(permission: Permission) -> list[MediaKind]:
     return [kind for kind in kinds if kind in permission.hears]
 
 
+class Comings(Protocol):
+    """Who wants to know of every connection that gets a seat, and of its leaving it."""
+
+    def came(self, room: RoomId, seat: str, member: Mapping[str, str], /) -> None: ...
+    def went(self, room: RoomId, seat: str, /) -> None: ...
+
+
 class Admissions:
     """Seats for the connections of one process; the script behind it decides (``Roster``)."""
 
     def __init__(
-        self, roster: Roster, rooms: RoomStore, registry: Registry, media: Media, node: NodeId
+        self,
+        roster: Roster,
+        rooms: RoomStore,
+        registry: Registry,
+        media: Media,
+        node: NodeId,
+        comings: Comings | None = None,
     ) -> None:
         self._roster = roster
         self._rooms = rooms
         self._registry = registry
         self._media = media
         self._node = node
+        self._comings = comings
 
     @classmethod
     def over(cls, rooms: RoomStore, media: Media, node: NodeId) -> "Admissions":
@@ -76,6 +94,8 @@ class Admissions:
             if not await self.purge(room):
                 raise
             permission = await self._roster.admit(room, entrant, seat, media)
+        if self._comings is not None:
+            self._comings.came(room, connection, _told(room, entrant))
         if media is not None and permission != entrant.permission:
             await self.bound(room, media, permission)
         return permission
@@ -99,6 +119,8 @@ class Admissions:
 
     async def depart(self, seat: LectureSeat, peer: PeerId | None = None) -> None:
         """Take a seat back. Never raises: what is left of it goes with the process or the room."""
+        if self._comings is not None:
+            self._comings.went(seat.room, seat.connection)
         await self._depart(seat.room, seat.identity, Seat(self._node, seat.connection), peer)
 
     async def depart_session(self, room: RoomId, email: Email, peer: PeerId) -> None:
@@ -115,6 +137,11 @@ class Admissions:
         """Take back the seats of processes that are gone; return how many."""
         alive = [node.id for node in await self._registry.alive("api")]
         return await self._roster.purge(room, [*alive, self._node])
+
+
+def _told(room: RoomId, who: Entrant) -> dict[str, str]:
+    ident = member_id(room, who.identity)
+    return {"id": ident, "name": who.name, "kind": who.kind, "role": who.role}
 
 
 def _session_seat(peer: PeerId) -> Seat:

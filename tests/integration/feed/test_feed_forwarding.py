@@ -2,17 +2,25 @@
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
+import pytest
+import redis.asyncio as driver
 
+from app.core.errors import Unavailable
 from app.core.ids import LectureId, NodeId
+from app.feed.announcer import Announcer
 from app.feed.forwarder import BATCH, Forwarder
 from app.feed.model import TYPES
 from app.feed.stream import FeedStream, Piece
 from app.questions.store import RedisQuestionStore
 from app.store import keys
+from app.store.redis import Redis
 from tests.integration.store.live_room import EMAIL, ROOM, LiveRoomWorld
+from tests.manual_clock import ManualClock
+from tests.redis_server import RedisServer
 
 LECTURE = LectureId("a" * 32)
 
@@ -141,3 +149,55 @@ async def test_everything_of_the_feed_has_an_end(live: LiveRoomWorld, stream: Fe
     await Forwarder(live.redis, stream, "api-1").forward()
     async for key in live.raw.scan_iter("{feed}*"):
         assert await live.raw.ttl(key) > 0
+
+
+async def test_who_comes_and_goes_is_told_once_each(
+    live: LiveRoomWorld, stream: FeedStream, clock: ManualClock
+) -> None:  # L30: user_connection, user_disconnection
+    epoch = await live.start()
+    announcer = Announcer(stream, clock)
+    member = {"id": "m1", "name": "Bo", "kind": "STUDENT", "role": "student"}
+    announcer.came(ROOM, "tab-1", member)
+    announcer.came(ROOM, "tab-1", member)  # its /lecture socket, after its offer
+    announcer.came(ROOM, "tab-2", member)
+    await announcer.open()
+    await eventually(lambda: told(stream), 2)
+    _ = await live.rooms.end(ROOM, epoch, "presenter")
+    announcer.went(ROOM, "tab-1")
+    announcer.went(ROOM, "tab-1")
+    announcer.went(ROOM, "another")
+    await announcer.close()
+    events = await told(stream)
+    assert kinds(events) == ["member.joined", "member.joined", "member.left"]
+    assert {event["source"] for event in events} == {f"/lectures/{LECTURE}/members"}
+    assert events[0]["data"] == member
+
+
+async def test_comings_wait_while_redis_is_away(
+    redis_server: RedisServer, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.feed.announcer.RETRY_SECONDS", 0.1)
+    redis = Redis(redis_server.url)
+    await redis.open()
+    raw = driver.Redis.from_url(redis_server.url)
+    live, stream = LiveRoomWorld(redis, raw), FeedStream(redis)
+    await live.start()
+    announcer = Announcer(stream, clock)
+    await announcer.open()
+    redis_server.stop()
+    announcer.came(ROOM, "tab-1", {"name": "Bo"})
+    await asyncio.sleep(0.3)
+    redis_server.start()
+    await eventually(lambda: told(stream), 1)
+    await announcer.close()
+    await raw.aclose()
+    await redis.close()
+
+
+async def eventually(look: Callable[[], Awaitable[list[Any]]], count: int) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            with contextlib.suppress(Unavailable):
+                if len(await look()) >= count:
+                    return
+            await asyncio.sleep(0.05)
