@@ -1,17 +1,6 @@
 import { useEffect, useState } from 'react'
 import { useWords } from '../i18n'
-
-async function copy(text: string): Promise<void> {
-  const clipboard = navigator.clipboard as Clipboard | undefined
-  if (clipboard) return clipboard.writeText(text)
-  // Plain-http origins have no clipboard: the old way.
-  const area = document.createElement('textarea')
-  area.value = text
-  document.body.append(area)
-  area.select()
-  document.execCommand('copy')
-  area.remove()
-}
+import { copyText } from './copy'
 
 export function joinLink(code: string): string {
   return `${window.location.origin}/join/${code}`
@@ -27,7 +16,7 @@ export function CodeShare({ code, compact = false }: { code: string; compact?: b
     return () => { clearTimeout(timer) }
   }, [copied])
   const doCopy = (what: 'code' | 'link') => {
-    copy(what === 'code' ? code : joinLink(code)).then(() => { setCopied(what) }, () => undefined)
+    copyText(what === 'code' ? code : joinLink(code)).then(() => { setCopied(what) }, () => undefined)
   }
   return (
     <div className="row">

@@ -1,22 +1,74 @@
+import { useRef } from 'react'
+import { useStore } from '../app'
 import { useWords } from '../i18n'
-import type { ParticipantState } from '../sdk'
+import type { Participant, ParticipantState, Source } from '../sdk'
+import { Store } from '../sdk'
+import { QUALITIES } from './quality'
+import type { Quality } from './quality'
+import { useWindow } from './useWindow'
 import { VideoView } from './VideoView'
 
-/** The screen large and the camera small in its corner, or the camera alone. */
-export function Stage({ sources, streams }: Pick<ParticipantState, 'sources' | 'streams'>) {
+type Shown = Pick<ParticipantState, 'sources' | 'streams'>
+
+interface PaneProps extends Shown {
+  participant: Participant
+  source: Extract<Source, 'camera' | 'screen'>
+  quality: Quality
+}
+
+/** One picture of the presenter's, as large as its link and its window take. */
+function Pane({ participant, streams, source, sources, quality }: PaneProps) {
   const { t } = useWords()
-  const { microphone, camera, screen } = sources
+  const { shown } = useStore(participant.floor.state)
+  const box = useRef<HTMLDivElement>(null)
+  const mid = participant.peer.midOf(source)
+  useWindow(box, participant.floor, mid, quality, sources[source])
+  const paused = mid !== null && shown[mid]?.paused === true && quality !== 'off'
   return (
-    <div className="stage" data-testid="stage-video" data-shows={screen ? 'screen' : camera ? 'camera' : 'none'}>
-      <VideoView stream={streams?.screen ?? null} testId="screen-video" label={t('video.screen')} hidden={!screen} />
+    <div className={source === 'camera' && sources.screen ? 'pane small-video' : 'pane'} ref={box} hidden={!sources[source] || quality === 'off'}>
       <VideoView
-        stream={streams?.camera ?? null}
-        testId="camera-video"
-        label={t('video.camera')}
-        hidden={!camera}
-        {...(screen ? { className: 'small-video' } : {})}
+        stream={streams?.[source] ?? null}
+        testId={`${source}-video`}
+        label={t(`video.${source}`)}
       />
-      {!camera && !screen && <p data-testid="no-picture">{t(microphone ? 'video.none' : 'video.silent')}</p>}
+      {paused && <p className="paused" data-testid="picture-paused">{t('video.narrow')}</p>}
+    </div>
+  )
+}
+
+/** How good pictures are to be; for this page alone. */
+export function QualityPicker({ quality, onPick }: { quality: Quality; onPick: (quality: Quality) => void }) {
+  const { t } = useWords()
+  return (
+    <label className="quality">
+      <span className="visually-hidden">{t('quality.label')}</span>
+      <select data-testid="quality" value={quality} onChange={(event) => { onPick(event.target.value as Quality) }}>
+        {QUALITIES.map((one) => <option key={one} value={one}>{t(`quality.${one}`)}</option>)}
+      </select>
+    </label>
+  )
+}
+
+interface Props extends Shown {
+  participant?: Participant
+  quality?: Quality
+}
+
+const NOWHERE = new Store({})
+
+/** The screen large and the camera small in its corner, or the camera alone. */
+export function Stage({ sources, streams, participant, quality = 'best' }: Props) {
+  const { t } = useWords()
+  // A connection that was made anew has other sections.
+  useStore(participant?.state ?? NOWHERE)
+  const shows = sources.screen ? 'screen' : sources.camera ? 'camera' : 'none'
+  return (
+    <div className="stage" data-testid="stage-video" data-shows={shows}>
+      {participant && (['screen', 'camera'] as const).map((source) => (
+        <Pane key={source} participant={participant} sources={sources} streams={streams} source={source} quality={quality} />
+      ))}
+      {quality === 'off' && shows !== 'none' && <p data-testid="picture-off">{t('video.off')}</p>}
+      {shows === 'none' && <p data-testid="no-picture">{t(sources.microphone ? 'video.none' : 'video.silent')}</p>}
     </div>
   )
 }

@@ -1,7 +1,10 @@
 import { useEffect, useRef } from 'react'
 import { useStore } from '../app'
 import { useWords } from '../i18n'
-import type { Floor } from '../sdk'
+import type { Floor, Speaker, Tile } from '../sdk'
+import { QUALITY } from './quality'
+import type { Quality } from './quality'
+import { useWindow } from './useWindow'
 import { VideoView } from './VideoView'
 
 function Voice({ stream }: { stream: MediaStream }) {
@@ -16,17 +19,39 @@ function Voice({ stream }: { stream: MediaStream }) {
   return <audio ref={ref} data-testid="voice" autoPlay />
 }
 
-/** Whoever speaks beside the presenter: heard, seen where there is a picture, and named. */
-export function Voices({ floor }: { floor: Floor }) {
+function Picture({ floor, tile, speaker, quality }: { floor: Floor; tile: Tile; speaker: Speaker; quality: Quality }) {
   const { t } = useWords()
-  const { voices, pictures, speakers, speaking } = useStore(floor.state)
-  const shown = speakers.some((speaker) => speaker.sources.camera || speaker.sources.screen)
+  const { shown } = useStore(floor.state)
+  const box = useRef<HTMLElement>(null)
+  useWindow(box, floor, tile.mid, quality)
+  const label = t(tile.source === 'screen' ? 'floor.screen' : 'floor.picture', { name: speaker.name })
+  const paused = tile.mid !== null && shown[tile.mid]?.paused === true
+  return (
+    <figure className="tile" data-testid="speaker-tile" data-owner={speaker.id} data-source={tile.source} ref={box}>
+      <VideoView stream={tile.stream} testId="speaker-video" label={label} />
+      <figcaption>{paused ? t('video.paused', { name: speaker.name }) : speaker.name}</figcaption>
+    </figure>
+  )
+}
+
+function carries(tile: Tile, speaker: Speaker | undefined): speaker is Speaker {
+  return tile.source !== null && speaker?.sources[tile.source] === true && !(speaker.muted[tile.source]?.length)
+}
+
+/** Whoever speaks beside the presenter: heard, seen where there is a picture, and named. */
+export function Voices({ floor, quality = 'best' }: { floor: Floor; quality?: Quality }) {
+  const { t } = useWords()
+  const { tiles, speakers, speaking } = useStore(floor.state)
+  const owner = (tile: Tile) => speakers.find(({ id }) => id === tile.owner)
   return (
     <div className="voices" data-testid="voices" data-speaking={speaking ?? ''}>
-      {voices.map((stream) => <Voice key={stream.id} stream={stream} />)}
-      {shown && pictures.map((stream) => (
-        <VideoView key={stream.id} stream={stream} testId="speaker-video" label={t('floor.picture')} />
-      ))}
+      {tiles.filter(({ kind }) => kind === 'audio').map((tile) => <Voice key={tile.key} stream={tile.stream} />)}
+      {QUALITY[quality] !== null && tiles.filter(({ kind }) => kind === 'video').map((tile) => {
+        const speaker = owner(tile)
+        return carries(tile, speaker) && (
+          <Picture key={tile.key} floor={floor} tile={tile} speaker={speaker} quality={quality} />
+        )
+      })}
       {speakers.map((speaker) => (
         <span className="badge" data-testid="speaker-name" data-active={speaker.id === speaking} key={speaker.id}>
           {t(speaker.id === speaking ? 'floor.speaking' : 'floor.speaker', { name: speaker.name })}

@@ -10,7 +10,8 @@ import { HandButton } from '../components/HandButton'
 import { OwnQuestionList } from '../components/OwnQuestionList'
 import { RecordingBadge } from '../components/RecordingBadge'
 import { RecordingNotice } from '../components/RecordingNotice'
-import { Stage } from '../components/Stage'
+import type { Quality } from '../components/quality'
+import { QualityPicker, Stage } from '../components/Stage'
 import { Tabs } from '../components/Tabs'
 import { Voices } from '../components/Voices'
 import { errorKey, useWords } from '../i18n'
@@ -98,6 +99,7 @@ export function ParticipantLive({ code, card, questions, keepQuestions, onAgain 
   const navigate = useNavigate()
   const [participant] = useState(() => new Participant({ code, token: session.token, questions, keepQuestions }))
   const [part, setPart] = useState<Part>('board')
+  const [quality, setQuality] = useState<Quality>('best')
   const state = useStore(participant.state)
   const own = useStore(participant.questions.state)
   useStatsHook(participant.peer)
@@ -127,7 +129,8 @@ export function ParticipantLive({ code, card, questions, keepQuestions, onAgain 
         <RecordingBadge recording={participant.recording} />
         <ConnectionBadge connection={state.connection} media={state.media} />
         <AudioOut stream={state.streams?.microphone ?? null} />
-        <Voices floor={participant.floor} />
+        <Voices floor={participant.floor} quality={quality} />
+        <QualityPicker quality={quality} onPick={setQuality} />
         <HandButton floor={participant.floor} />
         <button className="small" data-testid="leave-lecture" onClick={leave}>{t('join.leave')}</button>
       </header>
@@ -140,7 +143,7 @@ export function ParticipantLive({ code, card, questions, keepQuestions, onAgain 
           </BoardFrame>
         </section>
         <section id="part-video" data-shown={part === 'video'} aria-label={t('video.title')}>
-          <Stage sources={state.sources} streams={state.streams} />
+          <Stage sources={state.sources} streams={state.streams} participant={participant} quality={quality} />
         </section>
         <section id="part-questions" className="side" data-shown={part === 'questions'} aria-label={t('questions.title')}>
           <ClassQuestions forum={participant.forum} />

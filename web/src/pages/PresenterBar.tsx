@@ -3,8 +3,10 @@ import { clock, useNow, useStore } from '../app'
 import { CodeShare } from '../components/CodeShare'
 import { ConnectionBadge } from '../components/ConnectionBadge'
 import { Dialog } from '../components/Dialog'
+import { FiguresDialog } from '../components/FiguresDialog'
 import { FormError } from '../components/FormError'
 import { RecordingBadge } from '../components/RecordingBadge'
+import { ProgramDialog } from '../components/ProgramDialog'
 import { useWords } from '../i18n'
 import type { Presenter } from '../sdk'
 
@@ -37,9 +39,11 @@ function EndDialog({ presenter, onClose }: { presenter: Presenter; onClose: () =
 /** Title, code, listeners, time, connection, end. */
 export function PresenterBar({ code, title, presenter }: { code: string; title: string; presenter: Presenter }) {
   const { t } = useWords()
-  const { listeners, startTime, connection, media } = useStore(presenter.state)
+  const { listeners, startTime, connection, media, program } = useStore(presenter.state)
   const now = useNow()
   const [ending, setEnding] = useState(false)
+  const [open, setOpen] = useState<'figures' | 'program' | null>(null)
+  const close = () => { setOpen(null) }
   const start = Date.parse(startTime ?? '')
   return (
     <header>
@@ -54,7 +58,11 @@ export function PresenterBar({ code, title, presenter }: { code: string; title: 
       </span>
       <RecordingBadge recording={presenter.recording} />
       <ConnectionBadge connection={connection} media={media} />
+      <button className="small hide-small" data-testid="figures-open" onClick={() => { setOpen('figures') }}>{t('figures.open')}</button>
+      <button className="small hide-small" data-testid="program-open" aria-pressed={program} onClick={() => { setOpen('program') }}>{t('program.open')}</button>
       <button className="danger small" data-testid="end-lecture" onClick={() => { setEnding(true) }}>{t('live.end')}</button>
+      {open === 'figures' && <FiguresDialog figures={presenter.figures} onClose={close} />}
+      {open === 'program' && <ProgramDialog code={code} live={program} onClose={close} />}
       {ending && <EndDialog presenter={presenter} onClose={() => { setEnding(false) }} />}
     </header>
   )

@@ -63,6 +63,7 @@ function Banners({ state, hadScreen, media, recording }: BannersProps) {
         <p className="notice warn" data-testid="reconnecting-banner">{t('reconnecting.banner')}</p>
       )}
       {mediaLost && <p className="notice warn" data-testid="media-banner">{t('media.banner')}</p>}
+      {state.program && <p className="notice" data-testid="program-banner">{t('program.live')}</p>}
       {state.boardProblem && (
         <p className="notice error" data-testid="board-problem">
           {t(state.boardProblem === 'board_too_large' || state.boardProblem === 'too_large'

@@ -1,7 +1,12 @@
 import { toError } from './errors'
 import type { LecternError } from './errors'
+import type { Kind, SpareSection } from './media/sections'
 import type { Source, Sources } from './messages'
+import { Turn } from './speaking'
+import type { Ask, Open } from './speaking'
 import { Store } from './store'
+
+export type { Ask } from './speaking'
 
 export interface Hand { id: string; name: string }
 
@@ -13,6 +18,19 @@ export interface Speaker {
   muted: Partial<Record<Source, ('owner' | 'presenter')[]>>
 }
 
+/** A spare section, and whose track it carries now. */
+export interface Tile {
+  key: string
+  kind: Kind
+  stream: MediaStream
+  mid: string | null
+  owner: string | null
+  source: Source | null
+}
+
+/** What this client's link does to one of its sections. */
+export interface Shown { layer: number; temporal: number; paused: boolean; short: boolean }
+
 export interface FloorState {
   /** The presenter sees them; for anybody else the list is empty. */
   hands: Hand[]
@@ -22,12 +40,13 @@ export interface FloorState {
   handUp: boolean
   /** Who is heard now: a speaker's id, `"presenter"`, or nobody. */
   speaking: string | null
-  /** This participant's microphone is sent. */
-  sending: boolean
+  /** dBov, by speaker; those who are silent are absent. */
+  levels: Record<string, number>
   error: LecternError | null
   /** What the others send, to be played. */
-  voices: MediaStream[]
-  pictures: MediaStream[]
+  tiles: Tile[]
+  /** By section. */
+  shown: Record<string, Shown>
 }
 
 interface WireFloor {
@@ -36,32 +55,57 @@ interface WireFloor {
   speakerId?: string
 }
 
-export type Ask = (event: string, payload: object) => Promise<Record<string, unknown>>
 type Hear = <T>(event: string, listener: (payload: T) => void) => void
 
-/** With the presenter's three these are the eight sections that an offer may have. */
-export const SPARE_KINDS = ['audio', 'audio', 'audio', 'video', 'video'] as const
-const CONNECT_MS = 12_000
+/** Sections that every page has from the start; more come when more speak (`Floor.needs`). */
+export const SPARE_KINDS = ['audio', 'audio', 'video'] as const
+const MAX_SPARE = 7
+const FULL: Shown = { layer: 0, temporal: 0, paused: false, short: false }
+/** A class offers more sections one after the other, not at once. */
+const SPREAD_MS = 1500
 
-/** Hands, invitations and a speaker's own connection: who speaks beside the presenter. */
+export interface FloorOptions {
+  /** Offers more spare sections, so that there are so many. */
+  grow?: (wanted: Record<Kind, number>) => void
+  servers?: () => RTCIceServer[]
+  connect?: (configuration: RTCConfiguration) => RTCPeerConnection
+  open?: Open
+  /** How the relay knows the connection by which this page listens. */
+  peer?: () => string | undefined
+}
+
+/** Hands, invitations, and what the others send: who speaks beside the presenter. */
 export class Floor {
   readonly state = new Store<FloorState>({
-    hands: [], speakers: [], speakerId: null, handUp: false, speaking: null,
-    sending: false, error: null, voices: [], pictures: [],
+    hands: [], speakers: [], speakerId: null, handUp: false, speaking: null, levels: {}, error: null, tiles: [], shown: {},
   })
-  private pc: RTCPeerConnection | null = null
-  private local: MediaStream | null = null
+  /** An invited participant's own media. */
+  readonly turn: Turn
+  private sections: (SpareSection & { key: string; stream: MediaStream })[] = []
+  private readonly bound = new Map<string, { owner: string | null; source: Source | null }>()
+  private timer: ReturnType<typeof setTimeout> | undefined
 
-  constructor(
-    private readonly ask: Ask,
-    private readonly servers: () => RTCIceServer[] = () => [],
-    private readonly connect = (configuration: RTCConfiguration) => new RTCPeerConnection(configuration),
-  ) {}
+  constructor(private readonly ask: Ask, private readonly options: FloorOptions = {}) {
+    this.turn = new Turn(ask, options.servers, options.connect, options.open)
+  }
 
   listen(hear: Hear): void {
     hear<{ hands: Hand[] }>('hands', ({ hands }) => { this.state.set({ hands }) })
     hear<{ speakers: Speaker[] }>('tracks', ({ speakers }) => { this.changed(speakers) })
     hear<{ id: string | null }>('speaking', ({ id }) => { this.state.set({ speaking: id }) })
+    hear<{ levels: { id: string; level: number }[] }>('levels', ({ levels }) => {
+      this.state.set({ levels: Object.fromEntries(levels.map(({ id, level }) => [id, level])) })
+    })
+    hear<{ sections: { mid: string; id: string | null; source: Source | null }[] }>('bound', ({ sections }) => {
+      for (const { mid, id, source } of sections) this.bound.set(mid, { owner: id, source })
+      this.show()
+    })
+    hear<{ sections: { mid: string; layer: number; temporal: number; paused: boolean }[] }>('layer', ({ sections }) => {
+      for (const { mid, ...layer } of sections) this.note(mid, layer)
+    })
+    hear<{ sections: { mid: string; short: boolean }[] }>('bandwidth', ({ sections }) => {
+      for (const { mid, short } of sections) this.note(mid, { short })
+    })
   }
 
   load(room: WireFloor): void {
@@ -69,10 +113,18 @@ export class Floor {
     this.changed(room.speakers ?? [])
   }
 
-  /** The tracks of the spare sections. */
-  received(tracks: MediaStreamTrack[]): void {
-    const streams = (kind: string) => tracks.filter((track) => track.kind === kind).map((track) => new MediaStream([track]))
-    this.state.set({ voices: streams('audio'), pictures: streams('video') })
+  /** The spare sections: those that were here stay in front, or all are another connection's. */
+  received(sections: SpareSection[]): void {
+    const isSame = this.sections.length > 0 && this.sections[0]?.track === sections[0]?.track
+    if (!isSame) {
+      this.bound.clear()
+      this.state.set({ shown: {} })
+    }
+    this.sections = sections.map((section, index) => {
+      const known = isSame ? this.sections[index] : undefined
+      return known ?? { ...section, key: `${section.kind}-${String(index)}`, stream: new MediaStream([section.track]) }
+    })
+    this.show()
   }
 
   get isInvited(): boolean {
@@ -100,64 +152,54 @@ export class Floor {
     await this.tried(() => this.ask('mute', { source, on, ...(id !== undefined && { speakerId: id }) }))
   }
 
-  /** Sends this participant's microphone, if it is invited. */
-  async speak(): Promise<void> {
-    await this.tried(async () => {
-      this.stop()
-      const local = await navigator.mediaDevices.getUserMedia({ audio: true })
-      this.local = local
-      const pc = this.connect({ bundlePolicy: 'max-bundle', iceServers: this.servers() })
-      this.pc = pc
-      const mids: Record<string, Source> = {}
-      const transceivers = local.getAudioTracks().map((track) => pc.addTransceiver(track, { direction: 'sendonly' }))
-      await pc.setLocalDescription(await pc.createOffer())
-      for (const { mid } of transceivers) if (mid !== null) mids[mid] = 'microphone'
-      const answer = await this.ask('speak', {
-        SDP: { type: 'offer', sdp: pc.localDescription?.sdp ?? '' }, sources: mids,
-      })
-      if (pc !== this.pc) return
-      await pc.setRemoteDescription(answer.SDP as RTCSessionDescriptionInit)
-      this.state.set({ sending: true })
-      this.watch(pc)
-    })
-  }
-
-  /** Ends this participant's own turn. */
-  async yield(): Promise<void> {
-    this.stop()
-    await this.tried(() => this.ask('speak', {}))
+  /** Bounds one section of this page's own; `null` for all bounds stops it. */
+  async prefer(mid: string, bounds: object | null): Promise<void> {
+    const peer = this.options.peer?.()
+    const place = { mid, ...(peer !== undefined && { peerId: peer }) }
+    // A section that has just gone needs no bounds.
+    await this.ask('pause', { ...place, on: bounds === null }).catch(() => undefined)
+    if (bounds !== null) await this.ask('prefer', { ...place, ...bounds }).catch(() => undefined)
   }
 
   close(): void {
-    this.stop()
+    clearTimeout(this.timer)
+    this.turn.close()
   }
 
-  /** A connection that is lost for good is made anew while the invitation lasts. */
-  private watch(pc: RTCPeerConnection): void {
-    const check = () => {
-      if (pc !== this.pc) return
-      if (pc.connectionState === 'failed' || pc.connectionState === 'closed') void this.speak()
-    }
-    pc.onconnectionstatechange = check
-    setTimeout(() => {
-      if (pc === this.pc && pc.connectionState !== 'connected') void this.speak()
-    }, CONNECT_MS)
+  private note(mid: string, news: Partial<Shown>): void {
+    const { shown } = this.state.get()
+    this.state.set({ shown: { ...shown, [mid]: { ...FULL, ...shown[mid], ...news } } })
+  }
+
+  private show(): void {
+    this.state.set({
+      tiles: this.sections.map(({ key, kind, stream, mid }) => {
+        const at = mid()
+        const bound = at === null ? undefined : this.bound.get(at)
+        return { key, kind, stream, mid: at, owner: bound?.owner ?? null, source: bound?.source ?? null }
+      }),
+    })
   }
 
   private changed(speakers: Speaker[]): void {
     this.state.set({ speakers })
     if (this.isInvited) this.state.set({ handUp: false })
-    else if (this.state.get().sending) this.stop()
+    else if (this.turn.isSending) this.turn.close()
+    this.needs()
   }
 
-  private stop(): void {
-    const { pc, local } = this
-    this.pc = null
-    this.local = null
-    if (pc) pc.onconnectionstatechange = null
-    pc?.close()
-    for (const track of local?.getTracks() ?? []) track.stop()
-    if (this.state.get().sending) this.state.set({ sending: false })
+  /** Sees to it that everybody who speaks can be heard and seen here. */
+  private needs(): void {
+    const { speakers, speakerId } = this.state.get()
+    const others = speakers.filter(({ id }) => id !== speakerId)
+    const wanted = {
+      audio: Math.min(MAX_SPARE, others.length),
+      video: Math.min(MAX_SPARE, others.reduce((sum, { sources }) => sum + Number(sources.camera) + Number(sources.screen), 0)),
+    }
+    const has = (kind: Kind) => this.sections.filter((section) => section.kind === kind).length
+    if (wanted.audio <= has('audio') && wanted.video <= has('video')) return
+    clearTimeout(this.timer)
+    this.timer = setTimeout(() => { this.options.grow?.(wanted) }, Math.random() * SPREAD_MS)
   }
 
   private async tried(work: () => Promise<unknown>): Promise<void> {
@@ -165,7 +207,6 @@ export class Floor {
       await work()
       this.state.set({ error: null })
     } catch (raw) {
-      this.stop()
       this.state.set({ error: toError(raw) })
     }
   }

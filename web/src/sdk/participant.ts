@@ -76,6 +76,11 @@ export class Participant {
   )
   readonly floor = new Floor(
     (event, payload) => this.lecture.request(event, { roomId: this.options.code, ...payload }),
+    {
+      grow: (wanted) => void this.peer.grow(wanted),
+      servers: () => this.peer.iceServers,
+      peer: () => this.peer.id,
+    },
   )
   /** A participant only knows of it. */
   readonly recording = new Recording(() => Promise.resolve())
@@ -132,7 +137,7 @@ export class Participant {
       (source, track) => { this.track(source, track) },
       options.connect,
       undefined,
-      { kinds: SPARE_KINDS, received: (tracks) => { this.floor.received(tracks) } },
+      { kinds: SPARE_KINDS, received: (sections) => { this.floor.received(sections) } },
     )
     this.listen()
   }

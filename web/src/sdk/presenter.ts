@@ -8,7 +8,10 @@ import { QuestionDesk } from './desk'
 import { LecternError, toError } from './errors'
 import type { Code } from './errors'
 import { Forum } from './forum'
+import { Figures } from './figures'
+import type { WireFigures } from './figures'
 import { Floor, SPARE_KINDS } from './floor'
+import type { WatchedTrack } from './media/layers'
 import { MediaPeer } from './media/peer'
 import type { Connect, PeerOffer, PeerState } from './media/peer'
 import { NO_SOURCES } from './messages'
@@ -45,6 +48,8 @@ export interface PresenterState {
   /** Whose e-mails stand on the list of those who may. */
   drawers: string[]
   boardProblem: Code | null
+  /** A broadcasting program sends sound and picture instead of this page. */
+  program: boolean
 }
 
 export interface PresenterOptions {
@@ -74,6 +79,7 @@ export class Presenter {
     drawing: 'presenter',
     drawers: [],
     boardProblem: null,
+    program: false,
   })
   readonly questions: QuestionDesk
   /** What else there is to know of questions, and the class' rules for them. */
@@ -84,7 +90,11 @@ export class Presenter {
       asked: (question) => { this.questions.asked(question) },
     },
   )
-  readonly floor = new Floor((event, payload) => this.write(event, payload))
+  readonly floor = new Floor((event, payload) => this.write(event, payload), {
+    grow: (wanted) => void this.peer.grow(wanted),
+    peer: () => this.peer.id,
+  })
+  readonly figures = new Figures((event, payload) => this.write(event, payload))
   readonly recording = new Recording((event, payload) => this.write(event, payload))
   readonly peer: MediaPeer
   private readonly room: Channel
@@ -136,7 +146,7 @@ export class Presenter {
       undefined,
       options.connect,
       undefined,
-      { kinds: SPARE_KINDS, received: (tracks) => { this.floor.received(tracks) } },
+      { kinds: SPARE_KINDS, received: (sections) => { this.floor.received(sections) } },
     )
     this.publisher = new BoardPublisher(
       (opId, ops) => this.sendDraw(opId, ops),
@@ -219,6 +229,8 @@ export class Presenter {
     clearTimeout(this.slotTimer)
     this.publisher.close()
     this.receiver.close()
+    this.floor.close()
+    this.figures.close()
     this.peer.close()
     this.lecture.close()
     this.room.close()
@@ -246,7 +258,12 @@ export class Presenter {
     this.hear<{ page: number }>('page', ({ page }) => { this.state.set({ page }) })
     this.forum.listen((event, listener) => { this.hear(event, listener) })
     this.hear<{ count: number }>('listeners', ({ count }) => { this.state.set({ listeners: count }) })
-    this.hear<{ live: boolean }>('whip', ({ live }) => { if (!live) void this.peer.start() })
+    this.hear<{ live: boolean }>('whip', ({ live }) => {
+      this.state.set({ program: live })
+      if (!live) void this.peer.start()
+    })
+    this.hear<{ tracks: WatchedTrack[] }>('layers', ({ tracks }) => void this.peer.watched(tracks))
+    this.lecture.on<WireFigures>('stats', (figures) => { this.figures.came(figures) })
     this.floor.listen((event, listener) => { this.hear(event, listener) })
     this.recording.listen((event, listener) => { this.hear(event, listener) })
     this.lecture.on('presenting', () => { this.hold() })
@@ -346,7 +363,9 @@ export class Presenter {
       listeners: state.listeners ?? this.state.get().listeners,
     })
     if (state.questions) this.questions.load(state.questions)
+    this.state.set({ program: state.whip === true })
     this.floor.load(state)
+    this.figures.resume()
     this.forum.load(state)
     this.recording.load(state)
     this.cursor.began(state)

@@ -22,6 +22,13 @@ export interface PastLecture {
   ended_at?: string | null
 }
 
+/** What a broadcasting program is told, once. */
+export interface RoomToken {
+  token: string
+  expiresAt: string
+  whip: string | null
+}
+
 export interface LectureCard {
   title: string
   description: string
@@ -81,6 +88,16 @@ export class Rest {
 
   drainNode(node: string, seconds: number): Promise<unknown> {
     return this.call('POST', `/operator/nodes/${encodeURIComponent(node)}/drain`, { seconds })
+  }
+
+  /** A token for a broadcasting program that sends the lecture's sound and picture. */
+  programToken(code: string): Promise<RoomToken> {
+    return this.call('POST', `/lecture/${encodeURIComponent(code)}/token`, { role: 'presenter' })
+  }
+
+  /** Makes all such tokens worthless, and ends what sends with one. */
+  revokeProgramTokens(code: string): Promise<unknown> {
+    return this.call('DELETE', `/lecture/${encodeURIComponent(code)}/token?role=presenter`)
   }
 
   private async call<T>(method: string, path: string, body?: object, asAccount = true): Promise<T> {

@@ -117,9 +117,10 @@ export class FakePeerConnection {
     return Promise.resolve(this.stats)
   }
 
-  addTransceiver(kind: string, { direction }: { direction: string }) {
+  addTransceiver(what: string | MediaStreamTrack, { direction }: { direction: string }) {
+    const kind = typeof what === 'string' ? what : what.kind
     const sender: FakeSender = {
-      track: null,
+      track: typeof what === 'string' ? null : what,
       replaceTrack: (track) => {
         sender.track = track
         return Promise.resolve()

@@ -40,14 +40,44 @@ describe('Participant', () => {
     vi.useRealTimers()
   })
 
-  it('offers three sections with their sources and five spare ones, and hears and sees each', async () => {
+  it('offers three sections with their sources and three spare ones, and hears and sees each', async () => {
     await enter()
     const { payload } = entrance().last('studentOffer')
     expect(payload.sources).toEqual({ 0: 'microphone', 1: 'camera', 2: 'screen' })
-    expect(connections.last.transceivers.map(({ direction }) => direction)).toEqual(Array(8).fill('recvonly'))
-    expect(participant.floor.state.get()).toMatchObject({ voices: { length: 3 }, pictures: { length: 2 } })
+    expect(connections.last.transceivers.map(({ direction }) => direction)).toEqual(Array(6).fill('recvonly'))
+    expect(participant.floor.state.get().tiles.map(({ kind }) => kind)).toEqual(['audio', 'audio', 'video'])
     expect(Object.keys(participant.state.get().streams ?? {})).toEqual(['microphone', 'camera', 'screen'])
     expect(participant.state.get()).toMatchObject({ phase: 'live', media: 'connected', connection: 'online' })
+  })
+
+  it('offers more spare sections on the same connection when more speak, and labels them', async () => {
+    await enter()
+    vi.spyOn(Math, 'random').mockReturnValue(0)
+    const speakers = Array.from({ length: 4 }, (_, n) => ({
+      id: `s${String(n)}`, name: `S${String(n)}`, sources: { microphone: true, camera: n < 3, screen: false }, muted: {},
+    }))
+    const pc = connections.last
+    const offers = entrance().all('studentOffer').length
+    lecture().hear('tracks', { speakers, seq: 90 })
+    await vi.advanceTimersByTimeAsync(1)
+    await settle()
+    const again = entrance().all('studentOffer')
+    expect(again).toHaveLength(offers + 1)
+    expect(again.at(-1)?.payload).toMatchObject({ peerId: 'peer-1', sources: { 0: 'microphone' } })
+    expect(connections.made.at(-1)).toBe(pc)
+    expect(pc.transceivers).toHaveLength(3 + 4 + 3)
+    expect(participant.state.get().media, 'what flows, flows on').toBe('connected')
+    lecture().hear('bound', { sections: [{ mid: '9', id: 's2', source: 'camera' }], seq: 91 })
+    const tile = participant.floor.state.get().tiles.find(({ mid }) => mid === '9')
+    expect(tile).toMatchObject({ kind: 'video', owner: 's2', source: 'camera' })
+    lecture().hear('layer', { sections: [{ mid: '9', layer: 0, temporal: 0, paused: true }], seq: 92 })
+    expect(participant.floor.state.get().shown['9']).toMatchObject({ paused: true, short: false })
+    entrance().hear('serverAnswer', { ...ANSWER })
+    await settle()
+    lecture().hear('tracks', { speakers, seq: 93 })
+    await vi.advanceTimersByTimeAsync(2000)
+    await settle()
+    expect(entrance().all('studentOffer'), 'there are enough now').toHaveLength(offers + 1)
   })
 
   it('as a guest presents its entrance id to the lecture, and the same one after a reconnect', async () => {

@@ -48,7 +48,7 @@ describe('Presenter', () => {
     await begin()
     expect(room().sent.slice(0, 2).map(({ event }) => event)).toEqual(['presenterOffer', 'whiteboardInit'])
     expect(room().last('presenterOffer').payload.sources).toEqual({ 0: 'microphone', 1: 'camera', 2: 'screen' })
-    expect(connections.last.transceivers.map(({ direction }) => direction)).toEqual([...Array<string>(3).fill('sendonly'), ...Array<string>(5).fill('recvonly')])
+    expect(connections.last.transceivers.map(({ direction }) => direction)).toEqual([...Array<string>(3).fill('sendonly'), ...Array<string>(3).fill('recvonly')])
     expect(presenter.state.get()).toMatchObject({ phase: 'live', connection: 'online', listeners: 3 })
   })
 

@@ -41,7 +41,8 @@ export interface Kept {
   chosen: { microphone: string; camera: string }
 }
 
-async function open(source: Source, deviceId: string): Promise<MediaStreamTrack> {
+/** A device's track; a screen is chosen by the person. Rejects as the browser does. */
+export async function openDevice(source: Source, deviceId = ''): Promise<MediaStreamTrack> {
   const media = navigator.mediaDevices as MediaDevices | undefined
   if (!media) throw new Error('no media devices on this origin')
   let stream: MediaStream
@@ -132,11 +133,11 @@ export class LocalMedia {
 
   private async openOrDefault(source: Source, deviceId: string): Promise<MediaStreamTrack> {
     try {
-      return await open(source, deviceId)
+      return await openDevice(source, deviceId)
     } catch (error) {
       // The remembered device was unplugged: the default one is better than silence.
       if (deviceId === '' || deviceProblem(error) !== 'none') throw error
-      return open(source, '')
+      return openDevice(source)
     }
   }
 

@@ -1,5 +1,10 @@
 import { LecternError, toError } from '../errors'
 import type { ServerAnswer, Source } from '../messages'
+import { encodingsOf, sendWatched } from './layers'
+import type { WatchedTrack } from './layers'
+import { addSpare, withAudioRepair } from './sections'
+import type { Kind, SpareSection } from './sections'
+import { isRelayOnly, relayUrl, urlsOf } from './turnservers'
 
 export type PeerState = 'new' | 'connecting' | 'connected' | 'reconnecting' | 'closed'
 
@@ -20,9 +25,9 @@ export type Connect = (configuration: RTCConfiguration) => RTCPeerConnection
 
 /** Sections beyond the presenter's three, for whoever else speaks; the server says whose they carry. */
 export interface Spares {
-  kinds: readonly ('audio' | 'video')[]
-  /** Hears of their tracks, fresh ones after each new connection. */
-  received: (tracks: MediaStreamTrack[]) => void
+  kinds: readonly Kind[]
+  /** Hears of all of them, fresh ones after each new connection. */
+  received: (sections: SpareSection[]) => void
 }
 
 /** What the machine waits for, in ms. */
@@ -58,6 +63,10 @@ export class MediaPeer {
   private gathered: string[] = []
   private readonly relayOnly = isRelayOnly()
   private readonly tracks = new Map<Source, MediaStreamTrack | null>()
+  private spare: SpareSection[] = []
+  /** Kinds of the spare sections that a new connection has from the start. */
+  private spareKinds: Kind[] = []
+  private growing = false
 
   /** `received` hears of each section's track, for a participant; a fresh one after a new connection. */
   constructor(
@@ -68,7 +77,23 @@ export class MediaPeer {
     private readonly times: PeerTimes = TIMES,
     private readonly spares: Spares | null = null,
   ) {
+    this.spareKinds = [...(spares?.kinds ?? [])]
     window.addEventListener('online', this.onOnline)
+  }
+
+  /** The TURN servers to use. */
+  get iceServers(): RTCIceServer[] {
+    return this.servers
+  }
+
+  /** The section that carries the presenter's `source`, once it was offered. */
+  midOf(source: Source): string | null {
+    return this.pc?.getTransceivers()[SOURCES.indexOf(source)]?.mid ?? null
+  }
+
+  /** How the relay knows this connection, once it was answered. */
+  get id(): string | undefined {
+    return this.peerId
   }
 
   get state(): PeerState {
@@ -89,16 +114,17 @@ export class MediaPeer {
     this.listen(pc)
     const senders: Promise<void>[] = []
     for (const source of SOURCES) {
+      const encodings = this.direction === 'sendonly' ? encodingsOf(source) : []
       const transceiver = pc.addTransceiver(source === 'microphone' ? 'audio' : 'video', {
         direction: this.direction,
+        ...(encodings.length > 0 && { sendEncodings: encodings }),
       })
       const track = this.tracks.get(source)
       if (this.direction === 'recvonly') this.received(source, transceiver.receiver.track)
       else if (track) senders.push(transceiver.sender.replaceTrack(track))
     }
-    this.spares?.received(this.spares.kinds.map(
-      (kind) => pc.addTransceiver(kind, { direction: 'recvonly' }).receiver.track,
-    ))
+    this.spare = this.spareKinds.map((kind) => addSpare(pc, kind))
+    this.spares?.received(this.spare)
     await Promise.all(senders)
     await this.negotiate(pc, false)
   }
@@ -113,6 +139,53 @@ export class MediaPeer {
       await this.negotiate(pc, true)
     } finally {
       this.restarting = false
+    }
+  }
+
+  /** Has at least so many spare sections of each kind from now on: offers more, on the same connection. */
+  async grow(wanted: Record<Kind, number>): Promise<void> {
+    const has = (kind: Kind) => this.spareKinds.filter((one) => one === kind).length
+    for (const kind of ['audio', 'video'] as const) {
+      while (has(kind) < wanted[kind]) this.spareKinds.push(kind)
+    }
+    const { pc } = this
+    const isReady = pc?.signalingState === 'stable' && this.answered && this.peerId !== undefined
+    // A connection that is being made or mended now is looked at again when it is there.
+    if (!pc || !isReady || this.restarting || this.growing || this.spare.length === this.spareKinds.length) return
+    this.growing = true
+    try {
+      const added = this.spareKinds.slice(this.spare.length).map((kind) => addSpare(pc, kind))
+      this.spare = [...this.spare, ...added]
+      await this.extend(pc)
+    } finally {
+      this.growing = false
+    }
+  }
+
+  /** Offers sections that were added. What flows, flows on, also when they are refused. */
+  private async extend(pc: RTCPeerConnection): Promise<void> {
+    const generation = this.generation
+    try {
+      const offer = await this.describe(pc, false)
+      if (pc !== this.pc) return
+      this.spares?.received(this.spare)
+      await this.port.offer({
+        SDP: { type: 'offer', sdp: offer },
+        sources: this.mids(pc),
+        ...(this.peerId !== undefined && { peerId: this.peerId }),
+      })
+    } catch {
+      if (pc !== this.pc || generation !== this.generation) return
+      if (pc.signalingState === 'have-local-offer') await pc.setLocalDescription({ type: 'rollback' }).catch(() => undefined)
+    }
+  }
+
+  /** Sends what is watched, and always the smallest picture. */
+  async watched(tracks: readonly WatchedTrack[]): Promise<void> {
+    for (const { source, rids } of tracks) {
+      const sender = this.pc?.getTransceivers()[SOURCES.indexOf(source)]?.sender
+      // A connection that has just gone has nothing to send.
+      if (sender) await sendWatched(sender, rids).catch(() => undefined)
     }
   }
 
@@ -202,11 +275,10 @@ export class MediaPeer {
     this.enter(this.current === 'new' || this.current === 'connecting' ? 'connecting' : 'reconnecting')
     try {
       this.gathered = urlsOf(this.servers)
-      const offer = await pc.createOffer({ iceRestart })
-      await pc.setLocalDescription(offer)
+      const sdp = await this.describe(pc, iceRestart)
       if (generation !== this.generation) return
       const sent = this.port.offer({
-        SDP: { type: 'offer', sdp: offer.sdp ?? '' },
+        SDP: { type: 'offer', sdp },
         sources: this.mids(pc),
         ...(iceRestart && this.peerId !== undefined ? { peerId: this.peerId } : {}),
       })
@@ -215,6 +287,19 @@ export class MediaPeer {
       await sent
     } catch (raw) {
       if (generation === this.generation) this.recover(toError(raw), iceRestart)
+    }
+  }
+
+  /** Makes an offer and begins with it; returns it. */
+  private async describe(pc: RTCPeerConnection, iceRestart: boolean): Promise<string> {
+    const offer = await pc.createOffer({ iceRestart })
+    const sdp = withAudioRepair(offer.sdp ?? '')
+    try {
+      await pc.setLocalDescription({ type: 'offer', sdp })
+      return sdp
+    } catch {
+      await pc.setLocalDescription(offer)
+      return offer.sdp ?? ''
     }
   }
 
@@ -256,6 +341,7 @@ export class MediaPeer {
     if (state === 'connected') {
       clearTimeout(this.timer)
       this.enter('connected')
+      void this.grow({ audio: 0, video: 0 })
     } else if (state === 'disconnected') {
       this.enter('reconnecting')
       this.watch(this.times.disconnected, () => { void this.restart() })
@@ -290,34 +376,4 @@ export class MediaPeer {
     this.pc.close()
     this.pc = null
   }
-}
-
-/** For tests and support: `?debug=1&relay=only` uses TURN and nothing else. */
-function isRelayOnly(): boolean {
-  const query = new URLSearchParams(window.location.search)
-  return query.get('debug') === '1' && query.get('relay') === 'only'
-}
-
-function urlsOf(servers: readonly RTCIceServer[]): string[] {
-  return servers.flatMap((server) => server.urls)
-}
-
-interface Stat {
-  type: string
-  candidateType?: string
-  localCandidateId?: string
-  selectedCandidatePairId?: string
-  url?: string
-}
-
-/** The TURN address that the connection runs through; `null` when it runs through none. */
-function relayUrl(report: RTCStatsReport): string | null {
-  const stats = report as unknown as ReadonlyMap<string, Stat>
-  for (const stat of stats.values()) {
-    if (stat.type !== 'transport' || stat.selectedCandidatePairId === undefined) continue
-    const pair = stats.get(stat.selectedCandidatePairId)
-    const local = stats.get(pair?.localCandidateId ?? '')
-    if (local?.candidateType === 'relay') return local.url ?? null
-  }
-  return null
 }
