@@ -2,9 +2,10 @@
 -- KEYS: assignments of a purpose, what its strategy remembers
 -- ARGV: ms that the keys live, strategy's memory seen, new ('' to leave it), then triples: task,
 -- record seen ('' for none), new record ('' to drop it)
--- → 1 or 0 for each task; all 0 where the strategy's memory is another by now
+-- → 1 or 0 for each task; all 0 where the strategy's memory is another by now. It is remembered only
+-- with what was picked by it
 local count = (#ARGV - 3) / 3
-local done = {}
+local done, changed = {}, 0
 redis.call('PEXPIRE', KEYS[1], ARGV[1]) -- first, so that a full Redis lets the rest through
 local remembers = ARGV[3] ~= ''
 if remembers and (redis.call('GET', KEYS[2]) or '') ~= ARGV[2] then
@@ -17,6 +18,7 @@ for i = 1, count do
     done[i] = 0
   else
     done[i] = 1
+    changed = changed + 1
     if new == '' then
       redis.call('HDEL', KEYS[1], task)
     else
@@ -25,5 +27,5 @@ for i = 1, count do
   end
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
-if remembers then redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[1]) end
+if remembers and changed > 0 then redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[1]) end
 return done
