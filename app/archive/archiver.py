@@ -161,7 +161,9 @@ class Archiver:
         progress = await self._store.begin(glance.lecture, room, first - 1, glance.started_ms)
         if progress is None or progress.finished:
             if glance.over:  # nobody will come for what is left in Redis
-                await self._logs.done(room, glance.lecture, wipe=progress is None)
+                await self._logs.done(
+                    room, glance.lecture, "nothing" if progress is None else "log"
+                )
             return None
         board, keyframes = await self._store.board(glance.lecture)
         followed = _Followed(glance.lecture, progress, progress.seq, board, keyframes)
@@ -229,11 +231,11 @@ class Archiver:
 
     async def _finish(self, room: RoomId, followed: _Followed) -> None:
         lecture = followed.lecture
-        wipe = bool(await self._store.pending_erasures(lecture))
+        is_personal = bool(await self._store.pending_erasures(lecture))
         await self._finished(lecture)
         await self._store.finish(lecture, followed.progress)
         self._followed.pop(room, None)
-        await self._logs.done(room, lecture, wipe=wipe)
+        await self._logs.done(room, lecture, "end" if is_personal else "log")
         lease = self._leases.pop(room, None)
         if lease is not None:
             await lease.release()

@@ -49,7 +49,7 @@ class Deletion:
         if await self.is_live(lecture):
             raise Conflict("the lecture is live: end it first")
         await self._files.delete(lecture.id)
-        await self._logs.done(RoomId(lecture.code), lecture.id, wipe=True)
+        await self._logs.done(RoomId(lecture.code), lecture.id, "nothing")
         async with self._sql.writing() as connection:
             for table in (erasures, attendance):
                 await connection.execute(sa.delete(table).where(table.c.lecture_id == lecture.id))

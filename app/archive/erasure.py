@@ -31,9 +31,6 @@ from app.store.tables import accounts, attendance, lectures
 
 log = structlog.get_logger(__name__)
 
-FEED_BATCH = 500
-"""Events of the feed that are looked at in one go."""
-
 SCRUBBED = (
     "accounts",
     "attendance",
@@ -206,14 +203,9 @@ class Erasure:
         await self._redis.script("forget_person", [keys.user(email)], [])
         for one in attended:
             if not one.open:
-                await self._logs.done(one.room, one.lecture, wipe=True)
+                await self._logs.done(one.room, one.lecture, "end")
         needles = [email, *members.values()]
-        after = "0"
-        while after:
-            reply = await self._redis.script(
-                "feed_forget", [keys.FEED], [after, FEED_BATCH, *needles]
-            )
-            after = reply[1].decode()
+        await self._redis.script("feed_forget", [keys.FEED], needles)
 
     async def _part(self, lecture: LectureId, member: str) -> dict[str, Any]:
         questions, stays = archive_questions.c, archive_attendance.c

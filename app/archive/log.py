@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 import orjson
 
@@ -109,9 +110,12 @@ class RoomLogs:
         """Let go of the objects of what the archive has."""
         await self._redis.on_room("archive_trim", room, seq, lecture)
 
-    async def done(self, room: RoomId, lecture: LectureId, *, wipe: bool) -> None:
-        """Let go of an ended lecture's log; with ``wipe`` at once, but for the end itself."""
-        await self._redis.on_room("archive_done", room, lecture, int(wipe))
+    async def done(
+        self, room: RoomId, lecture: LectureId, stays: Literal["log", "end", "nothing"]
+    ) -> None:
+        """Let go of what waited of an ended lecture. ``stays``: what late readers find for some
+        minutes, the log or only that it ended."""
+        await self._redis.on_room("archive_done", room, lecture, stays)
 
 
 def _entry(seq: int, fields: dict[bytes, bytes], objects: bytes | None, lost: bool) -> Entry:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
 
 import aiosqlite
 import sqlalchemy as sa
@@ -48,14 +47,11 @@ async def scrub_sql(url: str, tables: Sequence[str]) -> bool:
 
 async def _scrub_sqlite(path: str) -> bool:
     async with aiosqlite.connect(path, timeout=LOCK_SECONDS, isolation_level=None) as connection:
-        await connection.execute("PRAGMA secure_delete = ON")
-        await connection.execute("VACUUM")
-        row: Any = None
+        await connection.execute_fetchall("PRAGMA secure_delete = ON")
+        await connection.execute_fetchall("VACUUM")
         for _ in range(round(LOCK_SECONDS / POLL_SECONDS)):
-            cursor = await connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            row = await cursor.fetchone()
-            await cursor.close()
-            if row is not None and row[0] == 0:
+            rows = await connection.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+            if all(row[0] == 0 for row in rows):
                 return True
             await asyncio.sleep(POLL_SECONDS)  # somebody reads an older state still
     return False

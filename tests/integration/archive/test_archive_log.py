@@ -190,7 +190,7 @@ async def test_a_room_that_was_written_back_goes_on(world: ArchiveWorld) -> None
     state = await world.reader.board_at(lecture.id, 2**60)
     assert state.hash == (await world.boards.elements(room)).hash
     (archive,) = await world.rows(archives)
-    assert [gap["what"] for gap in orjson.loads(archive.gaps)][0] == "log"
+    assert "log" in [gap["what"] for gap in orjson.loads(archive.gaps)]
 
 
 async def test_a_lecture_whose_log_is_gone_is_finished_with_a_gap(world: ArchiveWorld) -> None:
