@@ -165,7 +165,9 @@ async def run_finalise(settings: Settings, lecture: LectureId) -> None:
 
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
+    # Not by ``sys.stdin``, whose lock would be held at the interpreter's end.
+    while os.read(0, 4096):
+        pass
     os._exit(1)
 
 

@@ -57,7 +57,8 @@ def picture_size(codec: str, keyframe: bytes) -> tuple[int, int]:
     It is decoded, the only one of a file that is: each codec says its size in a place of its own,
     and a container must know it before its first frame.
     """
-    decoder: Any = CodecContext.create(codec, "r")
+    # FFmpeg's own "av1" decodes by graphics hardware alone.
+    decoder: Any = CodecContext.create("libdav1d" if codec == "av1" else codec, "r")
     decoder.thread_count = 1
     try:
         for packet in (av.Packet(keyframe), None):
