@@ -295,9 +295,12 @@ async def process(
     listener.bind(("127.0.0.1", 0))
     web = uvicorn.Server(
         uvicorn.Config(
-            server.asgi(app), log_level="error", lifespan="off", ws_ping_interval=None,
+            server.asgi(app),
+            log_level="error",
+            lifespan="off",
+            ws_ping_interval=None,
             timeout_graceful_shutdown=2,
-        )  # fmt: skip
+        )
     )
     web.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     serving = asyncio.ensure_future(web.serve(sockets=[listener]))

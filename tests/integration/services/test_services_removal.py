@@ -73,7 +73,9 @@ async def test_a_presenter_bans_somebody_and_it_is_out_everywhere(site: Site, ki
     assert target["connections"] == len(out)
     began = time.monotonic()
     answer = await presenter.ask(
-        "/lecture", "remove", {"roomId": code, "member": target["id"], "ban": True, "reason": "noise"}
+        "/lecture",
+        "remove",
+        {"roomId": code, "member": target["id"], "ban": True, "reason": "noise"},
     )
     assert answer["ok"], answer
     for client in out:
