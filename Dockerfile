@@ -11,9 +11,10 @@ RUN cd web && npm run build
 
 FROM python:3.11-slim-bookworm AS packages
 WORKDIR /lectern
-COPY requirements/run.lock requirements/run.lock
+ARG LOCK=run
+COPY requirements requirements
 RUN python -m venv .venv \
- && .venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements/run.lock
+ && .venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check --require-hashes -r requirements/${LOCK}.lock
 
 FROM python:3.11-slim-bookworm
 WORKDIR /lectern

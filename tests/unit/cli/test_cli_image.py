@@ -57,5 +57,6 @@ def test_it_has_a_user_without_rights_a_health_check_and_locked_packages() -> No
     last_stage = DOCKERFILE.rsplit("\nFROM ", 1)[1]
     assert "\nUSER lectern\n" in last_stage
     assert "/health" in last_stage.split("HEALTHCHECK", 1)[1]
-    assert "--require-hashes -r requirements/run.lock" in DOCKERFILE
+    assert "--require-hashes -r requirements/${LOCK}.lock" in DOCKERFILE
+    assert "\nARG LOCK=run\n" in DOCKERFILE
     assert "LECTERN_HOST=0.0.0.0" in last_stage
