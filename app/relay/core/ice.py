@@ -86,10 +86,8 @@ class IceAgent:
         """
         if source not in self._addresses:
             return False
-        moved = self._select(source, False, now)
-        self._addresses[source] = now
-        self.last_heard = now
-        return moved
+        self._addresses[source] = self.last_heard = now
+        return source != self.selected and self._select(source, False, now)
 
     def forget(self, address: Address) -> None:
         """Give an address up, because another peer has proved that it is there now."""
