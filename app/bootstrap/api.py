@@ -58,6 +58,7 @@ from app.transport.http.whip import IceServers, MediaEndpoints
 from app.transport.sio.config import SioConfig
 from app.transport.sio.frames import LeanWebSocket
 from app.transport.sio.service import SioServer
+from app.transport.turnstile import Turnstile
 from app.turn.service import TurnServers
 from app.turn.store import TurnStore
 from app.whiteboard.service import Boards
@@ -79,7 +80,7 @@ async def run_api(settings: Settings) -> None:
         base = await foundation(settings, clock, stack)
         app, socket_side = await _api(base, stack)
         config = uvicorn.Config(
-            socket_side.asgi(app),
+            Turnstile(socket_side.asgi(app)),
             host=settings.host,
             port=settings.port,
             http="httptools",
