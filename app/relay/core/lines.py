@@ -39,8 +39,13 @@ class Lines:
             return  # nothing to go over to: a reloading presenter is on its way
         self.lead(one, *chosen, now)
 
-    def lead(self, one: Subscription, track: Track, temporal: int, now: float) -> None:
-        """Let a subscription wait for the line of ``track`` up to a temporal layer."""
+    def lead(
+        self, one: Subscription, track: Track, temporal: int, now: float, *, is_first: bool = False
+    ) -> None:
+        """Let a subscription wait for the line of ``track`` up to a temporal layer.
+
+        ``is_first``: a new line is served before the track's others, at every wake-up.
+        """
         if one.line is not None and (one.line.track, one.line.temporal) == (track, temporal):
             one.stop_waiting()
             return
@@ -50,17 +55,17 @@ class Lines:
         ):
             return
         self.has_changed = True
-        line = self._line(one.form, track, temporal)
+        line = self._line(one.form, track, temporal, is_first)
         one.wait_for(line)
         if not line.catch_up(one, now):
             self._waiting.append(line)
 
-    def _line(self, form: Form, track: Track, temporal: int) -> Line:
+    def _line(self, form: Form, track: Track, temporal: int, is_first: bool) -> Line:
         key = (form, track, temporal)
         line = self._lines.get(key)
         if line is None:
             line = self._lines[key] = Line(form, track, temporal, self._room.tools)
-            track.lines.append(line)
+            track.lines.insert(0 if is_first else len(track.lines), line)
         return line
 
     def ask_for_waiting(self) -> None:

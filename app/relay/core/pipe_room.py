@@ -235,7 +235,8 @@ class Pipes:
                 continue
             if feed is None:
                 feed = feeds[str(ssrc)] = self._feed(pipe, ssrc, track)
-            self._room.lines.lead(feed, track, temporal, now)
+            # Other relays come before listeners: behind them are more.
+            self._room.lines.lead(feed, track, temporal, now, is_first=True)
 
     def _feed(self, pipe: Pipe, ssrc: int, track: Track) -> Subscription:
         section = Section(
