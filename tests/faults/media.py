@@ -45,6 +45,8 @@ class Show:
         self._clock = clock
         self.voice = Publisher(certificate, clock)
         self.listeners = [Ear(certificate, clock) for _ in range(listeners)]
+        self.longest_pause = 0.0
+        """Seconds by which the speaker was late, at most."""
         self._speaking: asyncio.Task[None] | None = None
 
     def offers(self) -> list[dict[str, str]]:
@@ -63,16 +65,24 @@ class Show:
             assert self.voice.outgoing is not None
             packet = self.voice._audio.packet(self._clock.now())
             self.voice.send(self.voice.outgoing.protect(packet))
+            sent = self._clock.now()
             await asyncio.sleep(PACKET_SECONDS)
+            self.longest_pause = max(self.longest_pause, self._clock.now() - sent - PACKET_SECONDS)
 
     @property
     def longest_gap(self) -> float:
-        """The longest silence that a listener heard, in seconds, one that lasts included."""
+        """The longest silence that a listener heard, in seconds, one that lasts included.
+
+        Without the longest pause that the speaker itself made, because this process had no core:
+        nobody heard it then, whatever the server did.
+        """
         now = self._clock.now()
-        return max(max(ear.longest_gap, now - (ear._heard_at or now)) for ear in self.listeners)
+        longest = max(max(ear.longest_gap, now - (ear._heard_at or now)) for ear in self.listeners)
+        return max(0.0, longest - self.longest_pause)
 
     def forget_gaps(self) -> None:
         """Measure silence from now on."""
+        self.longest_pause = 0.0
         for ear in self.listeners:
             ear.longest_gap = 0.0
 

@@ -37,7 +37,11 @@ class Load:
         self._stopping = False
         self._tasks = [asyncio.ensure_future(self._ask(person)) for person in row.audience]
         self._tasks.append(asyncio.ensure_future(self._present(row.host)))
-        self._tasks += [asyncio.ensure_future(self._draw(person)) for person in row.sketchers]
+        self._tasks += [
+            asyncio.ensure_future(self._draw(person))
+            for person in row.audience
+            if isinstance(person, Sketcher)
+        ]
 
     def _note(self) -> None:
         self.taken += 1
