@@ -43,6 +43,9 @@ POLICY: dict[Action, frozenset[Role]] = {
     "moderate": _PRESENTER,
 }
 
+CAPTIONERS: frozenset[Role] = _STAFF
+"""Who may type captions."""
+
 HOUSE: dict[HouseAction, frozenset[Role]] = {
     "text": _STAFF,
     "people": _STAFF,

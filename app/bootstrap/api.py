@@ -28,6 +28,7 @@ from app.core.limits import allow_more_files
 from app.core.tasks import Tasks
 from app.lecture.admission import Admissions
 from app.lecture.broadcast import Broadcasts
+from app.lecture.captions import Captions
 from app.lecture.ending import Endings
 from app.lecture.floor import Floor
 from app.lecture.keeper import Keeper
@@ -55,6 +56,7 @@ from app.transport.http.feed_routes import feed_routes
 from app.transport.http.operator_routes import OperatorPort, operator_routes
 from app.transport.http.recording_routes import recording_routes
 from app.transport.http.whip import IceServers, MediaEndpoints
+from app.transport.sio.captions import RecordDesk
 from app.transport.sio.config import SioConfig
 from app.transport.sio.frames import LeanWebSocket
 from app.transport.sio.service import SioServer
@@ -175,7 +177,7 @@ async def _api(base: Foundation, stack: contextlib.AsyncExitStack) -> tuple[Any,
             clock,
         )
         await entered(stack, turn)
-    api = service_api(base, rooms, media, lectures, catalogue, turn)
+    api = service_api(base, rooms, media, lectures, catalogue, turn, told.webhooks)
     socket_side = SioServer(
         SioConfig(cors_origins=settings.origins),
         lectures,
@@ -187,6 +189,7 @@ async def _api(base: Foundation, stack: contextlib.AsyncExitStack) -> tuple[Any,
         guests,
         turn=turn,
         floor=Floor(rooms, FloorStore(redis), media),
+        record_desk=RecordDesk(Captions(redis), archive.attendance),
         office=api.office,
         house=api.house,
     )

@@ -14,6 +14,7 @@ from app.lecture.floor import Floor
 from app.lecture.seat import AudienceSeat, PresenterSeat, Seat
 from app.transport.sio import wire
 from app.transport.sio.arrival import Arrivals
+from app.transport.sio.captions import RecordDesk
 from app.transport.sio.claim import SlotClaims
 from app.transport.sio.connection import Connection, Done, Seated
 from app.transport.sio.desk import (
@@ -57,9 +58,11 @@ class LectureRoom:
         claims: SlotClaims,
         floor: Floor | None = None,
         house: HouseDesk | None = None,
+        record_desk: RecordDesk | None = None,
     ) -> None:
         self._desk = desk
         self._claims = claims
+        self._record_desk = record_desk
         self._questions = QuestionDesk(desk)
         self.floor = FloorDesk(desk, floor) if floor is not None else None
         self._arrivals = Arrivals(desk.hub, desk.sketches, desk.trail)
@@ -76,6 +79,7 @@ class LectureRoom:
             **self._questions.routes,
             **(self.floor.routes if self.floor is not None else {}),
             **(house.routes if house is not None else {}),
+            **(record_desk.routes if record_desk is not None else {}),
         }
         self.routes = {
             event: Route(route.message, guarded(event, route.handle))
@@ -120,6 +124,8 @@ class LectureRoom:
             return
         if isinstance(seat, AudienceSeat):
             self._desk.lectures.present(seat.room, connection.id)
+            if self._record_desk is not None:
+                self._record_desk.came(connection, seat)
         await self._arrivals.bring(member, place, now, view)
         self._desk.ice.on_return(connection, seat)
         if isinstance(seat, PresenterSeat) and seat.epoch == 0:
@@ -140,6 +146,8 @@ class LectureRoom:
         self._desk.hub.leave(seat.room, connection.id)
         if isinstance(seat, AudienceSeat):
             self._desk.lectures.absent(seat.room, connection.id)
+            if self._record_desk is not None:
+                self._record_desk.went(connection, seat)
 
     async def edit(self, connection: Connection, message: Edit) -> Fields:
         seat = presenter_in(connection, message.room)

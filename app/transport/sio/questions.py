@@ -61,52 +61,52 @@ class QuestionDesk:
         return {"questionId": question}
 
     async def solve(self, connection: Connection, message: Solved) -> Fields:
-        caller = _caller(connection, message.room)
+        caller = caller_in(connection, message.room)
         solved = await self._desk.questions.solve_as(message.room, caller, message.question)
         return {"solved": solved}
 
     async def upvote(self, connection: Connection, message: Upvote) -> Fields:
-        caller = _caller(connection, message.room)
+        caller = caller_in(connection, message.room)
         votes = await self._desk.questions.upvote(
             message.room, caller, message.question, message.on
         )
         return {"votes": votes, "voted": message.on}
 
     async def answer(self, connection: Connection, message: Answer) -> Fields:
-        caller = _caller(connection, message.room)
+        caller = caller_in(connection, message.room)
         answered = await self._desk.questions.answer(
             message.room, caller, message.question, message.content, message.clientAnswerId
         )
         return {"answered": answered}
 
     async def hide(self, connection: Connection, message: Solved) -> Fields:
-        caller = _caller(connection, message.room)
+        caller = caller_in(connection, message.room)
         return {"hidden": await self._desk.questions.hide(message.room, caller, message.question)}
 
     async def approve(self, connection: Connection, message: Solved) -> Fields:
-        caller = _caller(connection, message.room)
+        caller = caller_in(connection, message.room)
         shown = await self._desk.questions.approve(message.room, caller, message.question)
         return {"approved": shown}
 
     async def claim(self, connection: Connection, message: ClaimQuestion) -> Fields:
-        caller = _caller(connection, message.room)
+        caller = caller_in(connection, message.room)
         claimed = await self._desk.questions.claim(message.room, caller, message.question)
         return {"questionId": claimed.id, "until": claimed.until}
 
     async def appoint(self, connection: Connection, message: Appoint) -> Fields:
-        caller = _caller(connection, message.room)
+        caller = caller_in(connection, message.room)
         assistants = await self._desk.questions.appoint(
             message.room, caller, message.member, message.name
         )
         return {"assistants": assistants}
 
     async def dismiss(self, connection: Connection, message: Appoint) -> Fields:
-        caller = _caller(connection, message.room)
+        caller = caller_in(connection, message.room)
         assistants = await self._desk.questions.dismiss(message.room, caller, message.member)
         return {"assistants": assistants}
 
     async def moderate(self, connection: Connection, message: Moderation) -> Fields:
-        caller = _caller(connection, message.room)
+        caller = caller_in(connection, message.room)
         return {"changed": await self._desk.questions.moderate(message.room, caller, message.on)}
 
     async def view(self, connection: Connection, message: ViewQuestions) -> Fields:
@@ -135,7 +135,7 @@ def _onlooker(seat: Seat) -> Caller:
     return Caller("guest" if seat.kind == "GUEST" else "student", seat.identity, seat.name)
 
 
-def _caller(connection: Connection, room: RoomId) -> Caller:
+def caller_in(connection: Connection, room: RoomId) -> Caller:
     """Return who it is that acts. Raises NotJoined, Ended, StalePresenter."""
     seat = seat_in(connection, room)
     if isinstance(seat, PresenterSeat):

@@ -13,6 +13,7 @@ from app.lecture.floor import Floor
 from app.lecture.orders import Order
 from app.lecture.seat import AudienceSeat, PresenterSeat
 from app.store.events import RoomEvent
+from app.transport.sio.captions import RecordDesk
 from app.transport.sio.claim import SlotClaims
 from app.transport.sio.config import SioConfig
 from app.transport.sio.connection import Connection, Outside, Seated
@@ -71,6 +72,7 @@ class SioServer:
         floor: Floor | None = None,
         office: TicketOffice | None = None,
         house: HouseDesk | None = None,
+        record_desk: RecordDesk | None = None,
     ) -> None:
         self._config = config
         self._lectures = lectures
@@ -98,7 +100,7 @@ class SioServer:
             self._gateway.eio.probe,
             office or TicketOffice(clock),
         )
-        self._lecture = LectureRoom(desk, self._claims, floor, house)
+        self._lecture = LectureRoom(desk, self._claims, floor, house, record_desk)
         for space in (CreateRoom(desk), EnterRoom(desk), self._lecture):
             self._gateway.add(space)
         self._is_closed = False

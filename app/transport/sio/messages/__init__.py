@@ -12,6 +12,7 @@ from app.transport.sio.messages.board import (
     PageMessage,
     WhiteboardInit,
 )
+from app.transport.sio.messages.captions import CaptionLine, ChapterMark
 from app.transport.sio.messages.credentials import Credentials
 from app.transport.sio.messages.floor import Hand, Invite, MuteMessage, Speak
 from app.transport.sio.messages.form import InRoom, LimitError, Message, read, refusal
@@ -44,6 +45,8 @@ __all__ = [
     "Ask",
     "BoardContent",
     "CandidateInit",
+    "CaptionLine",
+    "ChapterMark",
     "ClaimQuestion",
     "ClientCandidate",
     "Credentials",
@@ -63,7 +66,9 @@ __all__ = [
     "Pause",
     "People",
     "Prefer",
+    "Readmit",
     "Record",
+    "Remove",
     "Solved",
     "Sources",
     "Speak",
