@@ -18,6 +18,7 @@ from app.auth.accounts import Accounts
 from app.auth.nonces import Nonces
 from app.auth.passwords import PasswordConfig, Passwords
 from app.auth.room_tokens import RoomTokens
+from app.auth.sealing import Sealer
 from app.auth.seat_tokens import SeatTokens
 from app.auth.services import Service, Services
 from app.auth.signatures import own_text, sign_own
@@ -30,6 +31,12 @@ from app.cluster.registry import Registry
 from app.core.clock import SystemClock
 from app.core.errors import Unavailable
 from app.core.ids import NodeId, PeerId, RoomId
+from app.feed.door import Door, check_url
+from app.feed.forwarder import Forwarder
+from app.feed.hooks import Hooks
+from app.feed.owners import Owners
+from app.feed.stream import FeedStream
+from app.feed.webhooks import Webhooks
 from app.lecture.admission import Admissions
 from app.lecture.broadcast import Broadcasts
 from app.lecture.ending import Endings
@@ -271,9 +278,17 @@ async def process(
     )
     orders.serve(server)
     await server.open()
+    feed = FeedStream(redis)
+    hooks = Hooks(
+        sql, Sealer(SECRET, "webhooks"), clock, lambda address: check_url(address, private=True)
+    )
+    webhooks = Webhooks(redis, hooks, feed, Door(private=True), clock, Owners(sql).of, me)
+    forwarder = Forwarder(redis, feed, me)
+    await webhooks.open()
+    await forwarder.open()
     parts = ApiParts(
         services, ServiceRooms(sql, catalogue, clock), tickets, portals, rooms, roster,
-        expulsions, floor, lectures, clock,
+        expulsions, floor, lectures, clock, webhooks,
     )  # fmt: skip
     gate = Gate(services, Nonces(redis), clock, OPERATOR)
     passwords = Passwords(PasswordConfig(memory_kib=64, passes=1))
@@ -316,6 +331,8 @@ async def process(
             )  # fmt: skip
     finally:
         await server.close()
+        await webhooks.close()
+        await forwarder.close()
         web.should_exit = True
         await asyncio.wait_for(serving, 5)
         passwords.close()
