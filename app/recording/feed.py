@@ -31,6 +31,7 @@ from app.recording.wire import (
     End,
     Faulty,
     KeyframeWanted,
+    Passed,
     Retired,
     ToRecorder,
     packet_entry,
@@ -50,12 +51,16 @@ SEND_BUFFER_BYTES: Final = 4 * 1024 * 1024
 """Asked of the kernel (``net.core.wmem_max`` may give less); the recorder reads at once, so it is
 for the moments in which that process does not run."""
 MOST_OWED: Final = 256
-"""Control messages that wait for room; beyond, the recorder is given up and started again."""
+"""Control messages that wait for room, which is two minutes of standing still; beyond, the recorder
+is given up and started again."""
+PASSED_SECONDS: Final = 0.5
 MOST_TRACKS: Final = 256
 """Of one room that are told apart; the oldest gives way."""
-RESPAWN_SECONDS: Final = 1.0
-SLOW_RESPAWN_SECONDS: Final = 10.0
-CLOSE_SECONDS: Final = 2.0
+RESPAWN_SECONDS: Final = 0.2
+"""Before a recorder that ended is started again; twice as long each time that it ends soon."""
+MOST_RESPAWN_SECONDS: Final = 10.0
+CALM_SECONDS: Final = 30.0
+"""A recorder that lived so long did not end for what ended it before."""
 
 
 class Process(Protocol):
@@ -130,6 +135,7 @@ class Feed:
     async def open(self) -> None:
         """Start the recorder, and keep it running."""
         _ = self._tasks.start("recorder", self._keep_running, OnCrash.RESTART)
+        _ = self._tasks.start("passed", self._tell_time, OnCrash.RESTART)
 
     async def close(self) -> None:
         """End every session; the recorder brings its files home by itself. Safe to call twice."""
@@ -261,6 +267,12 @@ class Feed:
             self.dropped += len(parts)
             metrics.RECORDING_DROPS.labels("relay").inc(len(parts))
 
+    async def _tell_time(self) -> None:
+        while True:
+            await asyncio.sleep(PASSED_SECONDS)
+            if self._sessions:
+                self._tell(Passed(at=self._clock.now()))
+
     def _tell(self, message: ToRecorder) -> None:
         """Send a control message, or owe it until there is room."""
         if self._link is None:
@@ -288,6 +300,7 @@ class Feed:
     # The recorder ----------------------------------------------------------------------------
 
     async def _keep_running(self) -> None:
+        delay = RESPAWN_SECONDS
         while True:
             began = self._clock.now()
             try:
@@ -298,10 +311,10 @@ class Feed:
             metrics.RECORDING_FAILURES.labels("recorder_down").inc()
             for session in self._sessions.values():
                 self._set_fault(session, "recorder_down")
-            lived = self._clock.now() - began
-            await asyncio.sleep(
-                RESPAWN_SECONDS if lived > SLOW_RESPAWN_SECONDS else SLOW_RESPAWN_SECONDS / 2
-            )
+            if self._clock.now() - began > CALM_SECONDS:
+                delay = RESPAWN_SECONDS
+            await asyncio.sleep(delay)
+            delay = min(2 * delay, MOST_RESPAWN_SECONDS)
 
     async def _run_once(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

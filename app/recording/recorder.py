@@ -25,6 +25,7 @@ from app.recording.wire import (
     Faulty,
     FromRecorder,
     KeyframeWanted,
+    Passed,
     Retired,
     read_packets,
 )
@@ -116,6 +117,8 @@ class Recorder:
                 self._sessions[said.session] = _Session(said.lecture, said.elapsed - said.at)
             case End():
                 self._end(said.session, said.at)
+            case Passed():
+                self._pass(said.at, now)
             case Announce():
                 self._announce(said)
             case ClockPair():
@@ -290,13 +293,18 @@ class Recorder:
 
     # Time ------------------------------------------------------------------------------------
 
-    def tick(self, now: float) -> list[FromRecorder]:
-        """Do what is due: give up what never came, let silence run on, look at the disk."""
+    def _pass(self, at: float, now: float) -> None:
+        """Give up what had not come by ``at``, and let silence stand for it."""
         for number, track in list(self._tracks.items()):
-            ready = track.reorder.ready(now)
+            ready = track.reorder.ready(at)
             if ready:
                 self._write(track, ready, now)
                 self._ask_keyframe(number, track, now)
+        for session in list(self._sessions.values()):
+            self._fill(session, at, now)
+
+    def tick(self, now: float) -> list[FromRecorder]:
+        """Look at the disk, and say how it goes; about twice a second."""
         is_full = self._is_full(0)
         for session in list(self._sessions.values()):
             if session.fault is not None:
@@ -304,8 +312,6 @@ class Recorder:
             elif is_full:
                 log.error("a recording stops: the disk is nearly full", reserve=self._reserve)
                 self._stop(session, "disk_full", now)
-            else:
-                self._fill(session, now)
         self._answers.append(self.counted())
         return self._take_answers()
 
@@ -323,11 +329,11 @@ class Recorder:
             session.fault = None
             self._answers.append(Faulty(session=self._number(session), reason=None))
 
-    def _fill(self, session: _Session, now: float) -> None:
+    def _fill(self, session: _Session, at: float, now: float) -> None:
         try:
             for lane in session.lanes.values():
                 if isinstance(lane, AudioLane):
-                    lane.hold(now + session.offset - FILL_AFTER_SECONDS)
+                    lane.hold(at + session.offset - FILL_AFTER_SECONDS)
         except OSError as error:
             self._fail(session, error, now)
 

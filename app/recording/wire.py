@@ -49,6 +49,15 @@ class End(_Message):
     at: float
 
 
+class Passed(_Message):
+    """Everything that arrived before ``at`` was sent: what is not there by a while later never
+    came. Said twice a second, in the stream, so that a recorder that was held up draws no false
+    conclusion from what still waits for it."""
+
+    op: Literal["passed"] = "passed"
+    at: float
+
+
 class Announce(_Message):
     """A track: one SSRC of one source of one publisher in one codec. Its packets follow."""
 
@@ -110,7 +119,9 @@ class Counted(_Message):
     failures: int = 0
 
 
-ToRecorder = Annotated[Begin | End | Announce | ClockPair | Retired, Field(discriminator="op")]
+ToRecorder = Annotated[
+    Begin | End | Passed | Announce | ClockPair | Retired, Field(discriminator="op")
+]
 FromRecorder = Annotated[KeyframeWanted | Faulty | Counted, Field(discriminator="op")]
 TO_RECORDER: TypeAdapter[ToRecorder] = TypeAdapter(ToRecorder)
 FROM_RECORDER: TypeAdapter[FromRecorder] = TypeAdapter(FromRecorder)

@@ -18,6 +18,7 @@ from app.recording.wire import (
     Faulty,
     FromRecorder,
     KeyframeWanted,
+    Passed,
     Retired,
     ToRecorder,
     packet_entry,
@@ -80,6 +81,7 @@ class World:
         """Let time pass."""
         while self.now < now - 1e-9:
             self.now = min(now, self.now + 0.5)
+            self.tell(Passed(at=self.now))
             self.answers += self.recorder.tick(self.now)
 
     def speak(self, track: int, seconds: float, at: float, first: int = 0) -> None:
@@ -221,6 +223,20 @@ def test_silence_runs_on_while_nothing_comes(world: World) -> None:
     world.until(START + 30)
     found = contents(world.spool.path(world.begun[0]))  # nobody closed it
     assert found.duration == pytest.approx(30 - FILL_AFTER_SECONDS, abs=1.1)
+
+
+def test_a_recorder_that_was_held_up_takes_what_waits_for_no_silence(world: World) -> None:
+    track = world.track("microphone")
+    world.speak(track, 1, START)
+    packets = tone(5)
+    world.now = START + 5  # it stood still; the relay did not
+    world.answers += world.recorder.tick(world.now)
+    for number in range(50, 250):
+        at = START + number * 0.02
+        world.packet(track, number, 7_000 + number * 960, packets[number], at=at)
+    world.end()
+    found = world.read(world.finished[0])
+    assert min(found.levels[2:-2]) > 0.1
 
 
 def test_a_lost_packet_is_a_moment_of_silence(world: World) -> None:
