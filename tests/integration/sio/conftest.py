@@ -16,6 +16,8 @@ import socketio
 import sqlalchemy as sa
 import uvicorn
 
+from app.archive.attendance import AttendanceBook
+from app.archive.log import RoomLogs
 from app.auth.principal import Account
 from app.auth.tokens import UserTokens
 from app.cluster.node import NodeInfo
@@ -23,6 +25,7 @@ from app.cluster.registry import Registry
 from app.core.clock import SystemClock
 from app.core.errors import BadOffer
 from app.core.ids import Email, NodeId, PeerId, RoomId, new_lecture_id
+from app.lecture.captions import Captions
 from app.lecture.ending import Endings
 from app.lecture.keeper import Keeper
 from app.lecture.media import Media
@@ -40,6 +43,7 @@ from app.store.migrate import migrate
 from app.store.redis import Redis
 from app.store.sql import Sql
 from app.store.tables import accounts
+from app.transport.sio.captions import RecordDesk
 from app.transport.sio.config import SioConfig
 from app.transport.sio.service import SioServer
 from app.whiteboard.service import Boards
@@ -183,6 +187,7 @@ class Stack:
     tokens: UserTokens
     clock: SystemClock
     keeper: Keeper
+    attendance: AttendanceBook
     clients: list[Client] = field(default_factory=list)
 
     def token(self, email: str, age: float = 0.0) -> str:
@@ -312,7 +317,11 @@ async def running(
 
     guests = Guests(redis, me, heard)
     await fanout.open()
-    server = SioServer(sio_config, lectures, boards, questions, fanout, tokens, clock, guests)
+    attendance = AttendanceBook(sql, RoomLogs(redis), me, clock)
+    server = SioServer(
+        sio_config, lectures, boards, questions, fanout, tokens, clock, guests,
+        record_desk=RecordDesk(Captions(redis), attendance),
+    )  # fmt: skip
     await server.open()
     await keeper.open()
     beat = asyncio.ensure_future(_beat(registry))
@@ -335,7 +344,9 @@ async def running(
         while not web.started:
             await asyncio.sleep(0.01)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    stack = Stack(url, server, lectures, redis, catalogue, relay, tokens, clock, keeper)
+    stack = Stack(
+        url, server, lectures, redis, catalogue, relay, tokens, clock, keeper, attendance
+    )
     try:
         yield stack
     finally:
