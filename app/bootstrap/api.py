@@ -8,9 +8,10 @@ import structlog
 import uvicorn
 
 from app.auth.accounts import Accounts
-from app.auth.attempts import Attempts
+from app.auth.attempts import AttemptLimits, Attempts
 from app.auth.passwords import Passwords
 from app.auth.room_tokens import RoomTokens
+from app.auth.shared_attempts import SIGN_UP_LIMITS, SharedAttempts
 from app.auth.tokens import UserTokens
 from app.bootstrap.archive import api_archive
 from app.bootstrap.feed import feed
@@ -130,14 +131,14 @@ async def _api(base: Foundation, stack: contextlib.AsyncExitStack) -> tuple[Any,
     relay_client = RelayClient(base.bus)
     media = Media(registry, relay_client, base.scheduler)
     stack.push_async_callback(media.close)
-    endings = Endings(rooms, catalogue, media)
+    told = await feed(base, stack)
+    endings = Endings(rooms, catalogue, media, told.forwarder.bring)
     boards = Boards(RedisBoardStore(redis))
     limits = QuestionConfig(claim_seconds=settings.claim_seconds)
     questions = Questions(RedisQuestionStore(redis, limits))
     stack.push_async_callback(questions.close)
     recording = await api_recording(base, stack)
     archive = await api_archive(base, recording.recordings, stack)
-    told = await feed(base, stack)
     lectures = Lectures(
         rooms,
         boards,
@@ -225,6 +226,8 @@ async def _api(base: Foundation, stack: contextlib.AsyncExitStack) -> tuple[Any,
             *api.routers,
         ],
         wishes=recording.recordings if recording.is_on else None,
+        sign_ins=SharedAttempts(redis, "sign-in", clock, AttemptLimits()),
+        sign_ups=SharedAttempts(redis, "sign-up", clock, SIGN_UP_LIMITS),
     )
     return http, socket_side
 

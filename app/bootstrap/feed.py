@@ -25,6 +25,7 @@ class Feed:
     """What the rest of an api process needs of it."""
 
     stream: FeedStream
+    forwarder: Forwarder
     announcer: Announcer
     webhooks: Webhooks
 
@@ -34,7 +35,7 @@ async def feed(base: Foundation, stack: contextlib.AsyncExitStack) -> Feed:
     settings = base.settings
     private = (settings.webhook_private or ("off" if settings.is_production else "on")) == "on"
     stream = FeedStream(base.redis)
-    await entered(stack, Forwarder(base.redis, stream, base.node))
+    forwarder = await entered(stack, Forwarder(base.redis, stream, base.node))
     await entered(stack, NodeWatch(stream, base.registry.all, base.clock))
     announcer = await entered(stack, Announcer(stream, base.clock))
     hooks = Hooks(
@@ -54,4 +55,4 @@ async def feed(base: Foundation, stack: contextlib.AsyncExitStack) -> Feed:
             raise SettingsError([str(error)]) from None
         sink = KafkaSink(base.redis, stream, settings.kafka, settings.kafka_topic, base.node)
         await entered(stack, sink)
-    return Feed(stream, announcer, webhooks)
+    return Feed(stream, forwarder, announcer, webhooks)

@@ -14,6 +14,7 @@ from app.bootstrap.secrets import jwt_secret, service_token
 from app.cluster.placement import Preference
 from app.cluster.scheduler import Scheduler
 from app.core.clock import SystemClock
+from app.feed.webhooks import Webhooks
 from app.lecture.admission import Admissions
 from app.lecture.expulsion import Expulsions
 from app.lecture.floor import Floor
@@ -74,6 +75,7 @@ def service_api(
     lectures: Lectures,
     catalogue: Catalogue,
     turn: TurnServers | None,
+    webhooks: Webhooks,
 ) -> ServiceApi:
     """Put it together from what the process has."""
     settings, clock, redis = base.settings, base.clock, base.redis
@@ -96,6 +98,7 @@ def service_api(
         Floor(rooms, store, media),
         lectures,
         clock,
+        webhooks,
     )
     gate = Gate(services, Nonces(redis), clock, service_token(settings))
     office = TicketOffice(clock, tickets, SeatTokens(secret))

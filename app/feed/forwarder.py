@@ -83,6 +83,10 @@ class Forwarder:
             log.warning("a lecture left no end for the feed", room=room)
             _ = await self._stream.put(Piece(lecture, room, cursor, cursor, cursor, True, ()))
 
+    async def bring(self, room: RoomId) -> None:
+        """Bring one room up to date, whoever has the lease. Raises Unavailable."""
+        await self._bring(room)
+
     async def _bring(self, room: RoomId) -> None:
         wanted = ("lectureId", "seq", "logFirst", "startTime")
         lecture_raw, seq, first, started = await self._redis.fields(keys.room(room), *wanted)
@@ -95,12 +99,7 @@ class Forwarder:
         before = int(first or 1) - 1
         cursor = await self._stream.cursor(lecture)
         if cursor is None:
-            at_ms = _ms(started)
-            piece = Piece(
-                lecture, room, before, before, before, ended=False,
-                events=[room_started(room, lecture, at_ms, before)],
-            )  # fmt: skip
-            cursor = await self._stream.put(piece)
+            cursor = await self._begin(room, lecture, before, _ms(started))
         await self._follow(room, lecture, cursor)
 
     async def _bring_ended(self, room: RoomId) -> None:
@@ -111,9 +110,18 @@ class Forwarder:
             return
         lecture = LectureId(last[1][b"lectureId"].decode())
         cursor = await self._stream.cursor(lecture)
-        if cursor is None:  # it came and went between two looks
-            cursor = max(0, int(last[0].partition(b"-")[0]) - BATCH)
+        if cursor is None:  # it came and went between two looks: its log is all there is of it
+            ((entry, fields),) = await self._redis.stream_after(keys.events(room), 0, 1)
+            first = _logged(entry, fields)
+            cursor = await self._begin(room, lecture, first.seq - 1, first.at_ms)
         await self._follow(room, lecture, cursor)
+
+    async def _begin(self, room: RoomId, lecture: LectureId, before: int, at_ms: int) -> int:
+        """Tell that a lecture started; return where its log goes on."""
+        started = room_started(room, lecture, at_ms, before)
+        return await self._stream.put(
+            Piece(lecture, room, before, before, before, ended=False, events=[started])
+        )
 
     async def _follow(self, room: RoomId, lecture: LectureId, cursor: int) -> None:
         while cursor >= 0:

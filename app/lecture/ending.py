@@ -1,5 +1,7 @@
 """The end of a lecture: decided once in Redis, then told to SQL, the relay and the record."""
 
+from collections.abc import Awaitable, Callable
+
 import structlog
 
 from app.core.errors import Ended, Forbidden, LecternError, NotFound, NotStarted, Unavailable
@@ -20,8 +22,17 @@ log says so."""
 class Endings:
     """Ends lectures for those who need not hold the presenter's slot, and finishes every end."""
 
-    def __init__(self, rooms: RoomStore, catalogue: CataloguePort, media: Media) -> None:
+    def __init__(
+        self,
+        rooms: RoomStore,
+        catalogue: CataloguePort,
+        media: Media,
+        told: Callable[[RoomId], Awaitable[None]] | None = None,
+    ) -> None:
+        """``told`` brings an ended room's log to whoever follows all rooms; it may be asked more
+        than once."""
         self._rooms = rooms
+        self._told = told
         self._catalogue = catalogue
         self._media = media
 
@@ -77,6 +88,8 @@ class Endings:
         try:
             await self._catalogue.ended(ended.lecture, audio)
             await self._rooms.forget(ended.presenter, room, LATE_SECONDS)
+            if self._told is not None:
+                await self._told(room)
             await self._rooms.forget_due(room)
         except Unavailable as error:
             log.warning("an end will be noted later", room=room, reason=error.message)

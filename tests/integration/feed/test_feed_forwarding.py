@@ -115,6 +115,18 @@ async def test_an_end_is_told_by_whoever_comes_after(
     assert await stream.followed() == {}
 
 
+async def test_a_lecture_that_came_and_went_between_two_looks_is_told(
+    live: LiveRoomWorld, stream: FeedStream
+) -> None:
+    epoch = await live.start()
+    _ = await live.questions.ask(ROOM, "bo@example.org", "Bo", "why?", None)
+    _ = await live.rooms.end(ROOM, epoch, "presenter")
+    await live.raw.delete(keys.DUE)
+    forwarder = Forwarder(live.redis, stream, "api-1")
+    await asyncio.gather(forwarder.bring(ROOM), forwarder.forward(), forwarder.bring(ROOM))
+    assert kinds(await told(stream)) == ["room.started", "question.asked", "room.ended"]
+
+
 async def test_a_second_lecture_of_the_same_code_is_another_source(
     live: LiveRoomWorld, stream: FeedStream
 ) -> None:

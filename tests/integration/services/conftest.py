@@ -245,7 +245,9 @@ async def process(
         await registry.announce(info.kind, info.id, info)
     config = LectureConfig(grace_seconds=30.0, lease_seconds=30.0)
     media = Media(registry, relay)  # type: ignore[arg-type]
-    endings = Endings(rooms, catalogue, media)
+    feed = FeedStream(redis)
+    forwarder = Forwarder(redis, feed, me)
+    endings = Endings(rooms, catalogue, media, forwarder.bring)
     boards, questions = Boards(RedisBoardStore(redis)), Questions(RedisQuestionStore(redis))
     lectures = Lectures(rooms, boards, Presence(), media, endings, catalogue, me, config)
     broadcasts = Broadcasts(rooms, SessionStore(redis), media, endings, catalogue, config)
@@ -278,12 +280,10 @@ async def process(
     )
     orders.serve(server)
     await server.open()
-    feed = FeedStream(redis)
     hooks = Hooks(
         sql, Sealer(SECRET, "webhooks"), clock, lambda address: check_url(address, private=True)
     )
     webhooks = Webhooks(redis, hooks, feed, Door(private=True), clock, Owners(sql).of, me)
-    forwarder = Forwarder(redis, feed, me)
     await webhooks.open()
     await forwarder.open()
     parts = ApiParts(

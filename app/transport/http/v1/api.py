@@ -13,6 +13,7 @@ from app.transport.http.v1.streams import add_streams
 from app.transport.http.v1.tokens import add_tokens
 from app.transport.http.v1.unserved import add_stream_engine, add_unknown, add_unserved
 from app.transport.http.v1.users import add_bans, add_participants, add_users
+from app.transport.http.v1.webhooks import add_webhooks
 
 
 def server_api(gate: Gate, parts: ApiParts) -> list[APIRouter]:
@@ -26,6 +27,8 @@ def server_api(gate: Gate, parts: ApiParts) -> list[APIRouter]:
     add_participants(api, parts)
     add_bans(api, parts)
     add_streams(api, parts)
+    if parts.webhooks is not None:
+        add_webhooks(api, parts.webhooks)
     add_unserved(api, parts)
     add_unknown(api)
     engine = APIRouter(route_class=gated, dependencies=DOCUMENTED)

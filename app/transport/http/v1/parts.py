@@ -9,6 +9,7 @@ from app.cluster.placement import Preference
 from app.core.clock import Clock
 from app.core.errors import NotFound
 from app.core.ids import RoomId
+from app.feed.webhooks import Webhooks
 from app.lecture.expulsion import Expulsions
 from app.lecture.floor import Floor
 from app.rooms.roster import Roster
@@ -48,6 +49,7 @@ class ApiParts:
     floor: Floor
     lectures: LectureEnding
     clock: Clock
+    webhooks: Webhooks | None = None
 
     async def room(self, caller: Caller, ident: str) -> ServiceRoom:
         """Return a room of the caller's, with the right to act in it. Raises RoomMissing."""
