@@ -41,7 +41,8 @@ async def run_relay(settings: Settings, index: int) -> None:
         redis = await entered(stack, Redis(redis_url(settings)))
         bus = await entered(stack, CommandBus(redis, node, clock))
         reports = await entered(stack, Reports(redis))
-        places = RedisPlaces(redis, node, config.fan_out)
+        region = settings.regions[0] if settings.regions else ""
+        places = RedisPlaces(redis, node, config.fan_out, region)
         relay = RelayService(config, bus, clock, reports.notice, node=node, places=places)
         try:
             await entered(stack, relay)

@@ -38,11 +38,13 @@ class Places(Protocol):
 class RedisPlaces:
     """``Places`` of one relay. The key goes with the room, an entry with its relay's silence."""
 
-    def __init__(self, redis: Redis, node: NodeId, fan_out: int) -> None:
-        """``fan_out``: relays that one relay feeds before others feed some in its stead."""
+    def __init__(self, redis: Redis, node: NodeId, fan_out: int, region: str = "") -> None:
+        """``fan_out``: relays that one relay feeds before others feed some in its stead; then
+        those of its own ``region`` before all."""
         self._redis = redis
         self._node = node
         self._fan_out = fan_out
+        self._region = region
 
     async def stand(self, room: RoomId, peers: int, avoid: NodeId | None) -> Place:
         reply = await self._redis.on_room(
@@ -53,6 +55,7 @@ class RedisPlaces:
             round(GOOD_FOR_SECONDS * 1000),
             self._fan_out,
             avoid or "",
+            self._region,
         )
         match reply[0]:
             case b"leaf":

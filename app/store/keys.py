@@ -58,7 +58,7 @@ def draws(room_id: RoomId) -> str:
 
 
 def relays(room_id: RoomId) -> str:
-    """Hash: relay → ``upper|depth|peers|deadline ms``; the relays that a room is on, each with the
+    """Hash: relay → ``upper|depth|peers|deadline ms|region``; the relays that a room is on, each with the
     one that feeds it (empty for the first)."""
     return f"room:{{{room_id}}}:relays"
 
@@ -128,9 +128,9 @@ def nonce(name: str) -> str:
     return f"nonce:{name}"
 
 
-def attempts(name: str) -> str:
+def attempts(kind: str, name: str) -> str:
     """What somebody, or some place, has tried lately: a count that lives for one window."""
-    return f"attempts:{name}"
+    return f"attempts:{{{kind}}}:{name}"
 
 
 def user(identity: Email | str) -> str:

@@ -186,6 +186,23 @@ async def test_relays_stand_in_a_tree_below_the_first(world: World) -> None:
         assert at == fed[ONE][0]
 
 
+async def test_a_relay_is_fed_from_its_own_region_where_it_can_be(world: World) -> None:
+    await world.one.lectures.start(OWNER, TAB1, ROOM, OFFER)
+
+    async def stand(number: int, region: str) -> NodeId | None:
+        node = NodeId(f"relay-{number}")
+        return (await RedisPlaces(world.one.redis, node, 3, region).stand(ROOM, 1, None)).upper
+
+    assert await stand(1, "seoul") is None
+    assert [await stand(n, where) for n, where in ((2, "seoul"), (3, "busan"), (4, "jeju"))] == [
+        ONE
+    ] * 3
+    assert [await stand(n, "busan") for n in (5, 6, 7)] == [THREE] * 3
+    assert await stand(8, "busan") == TWO  # its own region's is full: by the first one's
+    assert await stand(9, "oslo") == TWO
+    assert await stand(10, "jeju") == NodeId("relay-4")
+
+
 async def test_the_tree_goes_with_the_room_and_lives_no_longer_than_its_word(
     world: World,
 ) -> None:  # P10
