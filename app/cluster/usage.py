@@ -1,7 +1,7 @@
 """How much of the machine this process uses, from counters that only grow."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -38,7 +38,7 @@ class UsageMeter:
         since, before = self._mark
         span = now - since
         if span < SPAN_SECONDS:
-            return self._usage
+            return replace(self._usage, memory_bytes=memory_bytes)
         self._mark = (now, totals)
         old = self._usage
         self._usage = Usage(

@@ -26,7 +26,7 @@ def test_settings_prints_the_reference() -> None:
 
 def test_help_names_every_role() -> None:
     said = run.invoke(main, ["--help"]).stdout
-    for role in ("serve", "api", "relay", "migrate", "settings"):
+    for role in ("serve", "api", "relay", "migrate", "drain", "settings"):
         assert role in said
 
 
