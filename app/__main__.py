@@ -123,9 +123,9 @@ def recorder(
 ) -> None:
     """Run the recorder of one relay; relays start it by themselves."""
     found = prepared("recorder")
-    from app import bootstrap  # noqa: PLC0415
+    from app.recorder import run_recorder  # noqa: PLC0415
 
-    run_role(bootstrap.run_recorder(found, link))
+    run_role(run_recorder(found, link))
 
 
 @main.command(hidden=True)
@@ -134,10 +134,10 @@ def finalise(
 ) -> None:
     """Make one recording whole; api processes start it by themselves."""
     found = prepared("finalise")
-    from app import bootstrap  # noqa: PLC0415
     from app.core.ids import LectureId  # noqa: PLC0415
+    from app.recorder import run_finalise  # noqa: PLC0415
 
-    run_role(bootstrap.run_finalise(found, LectureId(lecture)))
+    run_role(run_finalise(found, LectureId(lecture)))
 
 
 @main.command()

@@ -2,7 +2,6 @@
 
 from app.bootstrap.api import run_api
 from app.bootstrap.process import event_loop
-from app.bootstrap.recording import run_finalise, run_recorder
 from app.bootstrap.relay import run_relay
 from app.bootstrap.service_api import create_service, list_services
 from app.bootstrap.turn import run_turn
@@ -12,8 +11,6 @@ __all__ = [
     "event_loop",
     "list_services",
     "run_api",
-    "run_finalise",
-    "run_recorder",
     "run_relay",
     "run_turn",
 ]

@@ -22,11 +22,11 @@ from app.auth.accounts import Accounts
 from app.auth.attempts import Attempts
 from app.bootstrap.foundation import Foundation
 from app.bootstrap.process import entered
-from app.bootstrap.recording import storage
 from app.bootstrap.secrets import jwt_secret
 from app.core.clock import Clock
 from app.core.errors import NotFound
 from app.core.ids import LectureId
+from app.recorder import storage
 from app.recording.service import Recordings
 from app.settings import Settings, SettingsError
 from app.store.redis import Redis

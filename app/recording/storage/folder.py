@@ -22,7 +22,7 @@ T = TypeVar("T")
 class FolderStorage:
     """``Storage`` under ``root``. Files are whole or absent: they come by a rename."""
 
-    def __init__(self, root: Path, signer: Signer) -> None:
+    def __init__(self, root: Path, signer: Signer | None) -> None:
         self.root = root
         self._signer = signer
 
@@ -88,6 +88,8 @@ class FolderStorage:
                 break
 
     async def url(self, key: str, seconds: int, now: float) -> str:
+        if self._signer is None:
+            raise Unavailable("this process gives no links")
         return self._signer.path(key, seconds, now)
 
 
