@@ -12,7 +12,7 @@ import typer
 from app import settings
 from app.core import log
 from app.core.clock import SystemClock
-from app.core.errors import BadRequest, Conflict, Unavailable
+from app.core.errors import Conflict, NotFound, Unavailable
 from app.settings import Settings, SettingsError
 from app.store.data_folder import DataFolder, DataFolderError
 from app.supervisor import EXIT_AWAY, EXIT_FAULT, EXIT_SETTINGS, Supervisor
@@ -167,6 +167,31 @@ def migrate() -> None:
     except RuntimeError as error:  # made by a newer version
         complain(str(error))
         raise typer.Exit(EXIT_FAULT) from None
+
+
+@main.command()
+def erase(email: Annotated[str, typer.Argument(help="The account's e-mail address.")]) -> None:
+    """Erase a person: the account, its lectures, its traces in others', in every store and file.
+
+    Where `serve` brings Redis, that must run: name it by REDIS_URL (unix://<data>/redis/redis.sock).
+    """
+    found = prepared("erase")
+    from app import bootstrap  # noqa: PLC0415
+
+    async def run() -> None:
+        try:
+            erased, forgotten = await bootstrap.run_erase(found, email)
+        except (NotFound, Conflict) as error:
+            complain(error.message)
+            raise typer.Exit(EXIT_FAULT) from None
+        typer.echo(f"erased, with {erased.lectures} lectures")
+        if erased.pending:
+            typer.echo(f"{erased.pending} lectures that are not over are cleaned when they end")
+        if not forgotten:
+            complain("the files of a database were not rewritten: its administrator has to (log)")
+            raise typer.Exit(EXIT_FAULT)
+
+    run_role(run())
 
 
 async def upgrade_live_rooms(url: str) -> None:

@@ -226,6 +226,7 @@ async def _api(base: Foundation, stack: contextlib.AsyncExitStack) -> tuple[Any,
             *api.routers,
         ],
         wishes=recording.recordings if recording.is_on else None,
+        states=archive.states,
         sign_ins=SharedAttempts(redis, "sign-in", clock, AttemptLimits()),
         sign_ups=SharedAttempts(redis, "sign-up", clock, SIGN_UP_LIMITS),
     )

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter
@@ -12,7 +13,7 @@ from app.archive.attendance import AttendanceBook
 from app.archive.caretaker import Caretaker
 from app.archive.deletion import Deletion
 from app.archive.entries import ArchiveEntries
-from app.archive.erasure import Erasure
+from app.archive.erasure import Erased, Erasure
 from app.archive.log import RoomLogs
 from app.archive.reader import ArchiveReader
 from app.archive.scrubber import Scrubber
@@ -22,12 +23,14 @@ from app.auth.accounts import Accounts
 from app.auth.attempts import Attempts
 from app.bootstrap.foundation import Foundation
 from app.bootstrap.process import entered
-from app.bootstrap.secrets import jwt_secret
-from app.core.clock import Clock
+from app.bootstrap.secrets import jwt_secret, redis_url
+from app.core.clock import Clock, SystemClock
 from app.core.errors import NotFound
-from app.core.ids import LectureId
+from app.core.ids import Email, LectureId
 from app.recorder import storage
-from app.recording.service import Recordings
+from app.recording.records import RecordingRecords
+from app.recording.service import RecordingConfig, Recordings
+from app.recording.state import RecordingStates
 from app.settings import Settings, SettingsError
 from app.store.redis import Redis
 from app.store.sql import Sql
@@ -97,6 +100,14 @@ class ApiArchive:
     erasure: Erasure
     scrubber: Scrubber
 
+    async def states(
+        self, ids: Sequence[LectureId]
+    ) -> Mapping[LectureId, tuple[str, datetime | None]]:
+        """Return how far the records of lectures are, and when these are deleted."""
+        days = self.endpoints.retention_days
+        found = await self.reader.states(ids)
+        return {ident: (one.state, one.expires_at(days)) for ident, one in found.items()}
+
     def routes(
         self, callers: Callers, accounts: Accounts, attempts: Attempts
     ) -> Sequence[APIRouter]:
@@ -108,11 +119,28 @@ class ApiArchive:
         ]
 
 
-def erasure_of(sql: Sql, redis: Redis, files: RecordedFiles, clock: Clock) -> Erasure:
-    """Return what erases people, for an api process and for the command line."""
-    logs, reader = RoomLogs(redis), ArchiveReader(sql)
-    deletion = Deletion(sql, logs, reader, files, clock)
-    return Erasure(sql, redis, logs, reader, deletion, clock)
+async def run_erase(settings: Settings, email: str) -> tuple[Erased, bool]:
+    """Erase a person, and have the files forget them; tell what was done, and whether they did.
+
+    Raises NotFound, Conflict, Unavailable.
+    """
+    clock = SystemClock()
+    async with contextlib.AsyncExitStack() as stack:
+        redis = await entered(stack, Redis(redis_url(settings)))
+        sql = await entered(stack, Sql(settings.database))
+        recordings = Recordings(
+            RecordingRecords(sql, clock),
+            RecordingStates(redis),
+            storage(settings),
+            clock,
+            RecordingConfig(),
+        )
+        files = RecordedFiles(recordings, None)
+        logs, reader = RoomLogs(redis), ArchiveReader(sql)
+        deletion = Deletion(sql, logs, reader, files, clock)
+        erasure = Erasure(sql, redis, logs, reader, deletion, clock)
+        erased = await erasure.erase(Email(email.strip().lower()))
+        return erased, await erasure.scrub(settings.database)
 
 
 async def api_archive(

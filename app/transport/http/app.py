@@ -7,7 +7,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from app.auth.accounts import Accounts
-from app.auth.attempts import Attempts
+from app.auth.shared_attempts import SIGN_UP_LIMITS, Counter, LocalAttempts
 from app.auth.tokens import UserTokens
 from app.core.clock import Clock
 from app.rooms.catalogue import Catalogue
@@ -15,7 +15,12 @@ from app.transport.http import problems
 from app.transport.http.auth_routes import auth_routes
 from app.transport.http.config import HttpConfig
 from app.transport.http.identity import Callers
-from app.transport.http.lecture_routes import LectureEnding, RecordingWishes, lecture_routes
+from app.transport.http.lecture_routes import (
+    LectureEnding,
+    LectureStates,
+    RecordingWishes,
+    lecture_routes,
+)
 from app.transport.http.middleware import BodyLimit, Faults, FixedHeaders, Observed
 from app.transport.http.operations import RelayFigures, operation_routes
 from app.transport.http.pages import Pages
@@ -62,6 +67,9 @@ def create_http(
     relay_figures: RelayFigures | None = None,
     more: Callable[[Callers], Sequence[APIRouter]] | None = None,
     wishes: RecordingWishes | None = None,
+    states: LectureStates | None = None,
+    sign_ins: Counter | None = None,
+    sign_ups: Counter | None = None,
 ) -> FastAPI:
     """Return the REST interface, health, metrics and pages as one ASGI application.
 
@@ -78,11 +86,12 @@ def create_http(
         redirect_slashes=False,
     )
     callers = Callers(tokens, config.service_token, clock)
-    attempts = Attempts(clock, config.sign_in_limits)
+    sign_ins = sign_ins or LocalAttempts(clock, config.sign_in_limits)
+    sign_ups = sign_ups or LocalAttempts(clock, SIGN_UP_LIMITS)
     checks = {"redis": redis_ready, "sql": sql_ready, "relay": relay_ready}
     routers = [
-        auth_routes(accounts, tokens, callers, attempts, clock),
-        lecture_routes(catalogue, lectures, callers, wishes),
+        auth_routes(accounts, tokens, callers, sign_ins, sign_ups, clock),
+        lecture_routes(catalogue, lectures, callers, wishes, states),
         turn_routes(turn, callers),
         operation_routes(checks, relay_figures),
     ]

@@ -146,9 +146,13 @@ class EndedLecture(BaseModel):
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+    state: str = Field("none", description="Of its record: archiving, ready, incomplete, none.")
+    expires_at: datetime | None = Field(None, description="When all of it is deleted.")
 
     @classmethod
-    def of(cls, lecture: Lecture) -> Self:
+    def of(
+        cls, lecture: Lecture, state: str = "none", expires_at: datetime | None = None
+    ) -> Self:
         return cls(
             id=lecture.id,
             code=lecture.code,
@@ -158,6 +162,8 @@ class EndedLecture(BaseModel):
             created_at=lecture.created_at,
             started_at=lecture.started_at,
             ended_at=lecture.ended_at,
+            state=state,
+            expires_at=expires_at,
         )
 
 

@@ -1,5 +1,7 @@
 """REST: lectures."""
 
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Protocol
 
 from fastapi import APIRouter, Depends, Query
@@ -40,11 +42,18 @@ class RecordingWishes(Protocol):
         """Say whether a lecture is to be recorded from its start. Raises Forbidden."""
 
 
+LectureStates = Callable[
+    [Sequence[LectureId]], Awaitable[Mapping[LectureId, tuple[str, datetime | None]]]
+]
+"""Tells of lectures how far their records are, and when they are deleted."""
+
+
 def lecture_routes(
     catalogue: Catalogue,
     lectures: LectureEnding,
     callers: Callers,
     wishes: RecordingWishes | None = None,
+    states: LectureStates | None = None,
 ) -> APIRouter:
     """Return the routes under ``/lecture``."""
     router = APIRouter(tags=["lectures"])
@@ -67,7 +76,7 @@ def lecture_routes(
     @router.get("/lecture/list", responses=refusals(401, 503))
     async def ended(caller: Annotated[Account, Depends(user)]) -> list[EndedLecture]:
         """List the caller's ended lectures, given and attended, each once, newest first."""
-        return [EndedLecture.of(lecture) for lecture in await catalogue.ended_of(caller.email)]
+        return await ended_of(catalogue, states, caller.email)
 
     @router.get("/lecture/open", responses=refusals(401, 503))
     async def opened(caller: Annotated[Account, Depends(user)]) -> list[OpenLecture]:
@@ -96,6 +105,15 @@ def lecture_routes(
         return LectureCode(code=lecture.code)
 
     return router
+
+
+async def ended_of(
+    catalogue: Catalogue, states: LectureStates | None, email: Email
+) -> list[EndedLecture]:
+    """Return an account's ended lectures, with how far their records are."""
+    found = await catalogue.ended_of(email)
+    known = {} if states is None else await states([lecture.id for lecture in found])
+    return [EndedLecture.of(one, *known.get(one.id, ("none", None))) for one in found]
 
 
 def may_record(wishes: RecordingWishes | None, record: bool | None) -> None:
