@@ -12,7 +12,7 @@ import typer
 from app import settings
 from app.core import log
 from app.core.clock import SystemClock
-from app.core.errors import Conflict, NotFound, Unavailable
+from app.core.errors import BadRequest, Conflict, NotFound, Unavailable
 from app.settings import Settings, SettingsError
 from app.store.data_folder import DataFolder, DataFolderError
 from app.supervisor import EXIT_AWAY, EXIT_FAULT, EXIT_SETTINGS, Supervisor
