@@ -6,11 +6,12 @@ from fastapi import APIRouter, Depends, Request
 
 from app.auth.accounts import Accounts
 from app.auth.addresses import known_email
-from app.auth.attempts import Attempts, TooManyAttempts
+from app.auth.attempts import TooManyAttempts
 from app.auth.principal import Account
+from app.auth.shared_attempts import Counter
 from app.auth.tokens import UserTokens
 from app.core.clock import Clock
-from app.core.errors import NotFound, Unavailable
+from app.core.errors import BadRequest, NotFound, Unavailable
 from app.core.metrics import SIGN_INS
 from app.transport.http.bodies import Person, Rename, SignedIn, SignIn, SignUp, Token
 from app.transport.http.identity import Callers
@@ -18,16 +19,28 @@ from app.transport.http.problems import refusals
 
 
 def auth_routes(
-    accounts: Accounts, tokens: UserTokens, callers: Callers, attempts: Attempts, clock: Clock
+    accounts: Accounts,
+    tokens: UserTokens,
+    callers: Callers,
+    sign_ins: Counter,
+    sign_ups: Counter,
+    clock: Clock,
 ) -> APIRouter:
     """Return the routes under ``/auth`` and ``/profile``."""
     router = APIRouter(tags=["accounts"])
     user = callers.user()
 
-    @router.post("/auth/signup", status_code=201, responses=refusals(400, 409, 413, 503))
-    async def sign_up(body: SignUp) -> Person:
+    @router.post("/auth/signup", status_code=201, responses=refusals(400, 409, 413, 429, 503))
+    async def sign_up(body: SignUp, request: Request) -> Person:
         """Make an account. A known e-mail is a conflict."""
-        return Person.of(await accounts.create(body.username, body.email, body.password))
+        email = known_email(body.email) or ""
+        address = request.client.host if request.client else ""
+        await sign_ups.spend(email, address)
+        try:
+            return Person.of(await accounts.create(body.username, body.email, body.password))
+        except (BadRequest, Unavailable):
+            await sign_ups.refund(email, address)  # nothing was learned about anybody
+            raise
 
     @router.post("/auth/signin", responses=refusals(400, 404, 413, 429, 503))
     async def sign_in(body: SignIn, request: Request) -> SignedIn:
@@ -35,7 +48,7 @@ def auth_routes(
         email = known_email(body.email) or ""
         address = request.client.host if request.client else ""
         try:
-            attempts.spend(email, address)
+            await sign_ins.spend(email, address)
         except TooManyAttempts:
             SIGN_INS.labels("limited").inc()
             raise
@@ -45,9 +58,9 @@ def auth_routes(
             SIGN_INS.labels("refused").inc()
             raise
         except Unavailable:
-            attempts.refund(email, address)  # nothing was learned about the password
+            await sign_ins.refund(email, address)  # nothing was learned about the password
             raise
-        attempts.refund(email, address)
+        await sign_ins.refund(email, address)
         SIGN_INS.labels("ok").inc()
         token = tokens.issue(account, clock.wall())
         return SignedIn(token=token, email=account.email, username=account.username)

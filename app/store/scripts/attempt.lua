@@ -1,0 +1,21 @@
+-- Count an attempt in several windows, or take one back. KEYS: the windows. ARGV: 'spend', ms that
+-- a window lasts from its first attempt on, the limit of each; or 'refund'
+-- → 0, or ms until it may be tried again (then nothing was counted)
+if ARGV[1] == 'refund' then
+  for _, key in ipairs(KEYS) do
+    local count = tonumber(redis.call('GET', key) or '0')
+    if count > 1 then redis.call('DECR', key) elseif count == 1 then redis.call('DEL', key) end
+  end
+  return 0
+end
+local wait = 0
+for i, key in ipairs(KEYS) do
+  if tonumber(redis.call('GET', key) or '0') >= tonumber(ARGV[2 + i]) then
+    wait = math.max(wait, redis.call('PTTL', key), 1)
+  end
+end
+if wait > 0 then return wait end
+for _, key in ipairs(KEYS) do
+  if redis.call('INCR', key) == 1 then redis.call('PEXPIRE', key, ARGV[2]) end
+end
+return 0
