@@ -326,7 +326,7 @@ class RoomMeasured(_Message):
 class RelayCounted(_Message):
     op: Literal["counted"] = "counted"
     figures: dict[str, int]
-    """Gauges and counters by name (``RelayService.stats``)."""
+    """Gauges and counters by name (``RelayService.figures``), some with labels: ``a{b="c"}``."""
 
 
 class Refused(_Message):

@@ -112,7 +112,7 @@ class RelayService:
         self._rooms: dict[RoomId, Room] = {}
         self._peers: dict[PeerId, Peer] = {}
         self._commands = RoomCommands(
-            self._core, self._rooms, self._peers, self._reach, self.stats, clock
+            self._core, self._rooms, self._peers, self._reach, self.figures, clock
         )
         self._piping = Piping(
             node,
@@ -430,6 +430,10 @@ class RelayService:
         rate = self._forwarding.read(forwarded, self._clock.now())
         by_peers = len(self._peers) / self._config.max_peers
         return min(1.0, max(by_peers, rate / self._config.packets_per_second))
+
+    def figures(self) -> dict[str, int]:
+        """Return ``stats``, and what all tracks and participants do together."""
+        return {**self.stats(), **self._core.figures(self._clock.now())}
 
     def stats(self) -> dict[str, int]:
         """Return gauges (``rooms``, ``peers``, ``tasks``) and counters that only grow."""

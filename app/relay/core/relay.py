@@ -32,6 +32,7 @@ from app.relay.core.srtp import check_keys
 from app.relay.core.stats import PeerStats, RoomStats
 from app.relay.core.subscription import Bound
 from app.relay.core.tap import Listener, Tap
+from app.relay.core.totals import Figures, count_peer, describe
 from app.relay.core.wish import Wish
 
 HANDSHAKE_SECONDS = 10.0
@@ -51,6 +52,8 @@ class Relay:
 
     def __init__(self, transmit: Transmit) -> None:
         self.counters = Counters()
+        self._gone: Figures = Figures()
+        """What was counted of the peers that are gone."""
         self._sender = BurstSender(transmit, self.counters)
         self._batch = Batch()
         tables = Tables()
@@ -160,6 +163,7 @@ class Relay:
         for address in known.ice.addresses:
             if self._by_address.get(address) is known:
                 del self._by_address[address]
+        count_peer(known, self._gone)
         room = self._rooms[known.room]
         room.disconnect(known)
         self._free(room)
@@ -388,6 +392,10 @@ class Relay:
         """Describe a room, or return None if there is no such room."""
         known = self._rooms.get(room)
         return known.stats(now) if known is not None else None
+
+    def figures(self, now: float) -> dict[str, int]:
+        """Describe all tracks and participants together; names carry their labels (``totals``)."""
+        return dict(describe(self._peers.values(), self._gone, now))
 
     def peer_stats(self, peer: PeerId, now: float) -> PeerStats | None:
         """Describe a peer, or return None if there is no such peer."""

@@ -1,7 +1,7 @@
 """What an operator's machines ask: alive, ready, metrics."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 import structlog
@@ -69,15 +69,22 @@ async def _relay_exposition(relay_figures: RelayFigures | None) -> bytes:
     except (LecternError, TimeoutError) as fault:
         log.warning("no figures of relays", fault=type(fault).__name__)
         return b""
-    lines: list[str] = []
-    for name in sorted({name for figures in found.values() for name in figures}):
-        lines.append(f"# TYPE lectern_relay_{name} untyped")
-        lines += [
-            f'lectern_relay_{name}{{relay="{relay}"}} {figures[name]}'
-            for relay, figures in sorted(found.items())
-            if name in figures
-        ]
-    return "".join(f"{line}\n" for line in lines).encode()
+    return "".join(f"{line}\n" for line in _relay_lines(found)).encode()
+
+
+def _relay_lines(found: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
+    """Yield every relay's figures; one that carries labels (``a{b="c"}``) keeps them."""
+    last = ""
+    keys = {key for figures in found.values() for key in figures}
+    for key in sorted(keys, key=lambda key: key.partition("{")[::2]):
+        name, _, labels = key.partition("{")
+        if name != last:
+            last = name
+            yield f"# TYPE lectern_relay_{name} untyped"
+        own = f",{labels.removesuffix('}')}" if labels else ""
+        for relay, figures in sorted(found.items()):
+            if key in figures:
+                yield f'lectern_relay_{name}{{relay="{relay}"{own}}} {figures[key]}'
 
 
 async def _passes(name: str, check: Check) -> bool:

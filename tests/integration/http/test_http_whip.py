@@ -342,7 +342,10 @@ async def test_metrics_hold_what_the_relays_counted(site: Site) -> None:
         return True
 
     async def figures() -> dict[str, dict[str, int]]:
-        return {"relay-1": {"bytes_forwarded": 12}, "relay-2": {"bytes_forwarded": 30}}
+        return {
+            "relay-1": {"bytes_forwarded": 12, 'tracks{source="camera"}': 3, "tracks_lost": 1},
+            "relay-2": {"bytes_forwarded": 30, 'tracks{source="screen"}': 1},
+        }
 
     app = create_http(
         HttpConfig(),
@@ -362,3 +365,8 @@ async def test_metrics_hold_what_the_relays_counted(site: Site) -> None:
     assert 'lectern_relay_bytes_forwarded{relay="relay-1"} 12\n' in text
     assert 'lectern_relay_bytes_forwarded{relay="relay-2"} 30\n' in text
     assert text.count("# TYPE lectern_relay_bytes_forwarded untyped") == 1
+    assert (
+        "# TYPE lectern_relay_tracks untyped\n"
+        'lectern_relay_tracks{relay="relay-1",source="camera"} 3\n'
+        'lectern_relay_tracks{relay="relay-2",source="screen"} 1\n'
+    ) in text

@@ -210,6 +210,8 @@ class Receiver(Repairing):
         super().__init__(answerer, presenter=False, has_rtx=has_rtx)
         self.audio_got, self.video_got = Got(), Got()
         self.by_rtx = 0
+        self.rtp_bytes = 0
+        """Of all sealed media packets that came."""
         self._ssrcs: dict[bool, int] = {}
         self._arrivals = Arrivals()
 
@@ -221,6 +223,7 @@ class Receiver(Repairing):
         except SrtpError:
             self.unopened += 1
             return
+        self.rtp_bytes += len(data)
         now = asyncio.get_running_loop().time()
         number = transport_number(packet)
         if number is not None:

@@ -27,14 +27,17 @@ from app.core.errors import BadOffer
 from app.core.ids import Email, NodeId, PeerId, RoomId, new_lecture_id
 from app.lecture.captions import Captions
 from app.lecture.ending import Endings
+from app.lecture.floor import Floor
 from app.lecture.keeper import Keeper
 from app.lecture.media import Media
 from app.lecture.model import LectureConfig
+from app.lecture.ports import RelayPort
 from app.lecture.service import Lectures
 from app.questions.service import Questions
 from app.questions.store import RedisQuestionStore
 from app.relay.messages import Candidate, OpenPeer, PeerOpened
 from app.rooms.catalogue import Catalogue
+from app.rooms.floor import FloorStore
 from app.rooms.guests import Guests
 from app.rooms.presence import Presence
 from app.rooms.store import RoomStore
@@ -295,9 +298,14 @@ async def sql(tmp_path: Path) -> AsyncIterator[Sql]:
 
 @contextlib.asynccontextmanager
 async def running(
-    redis_url: str, sql: Sql, node: str, sio_config: SioConfig, lecture_config: LectureConfig
+    redis_url: str,
+    sql: Sql,
+    node: str,
+    sio_config: SioConfig,
+    lecture_config: LectureConfig,
+    client: RelayPort | None = None,
 ) -> AsyncIterator[Stack]:
-    """Run one api process' socket side on a port of its own."""
+    """Run one api process' socket side on a port of its own; ``client`` reaches a real relay."""
     clock = SystemClock()
     redis = Redis(redis_url)
     await redis.open()
@@ -306,7 +314,7 @@ async def running(
     relay, catalogue, presence = ScriptedRelay(), Catalogue(sql, clock), Presence()
     rooms, me = RoomStore(redis), NodeId(node)
     boards, questions = Boards(RedisBoardStore(redis)), Questions(RedisQuestionStore(redis))
-    media = Media(registry, relay)
+    media = Media(registry, client or relay)
     endings = Endings(rooms, catalogue, media)
     lectures = Lectures(rooms, boards, presence, media, endings, catalogue, me, lecture_config)
     keeper = Keeper(rooms, presence, endings, me, clock, lecture_config)
@@ -321,6 +329,7 @@ async def running(
     server = SioServer(
         sio_config, lectures, boards, questions, fanout, tokens, clock, guests,
         record_desk=RecordDesk(Captions(redis), attendance),
+        floor=Floor(rooms, FloorStore(redis), media),
     )  # fmt: skip
     await server.open()
     await keeper.open()
@@ -344,9 +353,7 @@ async def running(
         while not web.started:
             await asyncio.sleep(0.01)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    stack = Stack(
-        url, server, lectures, redis, catalogue, relay, tokens, clock, keeper, attendance
-    )
+    stack = Stack(url, server, lectures, redis, catalogue, relay, tokens, clock, keeper, attendance)
     try:
         yield stack
     finally:

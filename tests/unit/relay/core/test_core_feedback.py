@@ -19,6 +19,7 @@ from tests.unit.relay.core.lossy import LossyParticipant, LossyPresenter, play
 from tests.unit.relay.core.world import (
     AUDIO_IN,
     OUT_VIDEO,
+    ROOM,
     VIDEO_IN,
     VIDEO_SSRC,
     AudioSource,
@@ -234,3 +235,32 @@ def test_a_freeze_is_counted_once_however_long_it_lasts() -> None:
     stats = world.relay.peer_stats(student.id, world.now)
     assert stats is not None
     assert [one.freezes for one in stats.sent if one.kind == "video"] == [1]
+
+
+def test_totals_agree_with_what_was_sent_also_by_peers_that_are_gone() -> None:  # M17
+    world = World()
+    presenter = LossyPresenter(world, 0.0)
+    students = [LossyParticipant(world, f"s{n}") for n in range(3)]
+    world.link.loss = 0.05
+    play(world, presenter, students, 3.0)
+    world.relay.remove_peer(students[0].client.id)
+    play(world, presenter, students[1:], 2.0)
+    figures = world.relay.figures(world.now)
+    counters = world.relay.counters
+
+    def total(name: str) -> int:
+        return sum(value for key, value in figures.items() if key.startswith(f"{name}{{"))
+
+    assert total("section_sent_bytes") == counters.bytes_forwarded
+    assert total("section_sent_packets") == counters.packets_forwarded
+    assert total("section_repeated_bytes") == counters.bytes_repeated
+    assert counters.bytes_repeated > 0
+    assert figures['track_packets{source="camera"}'] == presenter.video.sequence
+    assert figures['tracks{source="camera"}'] == 0, "it has been silent for a while"
+    assert figures['participants{role="participant",connected="1"}'] == 2
+    assert figures['sections{layer="0"}'] == 2
+    world.relay.remove_room(ROOM)
+    left = world.relay.figures(world.now)
+    assert left['section_sent_bytes{kind="video"}'] == figures['section_sent_bytes{kind="video"}']
+    assert not any(key.startswith("participants") for key in left)
+    assert len(left) < 40, "the number of series does not grow with rooms, tracks or people"

@@ -1,0 +1,237 @@
+"""What the socket tells and takes about media that flows: figures, bounds, alerts, levels."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from app.core.clock import SystemClock
+from app.core.ids import RoomId
+from app.lecture.model import LectureConfig
+from app.relay.client import RelayClient
+from app.relay.config import RelayConfig
+from app.relay.reports import Reports
+from app.relay.service import RelayService
+from app.store.redis import Redis
+from app.store.sql import Sql
+from app.transport.sio.config import SioConfig
+from tests.integration.relay.clients import DirectBus, until
+from tests.integration.relay.network import Network
+from tests.integration.relay.repairing import Answerer, Receiver, Sender
+from tests.integration.sio.conftest import OWNER, STRANGER, STUDENT, Client, Stack, running
+
+WIDE, NARROW = 20_000_000, 200_000
+
+
+@dataclass
+class Lecture:
+    """A presenter and two participants, on sockets and with media."""
+
+    room: RoomId
+    service: RelayService
+    host: Client
+    weak: Client
+    strong: Client
+    sender: Sender
+    receivers: tuple[Receiver, Receiver]
+    network: Network
+    """The weak one's."""
+
+    async def ask(self, client: Client, event: str, **data: Any) -> Any:
+        return await client.ask("/lecture", event, {"roomId": self.room, **data})
+
+
+def offered(client: Client, namespace: str, event: str, room: RoomId) -> Answerer:
+    async def answer(sdp: str) -> str:
+        data = {"roomId": room, "SDP": {"type": "offer", "sdp": sdp}}
+        reply = await client.ask(namespace, event, data)
+        assert reply["ok"], reply
+        return str((await client.event("serverAnswer"))["SDP"]["sdp"])
+
+    return answer
+
+
+@pytest.fixture
+async def lecture(
+    redis_url: str, sql: Sql, sio_config: SioConfig, lecture_config: LectureConfig
+) -> AsyncIterator[Lecture]:
+    async with contextlib.AsyncExitStack() as stack:
+        redis = Redis(redis_url)
+        await redis.open()
+        stack.push_async_callback(redis.close)
+        reports = Reports(redis)
+        await reports.open()
+        stack.push_async_callback(reports.close)
+        bus = DirectBus()
+        service = RelayService(RelayConfig(bind_port=0), bus, SystemClock(), reports.notice)
+        await service.open()
+        stack.push_async_callback(service.close)
+        client = RelayClient(bus)
+        process = await stack.enter_async_context(
+            running(redis_url, sql, "api-one", sio_config, lecture_config, client)
+        )
+        yield await begin(process, service, stack)
+        assert service.stats()["errors"] == 0
+
+
+async def begin(process: Stack, service: RelayService, stack: contextlib.AsyncExitStack) -> Lecture:
+    room = await process.room()
+    target = ("127.0.0.1", service.port)
+    networks = [await stack.enter_async_context(Network(target, seed)) for seed in range(3)]
+    host, *members = (process.client() for _ in range(3))
+    await host.join("/create-room", process.token(OWNER))
+    sender = Sender(offered(host, "/create-room", "presenterOffer", room), frame=(1_150,) * 5)
+    stack.callback(sender.close)
+    await sender.come(networks[0])
+    await host.join("/lecture", process.token(OWNER))
+    await host.event("state")
+    receivers = []
+    for member, email, network in zip(members, (STUDENT, STRANGER), networks[1:], strict=True):
+        await member.join("/enter-room", process.token(email))
+        one = Receiver(offered(member, "/enter-room", "studentOffer", room))
+        stack.callback(one.close)
+        await one.come(network)
+        await member.join("/lecture", process.token(email))
+        await member.event("state")
+        receivers.append(one)
+    weak, strong = receivers
+    return Lecture(room, service, host, members[0], members[1], sender, (weak, strong), networks[1])
+
+
+@contextlib.asynccontextmanager
+async def playing(sender: Sender) -> AsyncIterator[None]:
+    task = asyncio.create_task(sender.play(120.0))
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+def sent_to(figures: dict[str, Any]) -> list[int]:
+    """Return the bytes that each participant was sent, by one ``stats`` event."""
+    return sorted(
+        sum(section["bytes"] + section["repeated_bytes"] for section in peer["sent"])
+        + peer["padding_bytes"]
+        for peer in figures["peers"]
+        if peer["role"] == "participant"
+    )
+
+
+async def test_figures_move_while_media_flows_and_agree_with_what_arrived(  # L38, M17
+    lecture: Lecture,
+) -> None:
+    refused = await lecture.ask(lecture.weak, "stats")
+    assert refused["error"]["code"] == "forbidden"
+    assert (await lecture.ask(lecture.host, "stats"))["ok"]
+    await lecture.sender.play(2.5)
+    first = await lecture.host.event("stats")
+    came = len(lecture.host.all("stats"))
+    await lecture.host.event("stats", came + 2)  # nothing is on its way any more
+    last = lecture.host.all("stats")[-1]
+    arrived = sorted(receiver.rtp_bytes for receiver in lecture.receivers)
+    assert arrived[0] > 300_000
+    assert sent_to(last) == pytest.approx(arrived, rel=0.01)
+    assert sent_to(first)[0] < sent_to(last)[0]
+    (camera,) = [
+        track for peer in last["peers"] for track in peer["received"] if track["source"] == "camera"
+    ]
+    assert camera["packets"] == len(lecture.sender.sent_video)
+    assert camera["lost"] == 0
+    figures = lecture.service.figures()
+    in_metrics = sum(
+        count
+        for name, count in figures.items()
+        if name.startswith(("section_sent_bytes", "section_repeated_bytes", "probe_padding_bytes"))
+    )
+    assert in_metrics == pytest.approx(sum(arrived), rel=0.01)
+    assert figures['participants{role="participant",connected="1"}'] == 2
+    assert not lecture.weak.all("stats")
+    assert (await lecture.ask(lecture.host, "stats", on=False))["ok"]
+    await asyncio.sleep(0.2)
+    count = len(lecture.host.all("stats"))
+    await asyncio.sleep(1.3)
+    assert len(lecture.host.all("stats")) == count
+
+
+async def test_pauses_and_bounds_are_a_members_own(lecture: Lecture) -> None:  # L28, M9
+    weak, strong = lecture.receivers
+    async with playing(lecture.sender):
+        await until(lambda: weak.video_got.highest > 50 and strong.video_got.highest > 50, 5)
+        assert (await lecture.ask(lecture.weak, "pause", mid="1"))["ok"]
+        await asyncio.sleep(0.1)
+        before, others = len(weak.video_got.times), len(strong.video_got.times)
+        heard = len(weak.audio_got.times)
+        await until(lambda: len(strong.video_got.times) > others + 60, 5)
+        assert len(weak.video_got.times) == before
+        assert len(weak.audio_got.times) > heard + 10
+        assert (await lecture.ask(lecture.weak, "pause", mid="1", on=False))["ok"]
+        slides = {"mid": "1", "slides": 2, "priority": 9, "fps": 30, "width": 640}
+        assert (await lecture.ask(lecture.weak, "prefer", **slides))["ok"]
+        await asyncio.sleep(0.3)
+        before, others = len(weak.video_got.times), len(strong.video_got.times)
+        await until(lambda: len(strong.video_got.times) > others + 350, 10)
+        assert 5 <= len(weak.video_got.times) - before <= 15, "a keyframe or two of five packets"
+    for bad in (
+        {"mid": "1", "maxBitrate": 0},
+        {"mid": "1", "scheme": "notify-police"},
+        {"mid": "1", "priority": 0},
+        {"mid": "1", "slides": "often"},
+    ):
+        refused = await lecture.ask(lecture.weak, "prefer", **bad)
+        assert refused["error"]["code"] == "bad_request", bad
+    unknown = await lecture.ask(lecture.weak, "prefer", mid="77")
+    assert unknown["error"]["code"] == "not_found"
+
+
+async def test_at_200_kbit_audio_is_untouched_and_video_is_back_in_ten_seconds(  # L29, row 9
+    lecture: Lecture,
+) -> None:
+    weak, strong = lecture.receivers
+    wish = {"mid": "1", "minBitrate": 600_000, "scheme": "notify"}
+    assert (await lecture.ask(lecture.weak, "prefer", **wish))["ok"]
+    loop = asyncio.get_running_loop()
+    async with playing(lecture.sender):
+        lecture.network.down.bps = WIDE
+        await until(lambda: weak.video_got.highest > 300, 10)
+        lecture.network.down.bps = NARROW
+        alert = await lecture.weak.event("bandwidth")
+        (short,) = alert["sections"]
+        assert (short["mid"], short["short"]) == ("1", True)
+        assert short["available"] < 600_000
+        layer = await lecture.weak.event("layer")
+        assert layer["sections"][0]["paused"] is True
+        await asyncio.sleep(1.0)  # what filled the queue before is gone
+        start, missing = loop.time(), len(weak.audio_got.missing)
+        await asyncio.sleep(3.0)
+        assert weak.audio_got.between(start, start + 3) >= 0.95 * 150
+        assert len(weak.audio_got.missing) == missing
+        assert weak.video_got.between(start, start + 3) < 0.1 * 3 * 125
+        lecture.network.down.bps = WIDE
+        widened = loop.time()
+        await until(lambda: weak.video_got.between(loop.time() - 1, loop.time()) > 110, 10)
+        assert loop.time() - widened < 10
+        over = await lecture.weak.event("bandwidth", 2)
+        assert over["sections"][0]["short"] is False
+    assert strong.video_got.missing == strong.audio_got.missing == []
+    assert not lecture.strong.all("bandwidth")
+    assert not lecture.strong.all("layer")
+
+
+async def test_who_speaks_how_loud_and_what_is_watched(lecture: Lecture) -> None:  # M14, M10
+    async with playing(lecture.sender):
+        assert (await lecture.strong.event("speaking"))["id"] == "presenter"
+        told = await lecture.strong.event("levels")
+        assert told["levels"] == [{"id": "presenter", "level": -40}]
+        watched = await lecture.host.event("layers")
+        assert watched["tracks"] == [{"source": "camera", "rids": [""]}]
+        for client in (lecture.weak, lecture.strong):
+            assert (await lecture.ask(client, "pause", mid="1"))["ok"]
+        await lecture.host.event("layers", 2)
+        assert lecture.host.all("layers")[-1]["tracks"] == [{"source": "camera", "rids": []}]
+        assert not lecture.weak.all("layers")
+    silent = await lecture.strong.event("levels", 2)  # nothing comes: silence
+    assert silent["levels"] == []
+    assert (await lecture.strong.event("speaking", 2))["id"] is None
