@@ -167,7 +167,7 @@ async def test_row_23_lifetimes_forced_low(row: Row) -> None:
 
 
 async def test_row_24_room_keys_deleted(row: Row) -> None:
-    """All keys of a live room deleted, more than once: written back, the presenter is told."""
+    """All keys of a live room deleted, more than once: written back, 0.25 s old at most."""
     await row.lecture()
     row.stay()
     host = row.host

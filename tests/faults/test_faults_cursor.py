@@ -1,6 +1,7 @@
 """Those who come back by a cursor, to another process: row 11 of the fault matrix."""
 
 import asyncio
+import time
 
 from tests.faults.rows import Row
 from tests.faults.world import until
@@ -58,3 +59,25 @@ async def test_row_11_a_repeat_at_another_process_draws_once(row: Row) -> None:
     assert again.outcome == "ok"
     assert first.outcome in ("ok", "unknown")
     await row.settled()
+
+
+async def test_row_12_redis_killed_while_three_draw(row: Row) -> None:
+    """Redis kill -9 while three draw: no acknowledged element is lost, every page has them all."""
+    await row.lecture(1)
+    row.stay()
+    assert (await row.host.call("drawing", {"mode": "everyone"}))["ok"]
+    for home in (0, 1, 1):
+        (await row.sketcher(home)).stay()
+    load = row.load(edits=False)
+    await until(lambda: load.taken >= 40, 20)
+    row.world.redis.kill()
+    killed = time.monotonic()
+    row.world.redis.start()
+    began = time.monotonic()
+    await until(lambda: load.last_taken > began, 20)
+    row.figure("writes resume after the kill", load.last_taken - killed, most=3.0)
+    before = load.taken
+    await until(lambda: load.taken >= before + 40, 20)
+    await load.stop()
+    await row.settled()
+    row.figure("elements on every page", len(row.sketchers[0].elements), "")
