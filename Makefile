@@ -32,6 +32,7 @@ bench: venv-dev ## measure the relay beside Janus, and the fan-out of events bes
 	@mkdir -p data
 	@$(VENV_PYTHON) -m bench.relay --plot data/bench.png $(BENCH_ARGS)
 	@$(VENV_PYTHON) -m bench.fanout
+	@$(VENV_PYTHON) -m bench.board
 
 web: ## build the web client
 	@deploy/web.sh required
