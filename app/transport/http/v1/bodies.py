@@ -97,6 +97,10 @@ class CreateOptions(Options):
 
 
 class NewRoom(BaseModel):
+    """``name`` is needed: without it the answer is Licode's own."""
+
+    model_config = ConfigDict(json_schema_extra={"required": ["name"]})
+
     name: Name | None = None
     options: CreateOptions = CreateOptions()
 
