@@ -26,6 +26,40 @@ class Bound(NamedTuple):
 class Subscription:
     """It has one ``Sink`` for good, and is on at most one line at a time."""
 
+    __slots__ = (
+        "_is_frozen",
+        "_next_slide",
+        "_packets_seen",
+        "_stand",
+        "_stand_time",
+        "alarm",
+        "bound",
+        "form",
+        "former",
+        "fraction_lost",
+        "freezes",
+        "is_barred",
+        "is_broken",
+        "is_paused",
+        "is_sliding",
+        "is_spare",
+        "is_starved",
+        "jitter",
+        "keyframe_requests",
+        "limit",
+        "line",
+        "lost",
+        "nacked",
+        "peer",
+        "repeated",
+        "repeated_bytes",
+        "section",
+        "shown",
+        "sink",
+        "target",
+        "wish",
+    )
+
     def __init__(self, peer: PeerId, section: Section, sink: Sink) -> None:
         self.peer = peer
         self.section = section
