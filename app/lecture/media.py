@@ -10,6 +10,7 @@ from app.cluster.placement import ANYWHERE, Preference, place_participant
 from app.cluster.refusals import AllFull
 from app.cluster.registry import Registry
 from app.cluster.scheduler import Scheduler
+from app.core.clock import Clock, SystemClock
 from app.core.errors import LecternError, Unavailable
 from app.core.ids import NodeId, PeerId, RoomId, relay_in
 from app.core.tasks import Tasks
@@ -40,6 +41,12 @@ MAX_MEASURED = 300
 NO_RELAY_SECONDS = 2.0
 """For which an offer waits while no relay is there at all (promise P5, seed row O4)."""
 
+FEW_RELAYS = 8
+"""More are not read anew for every join: each is a hash in Redis, and 100 joins a second would read
+100 of them twice."""
+
+LOOK_SECONDS = 0.5
+
 PURPOSE = "relay"
 """Rooms are tasks of this purpose (``cluster.scheduler``)."""
 
@@ -52,8 +59,14 @@ class Media:
     """The relays, as the use-cases see them. The owner calls ``close``."""
 
     def __init__(
-        self, registry: Registry, relay: RelayPort, scheduler: Scheduler | None = None
+        self,
+        registry: Registry,
+        relay: RelayPort,
+        scheduler: Scheduler | None = None,
+        clock: Clock | None = None,
     ) -> None:
+        self._clock = clock or SystemClock()
+        self._seen: tuple[float, list[NodeInfo]] = (float("-inf"), [])
         self._registry = registry
         self._relay = relay
         self._scheduler = scheduler or Scheduler(registry)
@@ -78,7 +91,7 @@ class Media:
         order. Raises AllFull or NoMatch where it is on none, SchedulingFailed where there is no
         relay at all for a while, NotReady while Redis is away.
         """
-        relays = await self._registry.alive(PURPOSE)
+        relays = await self._alive()
         here = _find(relays, current)
         if here is not None and here.state is not NodeState.DRAINING:
             return here.id
@@ -111,7 +124,7 @@ class Media:
         they are full (``LECTERN_MAX_LOAD``), then the least loaded of the others: the relays join
         their rooms by themselves (docs/scale.md). Where nobody takes anything it is ``first``.
         """
-        relays = await self._registry.alive(PURPOSE)
+        relays = await self._alive()
         here = _find(relays, relay_in(peer)) if peer is not None else None
         if here is not None and here.state is not NodeState.DRAINING:
             return here.id
@@ -120,6 +133,14 @@ class Media:
         except Unavailable:
             log.info("a room is full", room=room)
             return first
+
+    async def _alive(self) -> list[NodeInfo]:
+        """Return the live relays; where there are many, as they were half a second ago at most."""
+        at, relays = self._seen
+        if len(relays) <= FEW_RELAYS or self._clock.now() - at > LOOK_SECONDS:
+            relays = await self._registry.alive(PURPOSE)
+            self._seen = (self._clock.now(), relays)
+        return relays
 
     async def open(self, relay: NodeId, command: OpenPeer) -> PeerOpened:
         """Have the relay answer an offer.
@@ -135,6 +156,7 @@ class Media:
         except TimeoutError:
             raise RelayGone("the relay died before it answered") from None
         except Unavailable as error:
+            self._seen = (float("-inf"), [])
             if _find(await self._registry.alive(PURPOSE), relay) is None:
                 raise RelayGone(error.message) from error
             raise
@@ -147,7 +169,8 @@ class Media:
         return answer
 
     def died(self, relay: NodeId) -> None:
-        """Let nobody wait for the answer of a relay that is dead."""
+        """Let nobody wait for the answer of a relay that is dead, nor be sent there."""
+        self._seen = (float("-inf"), [])
         now = asyncio.get_running_loop().time()
         for scope in self._opening.get(relay, ()):
             scope.reschedule(now)

@@ -7,6 +7,7 @@ from app.cluster.node import NodeInfo
 from app.cluster.placement import Preference
 from app.core.ids import ConnectionId, NodeId, PeerId, relay_in
 from app.lecture.floor import Floor
+from app.lecture.media import Media
 from app.lecture.model import Offer
 from app.relay.messages import PauseSection
 from app.relay.places import Place, RedisPlaces
@@ -49,6 +50,29 @@ async def test_a_room_fills_the_relays_that_it_is_on_before_it_spreads(world: Wo
     await announce(world, "relay-2", 99)
     await announce(world, "relay-3", 99)
     assert relay_in(await enter(world, "d")) == ONE  # nobody takes anything: its own
+
+
+async def test_many_relays_are_not_read_for_every_join(world: World) -> None:
+    await world.one.lectures.start(OWNER, TAB1, ROOM, OFFER)
+    for number in range(2, 14):
+        await announce(world, f"relay-{number}", 50)
+    media, reads = Media(world.one.registry, world.relay, clock=world.one.clock), 0
+    alive = world.one.registry.alive
+
+    async def counted(kind: str) -> list[NodeInfo]:
+        nonlocal reads
+        reads += 1
+        return await alive(kind)
+
+    world.one.registry.alive = counted  # type: ignore[method-assign]
+    for _ in range(20):
+        assert await media.relay_for_participant(ROOM, ONE, [ONE]) == ONE
+        assert await media.relay_for(ROOM, ONE) == ONE
+    assert reads == 1
+    await announce(world, "relay-1", 90)
+    world.one.clock.advance(0.6)
+    assert await media.relay_for_participant(ROOM, ONE, [ONE]) != ONE
+    assert reads == 2
 
 
 async def test_a_participant_goes_to_its_provider_and_region(world: World) -> None:  # O12
