@@ -186,12 +186,8 @@ class RecordingRecords:
         self, lecture: LectureId, worker: str, lease_seconds: float, percent: int
     ) -> bool:
         """Keep a job and note how far it is; False when it is ours no more: cancelled, or taken."""
-        return await self._ours(
-            lecture,
-            worker,
-            percent=percent,
-            lease_until=self.now() + timedelta(seconds=lease_seconds),
-        )
+        until = self.now() + timedelta(seconds=lease_seconds)
+        return await self._ours(lecture, worker, {"percent": percent, "lease_until": until})
 
     async def postpone(
         self, lecture: LectureId, worker: str, seconds: float, fault: str, attempts: int
@@ -199,13 +195,14 @@ class RecordingRecords:
         """Give a job back, to be tried again in a while; ``attempts`` are counted so far."""
         due = self.now() + timedelta(seconds=seconds)
         values = {"state": "waiting", "due_at": due, "attempts": attempts, **_NOBODYS}
-        _ = await self._ours(lecture, worker, fault=fault[:MOST_CHARS], **values)
+        _ = await self._ours(lecture, worker, {"fault": fault[:MOST_CHARS], **values})
 
     async def fail(self, lecture: LectureId, worker: str, fault: str) -> None:
         """Give a job up, until somebody asks for it again."""
-        _ = await self._ours(lecture, worker, state="failed", fault=fault[:MOST_CHARS], **_NOBODYS)
+        values = {"state": "failed", "fault": fault[:MOST_CHARS], **_NOBODYS}
+        _ = await self._ours(lecture, worker, values)
 
-    async def _ours(self, lecture: LectureId, worker: str, **values: Any) -> bool:
+    async def _ours(self, lecture: LectureId, worker: str, values: dict[str, Any]) -> bool:
         statement = (
             sa.update(recordings)
             .where(

@@ -1,6 +1,7 @@
 """Recordings in a folder of this machine, or one that all machines share."""
 
 import asyncio
+import contextlib
 import errno
 import os
 import secrets
@@ -23,6 +24,10 @@ class FolderStorage:
     """``Storage`` under ``root``. Files are whole or absent: they come by a rename."""
 
     def __init__(self, root: Path, signer: Signer | None) -> None:
+        """Keep files under ``root``, which is made if that is possible now; without a signer
+        there are no links."""
+        with contextlib.suppress(OSError):
+            root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.root = root
         self._signer = signer
 
@@ -65,6 +70,8 @@ class FolderStorage:
         return await _blocking(self._names, prefix)
 
     def _names(self, prefix: str) -> list[StoredObject]:
+        if not self.root.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, "it is not there")  # unmounted, perhaps
         folder = self.root / prefix
         files = (path for path in sorted(folder.rglob("*")) if path.is_file())
         return [
