@@ -18,6 +18,9 @@ from bench.tree import (
     simulate,
 )
 
+LOOKS, WATCHES = 2.0, 2.0
+"""Per second: how often an api process reads the relays, for joins and to see who is dead."""
+
 API_LOAD = 0.7
 """Of a core that an api process is planned for."""
 
@@ -82,7 +85,9 @@ def _control(plan: Plan, cost: Measured, relays: int) -> Iterator[str]:
     deliveries = plan.listeners * plan.board_events
     cores = joins * cost.api_join + deliveries * cost.api_event
     api = max(2, int(cores / API_LOAD) + 1)
-    scripts = joins * cost.join_commands + relays * 0.2 + 2 * (relays + api) + plan.board_events
+    # Heartbeats, places in the tree, and the lists of relays that api processes read.
+    care = 2 * (relays + api) + relays * 0.2 + api * (LOOKS + WATCHES) * (relays + 1)
+    scripts = joins * cost.join_commands + care + plan.board_events
     published = plan.board_events * api
     redis = scripts * cost.redis_script + published * cost.redis_push
     back = plan.listeners / relays

@@ -48,6 +48,7 @@ class Measured:
     redis_push: float = 2e-6
     """One published event to one subscriber."""
     join_commands: int = 12
+    """Without the list of relays, which each api process reads twice a second."""
     loss: float = 0.001
     """Between relays."""
     nack_seconds: float = 0.005
