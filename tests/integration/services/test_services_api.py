@@ -266,7 +266,16 @@ async def test_a_room_holds_one_lecture_after_another(site: Site) -> None:
     assert await site.code(room["id"])
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b'{"name": 7}', b'{"name": "x", "options": 3}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"[]",
+        b'{"name": 7}',
+        b'{"name": "x", "options": 3}',
+        b'{"name": "x", "options": {"roles": [{"role": "r", "subscribe": {"screen": true}}]}}',
+    ],
+)
 async def test_bad_bodies(site: Site, body: bytes) -> None:
     request = site.one.http.build_request(
         "POST", "/v1/rooms", content=body, headers={"Content-Type": "application/json"}

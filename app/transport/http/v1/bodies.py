@@ -17,6 +17,9 @@ MAX_USER_CHARS = 64
 Kinds = Annotated[
     dict[Literal["audio", "video", "screen", "data"], bool], Field(description="Kinds of media.")
 ]
+HeardKinds = Annotated[
+    dict[Literal["audio", "video", "data"], bool], Field(description="Kinds of media.")
+]
 
 
 def _printable(text: str) -> str:
@@ -42,7 +45,7 @@ class RoleBody(BaseModel):
 
     role: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")]
     publish: bool | Kinds = False
-    subscribe: bool | Kinds = False
+    subscribe: bool | HeardKinds = False
     record: bool = False
     stats: bool = False
     controlhandlers: bool = False
