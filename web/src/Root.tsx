@@ -6,6 +6,7 @@ import { Crash } from './components/Crash'
 import { Loading } from './components/Loading'
 import { WordsContext, firstLang, keepLang, translator } from './i18n'
 import type { Lang, Words } from './i18n'
+import { Account } from './pages/Account'
 import { Home } from './pages/Home'
 import { Join } from './pages/Join'
 import { Landing } from './pages/Landing'
@@ -53,6 +54,7 @@ export function Root() {
               <Route path="/signin" element={<SignIn />} />
               <Route path="/signup" element={<SignUp />} />
               <Route path="/home" element={<SignedIn><Home /></SignedIn>} />
+              <Route path="/account" element={<SignedIn><Account /></SignedIn>} />
               <Route path="/present/:code" element={<SignedIn><Present /></SignedIn>} />
               <Route path="/join" element={<Join />} />
               <Route path="/join/:code" element={<Attend />} />

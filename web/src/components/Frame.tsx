@@ -26,7 +26,10 @@ export function Frame({ children }: { children: ReactNode }) {
         <Logo />
         {account && (
           <div className="row">
-            <span className="soft hide-small" data-testid="account-name">{t('app.you', { name: account.username })}</span>
+            <Link className="soft hide-small" to="/account" data-testid="account-name">
+              {t('app.you', { name: account.username })}
+            </Link>
+            <Link className="button quiet small" to="/account" data-testid="account-link">{t('account.link')}</Link>
             <button className="quiet small" data-testid="signout" onClick={() => { session.signOut() }}>
               {t('app.signout')}
             </button>

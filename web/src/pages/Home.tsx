@@ -7,13 +7,14 @@ import { Field } from '../components/Field'
 import { FormError } from '../components/FormError'
 import { Frame } from '../components/Frame'
 import { Loading } from '../components/Loading'
+import { PastLecture } from '../components/PastLecture'
 import { errorKey, useWords } from '../i18n'
 import { toError } from '../sdk'
-import type { OpenLecture, PastLecture } from '../sdk'
+import type { OpenLecture, PastLecture as Past } from '../sdk'
 
 interface Lists {
   open: OpenLecture[]
-  past: PastLecture[]
+  past: Past[]
 }
 
 function Create({ onCreated }: { onCreated: () => void }) {
@@ -73,21 +74,6 @@ function OpenCard({ lecture }: { lecture: OpenLecture }) {
   )
 }
 
-function PastCard({ lecture }: { lecture: PastLecture }) {
-  const { t, lang } = useWords()
-  const when = lecture.ended_at ?? lecture.started_at ?? lecture.created_at
-  return (
-    <li className="panel card" data-testid="past-lecture">
-      <h3>{lecture.title || t('home.untitled')}</h3>
-      {lecture.description && <p className="soft">{lecture.description}</p>}
-      <p className="hint">
-        {t('home.past.by', { name: lecture.presenter_id.username })}
-        {when && ` · ${new Date(when).toLocaleString(lang, { dateStyle: 'medium', timeStyle: 'short' })}`}
-      </p>
-    </li>
-  )
-}
-
 export function Home() {
   const { t } = useWords()
   const { rest } = useApp()
@@ -125,7 +111,7 @@ export function Home() {
             <ul className="cards">{lists.open.map((lecture) => <OpenCard key={lecture.id} lecture={lecture} />)}</ul>
             <h2>{t('home.past')}</h2>
             {lists.past.length === 0 && <p className="soft" data-testid="past-empty">{t('home.past.empty')}</p>}
-            <ul className="cards">{lists.past.map((lecture) => <PastCard key={lecture._id} lecture={lecture} />)}</ul>
+            <ul className="cards">{lists.past.map((lecture) => <PastLecture key={lecture._id} lecture={lecture} onDeleted={() => void load()} />)}</ul>
           </>
         )}
       </div>

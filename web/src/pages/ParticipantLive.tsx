@@ -3,6 +3,7 @@ import { Link, useNavigate } from 'react-router'
 import { clock, useAccount, useApp, useNow, useStatsHook, useStore } from '../app'
 import { AskBox } from '../components/AskBox'
 import { AudioOut } from '../components/AudioOut'
+import { CaptionDesk, CaptionLines } from '../components/Captions'
 import { ClassQuestions } from '../components/ClassQuestions'
 import { ConnectionBadge } from '../components/ConnectionBadge'
 import { BoardFrame } from '../components/board/BoardFrame'
@@ -102,6 +103,7 @@ export function ParticipantLive({ code, card, questions, keepQuestions, onAgain 
   const [quality, setQuality] = useState<Quality>('best')
   const state = useStore(participant.state)
   const own = useStore(participant.questions.state)
+  const { assistant } = useStore(participant.forum.state)
   useStatsHook(participant.peer)
 
   useEffect(() => {
@@ -135,6 +137,7 @@ export function ParticipantLive({ code, card, questions, keepQuestions, onAgain 
         <button className="small" data-testid="leave-lecture" onClick={leave}>{t('join.leave')}</button>
       </header>
       <Banners state={state} recording={participant.recording} />
+      <CaptionLines captions={participant.captions} />
       <Tabs tabs={tabs} shown={part} onShow={setPart} />
       <main className="live-body" data-picture={picture}>
         <section id="part-board" data-shown={part === 'board'} aria-label={t('board.title')}>
@@ -146,6 +149,7 @@ export function ParticipantLive({ code, card, questions, keepQuestions, onAgain 
           <Stage sources={state.sources} streams={state.streams} participant={participant} quality={quality} />
         </section>
         <section id="part-questions" className="side" data-shown={part === 'questions'} aria-label={t('questions.title')}>
+          {assistant && <CaptionDesk captions={participant.captions} />}
           <ClassQuestions forum={participant.forum} />
           <details className="own" open={own.list.some(({ state }) => state === 'pending' || state === 'failed')} data-testid="own-questions">
             <summary>{t('ask.own')}</summary>

@@ -2,6 +2,7 @@ import { Suspense, lazy, useEffect, useState } from 'react'
 import { Link } from 'react-router'
 import { useApp, useStatsHook, useStore } from '../app'
 import { BoardFrame } from '../components/board/BoardFrame'
+import { CaptionDesk, CaptionLines } from '../components/Captions'
 import { FloorPanel } from '../components/FloorPanel'
 import { QuestionList } from '../components/QuestionList'
 import { RecordingTrouble } from '../components/RecordButton'
@@ -139,6 +140,7 @@ export function PresenterLive({ code, card, media, hadScreen, onOver, onTakeOver
     <div className="live" data-testid="presenter-live" data-phase={state.phase}>
       <PresenterBar code={code} title={card.title} presenter={presenter} />
       <Banners state={state} hadScreen={hadScreen} media={media} recording={presenter.recording} />
+      <CaptionLines captions={presenter.captions} />
       <Tabs tabs={tabs} shown={part} onShow={setPart} />
       <main className="live-body">
         <section id="part-board" data-shown={part === 'board'} aria-label={t('board.title')}>
@@ -149,6 +151,7 @@ export function PresenterLive({ code, card, media, hadScreen, onOver, onTakeOver
           </BoardFrame>
         </section>
         <section id="part-questions" className="side" data-shown={part === 'questions'} aria-label={t('questions.title')}>
+          <CaptionDesk captions={presenter.captions} chapters />
           <QuestionList
             questions={desk.questions}
             solving={desk.solving}

@@ -2,6 +2,7 @@ import type { BoardElement } from './board/codec'
 import type { Drawn, SnapshotPart } from './board/elements'
 import { Pen } from './board/pen'
 import { BoardReceiver } from './board/receiver'
+import { Captions } from './captions'
 import { Cursor } from './cursor'
 import { toError } from './errors'
 import type { LecternError } from './errors'
@@ -84,6 +85,9 @@ export class Participant {
   )
   /** A participant only knows of it. */
   readonly recording = new Recording(() => Promise.resolve())
+  /** Lines in writing; an assistant types them. */
+  readonly captions = new Captions((event, payload) =>
+    this.lecture.request(event, { roomId: this.options.code, ...payload }))
   readonly peer: MediaPeer
   private readonly entrance: Channel
   private readonly lecture: Channel
@@ -162,6 +166,7 @@ export class Participant {
     this.receiver.close()
     this.pen.close()
     this.floor.close()
+    this.captions.close()
     this.peer.close()
     this.lecture.close()
     this.entrance.close()
@@ -190,6 +195,7 @@ export class Participant {
     this.floor.listen((event, listener) => { this.hear(event, listener) })
     this.forum.listen((event, listener) => { this.hear(event, listener) })
     this.recording.listen((event, listener) => { this.hear(event, listener) })
+    this.captions.listen((event, listener) => { this.hear(event, listener) })
     this.hear<Partial<Sources>>('sources', (sources) => { this.state.set({ sources: readSources(sources) }) })
     this.hear<{ deadline: string }>('presenter_away', ({ deadline }) => {
       this.state.set({ presenterPresent: false, deadline })

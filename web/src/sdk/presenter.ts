@@ -2,6 +2,7 @@ import { BoardPublisher } from './board/publisher'
 import { decodeBoard, fromWireViewport, gzipList, hasObjects } from './board/codec'
 import type { Change, Drawn, Operation, SnapshotPart } from './board/elements'
 import { BoardReceiver } from './board/receiver'
+import { Captions } from './captions'
 import { Cursor } from './cursor'
 import type { BoardElement, Decoded, Viewport } from './board/codec'
 import { QuestionDesk } from './desk'
@@ -96,6 +97,7 @@ export class Presenter {
   })
   readonly figures = new Figures((event, payload) => this.write(event, payload))
   readonly recording = new Recording((event, payload) => this.write(event, payload))
+  readonly captions = new Captions((event, payload) => this.write(event, payload))
   readonly peer: MediaPeer
   private readonly room: Channel
   private readonly lecture: Channel
@@ -230,6 +232,7 @@ export class Presenter {
     this.publisher.close()
     this.receiver.close()
     this.floor.close()
+    this.captions.close()
     this.figures.close()
     this.peer.close()
     this.lecture.close()
@@ -266,6 +269,7 @@ export class Presenter {
     this.lecture.on<WireFigures>('stats', (figures) => { this.figures.came(figures) })
     this.floor.listen((event, listener) => { this.hear(event, listener) })
     this.recording.listen((event, listener) => { this.hear(event, listener) })
+    this.captions.listen((event, listener) => { this.hear(event, listener) })
     this.lecture.on('presenting', () => { this.hold() })
     this.hear('media_moved', () => void this.peer.start())
     this.lecture.on('ended', () => { this.finish('ended') })

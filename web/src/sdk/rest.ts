@@ -20,6 +20,10 @@ export interface PastLecture {
   created_at?: string
   started_at?: string | null
   ended_at?: string | null
+  /** Of its record: archiving, ready, incomplete, none. */
+  state?: string
+  /** When all of it is deleted. */
+  expires_at?: string | null
 }
 
 /** What a broadcasting program is told, once. */
@@ -80,6 +84,20 @@ export class Rest {
 
   pastLectures(): Promise<PastLecture[]> {
     return this.call('GET', '/lecture/list')
+  }
+
+  /** Deletes all that is left of a lecture of one's own. */
+  deleteLecture(id: string): Promise<unknown> {
+    return this.call('DELETE', `/lecture/archive/${encodeURIComponent(id)}`)
+  }
+
+  /** Everything that is kept about the caller. */
+  exportProfile(): Promise<unknown> {
+    return this.call('GET', '/profile/export')
+  }
+
+  deleteProfile(password: string): Promise<{ lectures: number; pending: number }> {
+    return this.call('DELETE', '/profile', { password })
   }
 
   operatorState(): Promise<OperatorState> {
