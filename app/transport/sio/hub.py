@@ -220,10 +220,12 @@ class RoomHub:
             if room.members.get(member.connection.id) is not member:
                 continue
             parcel = parcel_for(member.connection.seat)
+            place = member.connection.place
+            peer = place.peer if isinstance(place, Seated) else None
             if event.type in wire.BY_PEER:
-                place = member.connection.place
-                peer = place.peer if isinstance(place, Seated) else None
                 parcel = wire.BY_PEER[event.type](event, peer)
+            elif event.type == "media_moved" and not wire.concerns(event, peer):
+                parcel = None
             if parcel is not None:
                 member.offer(event.seq, parcel)
             if event.audience != "room":

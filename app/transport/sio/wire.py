@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from app.core.ids import RoomId
+from app.core.ids import PeerId, RoomId, relay_in
 from app.lecture.model import Snapshot
 from app.lecture.seat import PresenterSeat, Seat
 from app.questions.model import Question, QuestionView
@@ -295,7 +295,15 @@ def text(event: RoomEvent, seat: Seat | None) -> Parcel | None:
     return room_event(event) if member in (event.data["to"], event.data["from"]) else None
 
 
-PERSONAL = frozenset({*BY_PEER, "layers", "drawing", "text"})
+def concerns(event: RoomEvent, peer: str | None) -> bool:
+    """Tell whether ``media_moved`` is for one member: of a relay beside the room's first one, only
+    those who are on it need to hear. Who is not known to be elsewhere hears."""
+    moved = event.data.get("relay")
+    here = relay_in(PeerId(peer)) if peer is not None else None
+    return moved is None or here is None or here == moved
+
+
+PERSONAL = frozenset({*BY_PEER, "layers", "drawing", "text", "media_moved"})
 """Room events of which not every member hears the same."""
 
 

@@ -1,5 +1,7 @@
 """Each member hears of its own sections and tracks, and never another's peer, a secret."""
 
+from dataclasses import replace
+
 from app.core.ids import ConnectionId, Email, RoomId
 from app.lecture.seat import AudienceSeat, PresenterSeat
 from app.rooms.floor import member_id
@@ -61,3 +63,14 @@ def test_layers_that_are_watched_are_told_to_who_sends_them() -> None:  # M10
     other = AudienceSeat(ROOM, ConnectionId("d"), "STUDENT", "ann@example.org", "Ann")
     assert wire.layers(event, other) is None
     assert wire.layers(event, None) is None
+
+
+def test_a_relay_beside_the_first_moves_those_who_are_on_it() -> None:  # P5
+    branch = RoomEvent(ROOM, 7, "media_moved", {"relay": "relay-2"})
+    whole = replace(branch, data={})
+    heard = {peer: wire.concerns(branch, peer) for peer in ("a.relay-1", "b.relay-2", "old", None)}
+    assert heard == {"a.relay-1": False, "b.relay-2": True, "old": True, None: True}
+    assert all(wire.concerns(whole, peer) for peer in ("a.relay-1", "b.relay-2", None))
+    assert "media_moved" in wire.PERSONAL
+    # Who comes back by a cursor hears of it whatever relay it is on.
+    assert wire.room_event_for(branch)(None) is not None
