@@ -81,6 +81,13 @@ function Outside({ state, card, onAgain }: { state: ParticipantState; card: Lect
       </Message>
     )
   }
+  if (state.phase === 'removed') {
+    return (
+      <Message testId="removed" title={t('removed.title')} text={t('removed.text')}>
+        <Link className="button primary" to="/">{t('app.home')}</Link>
+      </Message>
+    )
+  }
   const code = state.error?.code ?? 'internal'
   return (
     <Message testId="refused" title={t(errorKey({ code }))}>

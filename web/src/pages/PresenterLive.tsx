@@ -4,6 +4,7 @@ import { useApp, useStatsHook, useStore } from '../app'
 import { BoardFrame } from '../components/board/BoardFrame'
 import { CaptionDesk, CaptionLines } from '../components/Captions'
 import { FloorPanel } from '../components/FloorPanel'
+import { PeoplePanel } from '../components/PeoplePanel'
 import { QuestionList } from '../components/QuestionList'
 import { RecordingTrouble } from '../components/RecordButton'
 import { Tabs } from '../components/Tabs'
@@ -159,6 +160,7 @@ export function PresenterLive({ code, card, media, hadScreen, onOver, onTakeOver
             forum={presenter.forum}
             onSolve={(id) => void presenter.questions.solve(id)}
           />
+          <PeoplePanel people={presenter.people} />
         </section>
       </main>
       <FloorPanel floor={presenter.floor} />

@@ -2,7 +2,7 @@
 export const CODES = [
   'bad_request', 'too_large', 'unauthorized', 'forbidden', 'not_found', 'conflict', 'not_started',
   'ended', 'not_joined', 'stale_presenter', 'wrong_order', 'bad_offer', 'rate_limited',
-  'unavailable', 'internal', 'offline', 'timeout', 'board_too_large',
+  'unavailable', 'internal', 'banned', 'room_full', 'offline', 'timeout', 'board_too_large',
 ] as const
 
 export type Code = (typeof CODES)[number]

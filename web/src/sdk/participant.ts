@@ -20,7 +20,7 @@ import { Channel, socketIoTransport } from './signalling'
 import type { Transport } from './signalling'
 import { Store } from './store'
 
-export type ParticipantPhase = 'connecting' | 'waiting' | 'live' | 'ended' | 'refused'
+export type ParticipantPhase = 'connecting' | 'waiting' | 'live' | 'ended' | 'refused' | 'removed'
 
 export interface ParticipantState {
   phase: ParticipantPhase
@@ -202,6 +202,9 @@ export class Participant {
     })
     this.hear('presenter_back', () => { this.state.set({ presenterPresent: true, deadline: null }) })
     this.hear('media_moved', () => void this.peer.start())
+    for (const channel of [this.entrance, this.lecture]) {
+      channel.on('removed', () => { this.finish('removed') })
+    }
     this.lecture.on('ended', () => {
       this.lecture.send('leave', { type: 'lecture', roomId: this.options.code })
       this.finish('ended')
@@ -313,7 +316,7 @@ export class Participant {
     if (microphone && camera && screen) this.state.set({ streams: { microphone, camera, screen } })
   }
 
-  private finish(phase: 'ended' | 'refused', error: LecternError | null = null): void {
+  private finish(phase: 'ended' | 'refused' | 'removed', error: LecternError | null = null): void {
     if (this.closed) return
     this.state.set({ phase, error })
     this.close()

@@ -5,6 +5,7 @@ import { BoardReceiver } from './board/receiver'
 import { Captions } from './captions'
 import { Cursor } from './cursor'
 import type { BoardElement, Decoded, Viewport } from './board/codec'
+import { People } from './people'
 import { QuestionDesk } from './desk'
 import { LecternError, toError } from './errors'
 import type { Code } from './errors'
@@ -97,6 +98,8 @@ export class Presenter {
   })
   readonly figures = new Figures((event, payload) => this.write(event, payload))
   readonly recording = new Recording((event, payload) => this.write(event, payload))
+  readonly people = new People((event, payload) =>
+    this.lecture.request(event, { roomId: this.options.code, ...payload }))
   readonly captions = new Captions((event, payload) => this.write(event, payload))
   readonly peer: MediaPeer
   private readonly room: Channel
@@ -270,6 +273,7 @@ export class Presenter {
     this.floor.listen((event, listener) => { this.hear(event, listener) })
     this.recording.listen((event, listener) => { this.hear(event, listener) })
     this.captions.listen((event, listener) => { this.hear(event, listener) })
+    this.people.listen((event, listener) => { this.hear(event, listener) })
     this.lecture.on('presenting', () => { this.hold() })
     this.hear('media_moved', () => void this.peer.start())
     this.lecture.on('ended', () => { this.finish('ended') })
