@@ -160,9 +160,9 @@ def recording_routes(
 
 
 def _serve_files(router: APIRouter, local: LocalFiles) -> None:
-    @router.api_route(
+    @router.head("/recordings/{lecture}/{name}", include_in_schema=False)
+    @router.get(
         "/recordings/{lecture}/{name}",
-        methods=["GET", "HEAD"],
         responses={**refusals(400, 403, 404), 206: {"description": "A part of the file."}},
         response_class=FileResponse,
     )
