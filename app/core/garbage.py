@@ -52,6 +52,7 @@ class Pace:
         if now - self._many_at >= CALM_SECONDS:
             self._put_off_since = None
             _set(FULL_COLLECTION_AFTER)
+            gc.collect()  # now, and not when somebody else has come
         elif now - self._put_off_since >= AT_LEAST_EVERY_SECONDS:
             self._put_off_since = now
             gc.collect()

@@ -71,6 +71,7 @@ def page(rows: list[Result], fuzz: str, seconds: float) -> str:
             f"{os.cpu_count()} cores",
             f"Linux {platform.release()}",
             f"Python {platform.python_version()}",
+            f"load average at the end {os.getloadavg()[2]:.1f}",
         )
     )
     lines = [

@@ -231,7 +231,11 @@ def thresholds() -> Any:
     gc.set_threshold(*before)
 
 
-def test_full_collections_wait_while_there_are_many(thresholds: Any) -> None:
+def test_full_collections_wait_while_there_are_many(
+    thresholds: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collected: list[int] = []
+    monkeypatch.setattr(gc, "collect", lambda: collected.append(1))
     pace = garbage.Pace()
     gc.set_threshold(700, 10, garbage.FULL_COLLECTION_AFTER)
     many = garbage.MANY_CONNECTIONS + 1
@@ -241,8 +245,9 @@ def test_full_collections_wait_while_there_are_many(thresholds: Any) -> None:
     pace.note(many, 20)
     pace.note(10, 49)
     assert thresholds() > 1_000_000
+    assert collected == []
     pace.note(10, 50)
-    assert thresholds() == garbage.FULL_COLLECTION_AFTER
+    assert (thresholds(), collected) == (garbage.FULL_COLLECTION_AFTER, [1])
 
 
 def test_a_full_collection_is_not_put_off_for_ever(
