@@ -10,6 +10,7 @@ import structlog
 import typer
 
 from app import settings
+from app.bootstrap.process import event_loop
 from app.core import log
 from app.core.clock import SystemClock
 from app.core.errors import BadRequest, Conflict, NotFound, Unavailable
@@ -88,9 +89,9 @@ def api() -> None:
     """Run one api process: REST, Socket.IO and the pages."""
     found = prepared("api")
     # Imported here: it takes seconds, and neither the supervisor nor `migrate` needs all of it.
-    from app import bootstrap  # noqa: PLC0415
+    from app.bootstrap.api import run_api  # noqa: PLC0415
 
-    run_role(bootstrap.run_api(found), bootstrap.event_loop)
+    run_role(run_api(found), event_loop)
 
 
 @main.command()
@@ -104,7 +105,7 @@ def relay(
 ) -> None:
     """Run one relay process."""
     found = prepared("relay" if standby else f"relay-{index}")
-    from app import bootstrap  # noqa: PLC0415
+    from app.bootstrap.relay import run_relay  # noqa: PLC0415
 
     if standby:
         line = sys.stdin.readline().split()
@@ -114,7 +115,7 @@ def relay(
         log.configure(f"relay-{index}", found.log_level, as_json=found.is_production)
         if core != "-":
             os.sched_setaffinity(0, {int(core)})
-    run_role(bootstrap.run_relay(found, index), bootstrap.event_loop)
+    run_role(run_relay(found, index), event_loop)
 
 
 @main.command(hidden=True)
@@ -144,9 +145,9 @@ def finalise(
 def turn() -> None:
     """Run one TURN server (coturn) and watch it."""
     found = prepared("turn")
-    from app import bootstrap  # noqa: PLC0415
+    from app.bootstrap.turn import run_turn  # noqa: PLC0415
 
-    run_role(bootstrap.run_turn(found), bootstrap.event_loop)
+    run_role(run_turn(found), event_loop)
 
 
 @main.command()
@@ -176,11 +177,11 @@ def erase(email: Annotated[str, typer.Argument(help="The account's e-mail addres
     Where `serve` brings Redis, that must run: name it by REDIS_URL (unix://<data>/redis/redis.sock).
     """
     found = prepared("erase")
-    from app import bootstrap  # noqa: PLC0415
+    from app.bootstrap.archive import run_erase  # noqa: PLC0415
 
     async def run() -> None:
         try:
-            erased, forgotten = await bootstrap.run_erase(found, email)
+            erased, forgotten = await run_erase(found, email)
         except (NotFound, Conflict) as error:
             complain(error.message)
             raise typer.Exit(EXIT_FAULT) from None
@@ -249,12 +250,10 @@ def create(
 ) -> None:
     """Make a service, and print its id and its key. The key is shown this once."""
     found = prepared("service")
-    from app import bootstrap  # noqa: PLC0415
+    from app.bootstrap.service_api import create_service  # noqa: PLC0415
 
     async def run() -> None:
-        made = await bootstrap.create_service(
-            found, name, is_super=super_, full_signatures=full_signatures
-        )
+        made = await create_service(found, name, is_super=super_, full_signatures=full_signatures)
         typer.echo(f"id: {made.id}\nkey: {made.key}")
 
     _refusable(run())
@@ -264,10 +263,10 @@ def create(
 def list_() -> None:
     """List the services."""
     found = prepared("service")
-    from app import bootstrap  # noqa: PLC0415
+    from app.bootstrap.service_api import list_services  # noqa: PLC0415
 
     async def run() -> None:
-        for one in await bootstrap.list_services(found):
+        for one in await list_services(found):
             typer.echo(f"{one.id}  {'super  ' if one.is_super else ''}{one.name}")
 
     _refusable(run())

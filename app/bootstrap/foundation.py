@@ -4,12 +4,12 @@ import contextlib
 from dataclasses import dataclass
 
 from app.bootstrap.process import entered
+from app.bootstrap.registration import node_info
 from app.bootstrap.secrets import redis_url
 from app.cluster.commands import CommandBus
 from app.cluster.condition import Condition
 from app.cluster.drain import Drain
 from app.cluster.heartbeat import Heartbeat
-from app.cluster.node import NodeInfo
 from app.cluster.registry import Registry
 from app.cluster.scheduler import Scheduler
 from app.core.clock import Clock
@@ -63,15 +63,3 @@ async def foundation(
         settings, clock, node, redis, sql, fanout, bus, registry, scheduler, condition, heartbeat,
         drain,
     )  # fmt: skip
-
-
-def node_info(settings: Settings, kind: str, node: NodeId, address: str) -> NodeInfo:
-    """Return what a process tells of itself that does not change."""
-    return NodeInfo(
-        node,
-        kind,
-        address,
-        regions=settings.regions,
-        isps=settings.isps,
-        max_load=settings.max_load,
-    )

@@ -9,53 +9,19 @@ from typing import Final
 from app.bootstrap.foundation import Foundation
 from app.bootstrap.process import entered
 from app.bootstrap.secrets import jwt_secret
-from app.core.clock import Clock
-from app.core.ids import LectureId, NodeId
+from app.core.ids import LectureId
 from app.recorder import spool_folder, storage, work_folder
 from app.recording.delivery import Deliveries
-from app.recording.feed import Feed
 from app.recording.finaliser import Finaliser
 from app.recording.records import RecordingRecords
 from app.recording.service import RecordingConfig, Recordings
 from app.recording.state import RecordingStates
 from app.recording.storage.folder import FolderStorage
 from app.recording.storage.signing import Signer
-from app.recording.watch import Watch
-from app.relay.service import RelayService
-from app.settings import Settings
-from app.store.redis import Redis
 from app.transport.http.recording_routes import LocalFiles
 
 REPORT_BYTES: Final = 1 << 20
 """Of one line of a worker's."""
-
-
-async def relay_recording(
-    settings: Settings,
-    redis: Redis,
-    relay: RelayService,
-    node: NodeId,
-    clock: Clock,
-    stack: contextlib.AsyncExitStack,
-) -> None:
-    """Let a relay's rooms be recorded, where lectures may be."""
-    if settings.recording == "off":
-        return
-    watch = Watch(RecordingStates(redis), node, lambda: relay.rooms)
-    feed = Feed(relay, _spawn_recorder, clock, watch.note_fault)
-    watch.attach(feed)
-    await entered(stack, feed)
-    await entered(stack, watch)
-
-
-async def _spawn_recorder(link: int) -> asyncio.subprocess.Process:
-    """Start a recorder with the same settings as this process'. It ends when its link does."""
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "app", "recorder", "--link", str(link),
-        stdin=asyncio.subprocess.DEVNULL,
-        pass_fds=(link,),
-        start_new_session=True,
-    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

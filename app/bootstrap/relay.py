@@ -4,9 +4,9 @@ import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 
-from app.bootstrap.foundation import node_info
 from app.bootstrap.process import entered, on_signals
-from app.bootstrap.recording import relay_recording
+from app.bootstrap.registration import node_info
+from app.bootstrap.relay_recording import relay_recording
 from app.bootstrap.secrets import redis_url
 from app.cluster.commands import CommandBus
 from app.cluster.condition import Condition
