@@ -21,6 +21,9 @@ from bench.tree import (
 LOOKS, WATCHES = 2.0, 2.0
 """Per second: how often an api process reads the relays, for joins and to see who is dead."""
 
+STANDS = 0.2
+"""Per second: how often a relay says where it stands."""
+
 API_LOAD = 0.7
 """Of a core that an api process is planned for."""
 
@@ -85,11 +88,12 @@ def _control(plan: Plan, cost: Measured, relays: int) -> Iterator[str]:
     deliveries = plan.listeners * plan.board_events
     cores = joins * cost.api_join + deliveries * cost.api_event
     api = max(2, int(cores / API_LOAD) + 1)
-    # Heartbeats, places in the tree, and the lists of relays that api processes read.
-    care = 2 * (relays + api) + relays * 0.2 + api * (LOOKS + WATCHES) * (relays + 1)
-    scripts = joins * cost.join_commands + care + plan.board_events
+    stands = relays * STANDS
+    scripts = joins * cost.join_scripts + relays + api + plan.board_events  # heartbeats, too
+    reads = joins * cost.join_reads + api * (LOOKS + WATCHES) * (relays + 1)
     published = plan.board_events * api
-    redis = scripts * cost.redis_script + published * cost.redis_push
+    redis = scripts * cost.redis_script + reads * cost.redis_read
+    redis += stands * cost.redis_stand + published * cost.redis_push
     back = plan.listeners / relays
     work = back * (cost.relay_join + cost.api_return)
     members = plan.listeners * cost.api_member_bytes
@@ -100,7 +104,7 @@ def _control(plan: Plan, cost: Measured, relays: int) -> Iterator[str]:
     yield _row(f"api processes at {API_LOAD:.0%} of a core", f"{api} ({cores:.1f} cores)")
     yield _row("connections per api process", f"{plan.listeners // api:,}")
     yield _row("memory for connections, all api processes", f"{members / 1e9:.1f} GB")
-    yield _row("Redis: scripts and reads", f"{scripts:.0f}/s")
+    yield _row("Redis: scripts and reads", f"{scripts + stands:.0f}/s and {reads:.0f}/s")
     yield _row("Redis: published times api processes", f"{published:.0f}/s")
     yield _row("Redis: its one core", f"{redis:.0%}")
     yield _row("a relay dies: peers that offer again", f"{back:.0f}, {work:.1f} s of CPU, shared")

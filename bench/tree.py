@@ -43,11 +43,16 @@ class Measured:
     api_event: float = 10.4e-6
     """One event to one of 1,000 members."""
     api_member_bytes: int = 34_000
-    redis_script: float = 25e-6
-    """Of Redis' one thread."""
+    redis_script: float = 56e-6
+    """Of Redis' one thread, in the script (``usec_per_call``); one that appends an event."""
+    redis_read: float = 6e-6
+    """A hash read: 0.9 us in the command, the rest is its socket's."""
+    redis_stand: float = 215e-6
+    """``relay_stand.lua`` in a room of 119 relays."""
     redis_push: float = 2e-6
-    """One published event to one subscriber."""
-    join_commands: int = 12
+    """One published event to one subscriber: not measured."""
+    join_scripts: int = 5
+    join_reads: int = 7
     """Without the list of relays, which each api process reads twice a second."""
     loss: float = 0.001
     """Between relays."""
