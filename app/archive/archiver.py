@@ -73,6 +73,8 @@ class Archiver:
         self._finished = finished
         self._followed: dict[RoomId, _Followed] = {}
         self._leases: dict[RoomId, Lease] = {}
+        self._left = Lease(redis, "archive:left", holder, LEASE_SECONDS)
+        """One process looks for lectures that are over and not brought over whole."""
         self._rounds = 0
         self._tasks = Tasks("archive")
 
@@ -83,7 +85,7 @@ class Archiver:
     async def close(self) -> None:
         """Stop; another process goes on at once. Safe to call twice."""
         await self._tasks.close()
-        for lease in self._leases.values():
+        for lease in (*self._leases.values(), self._left):
             await lease.release()
         self._leases.clear()
 
@@ -102,7 +104,7 @@ class Archiver:
         for room in live:
             await self._guarded(room, self.bring(room))
         self._rounds += 1
-        if self._rounds % LEFT_EVERY == 1:
+        if self._rounds % LEFT_EVERY == 1 and await self._left.hold():
             for lecture, room, over in await self._store.unfinished():
                 await self._guarded(room, self._bring_left(lecture, room, over))
 

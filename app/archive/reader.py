@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -30,6 +31,8 @@ from app.store.archive_tables import (
 )
 from app.store.sql import Sql
 from app.store.tables import accounts, attendance, lectures
+
+_ID = re.compile(r"[0-9a-f]{32}")
 
 PAGE_ITEMS = 1_000
 BOARD_ITEMS = 500
@@ -84,6 +87,8 @@ class ArchiveReader:
 
     async def lecture(self, ident: str) -> ArchivedLecture:
         """Return a lecture by its id, over or not. Raises NotFound."""
+        if not _ID.fullmatch(ident):
+            raise NotFound("there is no such lecture")
         query = _LECTURES.where(lectures.c.id == ident)
         async with self._sql.reading() as connection:
             row = (await connection.execute(query)).first()

@@ -32,7 +32,7 @@ def reduce_log(
                 _board(changes, entry, board, keyframes)
             if take is not None:
                 take(changes, entry, started_ms)
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
             changes.unreadable.append(entry)
     return changes
 

@@ -230,7 +230,7 @@ def _list_routes(router: APIRouter, of: ArchiveEndpoints, callers: Callers) -> N
     async def attendance(
         ident: str,
         caller: Annotated[Account | Service, Depends(either)],
-        after: Annotated[str, Query(max_length=32)] = "",
+        after: Annotated[str, Query(pattern="^[0-9a-f]{0,32}$")] = "",
         limit: Limit = 1000,
     ) -> Items:
         """List who was there, from when to when; for the presenter."""
