@@ -1,4 +1,4 @@
--- Count an attempt in several windows, or take one back. KEYS: the windows. ARGV: 'spend', ms that
+-- Count an attempt in several windows, or take one back. KEYS[1] and on: the windows. ARGV: 'spend', ms that
 -- a window lasts from its first attempt on, the limit of each; or 'refund'
 -- → 0, or ms until it may be tried again (then nothing was counted)
 if ARGV[1] == 'refund' then

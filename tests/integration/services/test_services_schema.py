@@ -1,4 +1,4 @@
-"""The OpenAPI document says what the server API does: schemathesis finds nothing (wire-protocol)."""
+"""The OpenAPI document says what the server API does: schemathesis finds nothing."""
 
 import asyncio
 import warnings
