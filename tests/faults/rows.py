@@ -140,6 +140,17 @@ class Row:
         await person.enter(offer)
         return person
 
+    def newcomer(self, *, presenter: bool = False) -> Person:
+        """Return somebody at the door, who enters with an offer of the test's own."""
+        n = self._students
+        self._students += not presenter
+        token = self.world.token(self.owner if presenter else student(n))
+        kind: type[Person] = Presenter if presenter else Student
+        name = "presenter" if presenter else f"student{n}"
+        person = kind(name, self.room, token, self.world.apis, self.history, n)
+        self.people.append(person)
+        return person
+
     async def sketcher(self, home: int = 0) -> Sketcher:
         """Let somebody in who draws, where the presenter lets everyone draw."""
         n = self._students

@@ -44,6 +44,8 @@ class Downlink:
         self._repeats: Repeats | None = None
         self._estimator: Estimator | None = None
         self.has_transport = False
+        self._decreased = float("-inf")
+        """When the estimate last fell: what was sent before says nothing of the rate since."""
         self._missing: dict[int, float] = {}
         """Numbers of its own that did not come, and since when that is known. They are lost when
         they have not come in a while: reordering is no loss."""
@@ -111,6 +113,7 @@ class Downlink:
             self._take_probe(told, base, estimator, now)
         estimator.take(self._points(told, base, log, begun, now), now)
         if estimator.bps < before:
+            self._decreased = now
             self._note_limit(before, sending(), now)
 
     def _news(self, told: transport.Told, base: int) -> transport.Told:
@@ -173,7 +176,8 @@ class Downlink:
         """Note the missing numbers that were sent to this peer."""
         for offset in told.lost:
             owner, index, _, _ = log.of(base + offset)
-            if 0 <= begun.get(owner, -1) <= index:
+            is_own = 0 <= begun.get(owner, -1) <= index
+            if is_own and log.sent_at(base + offset) >= self._decreased:
                 self._missing[base + offset] = now
 
     def _take_lost(self, now: float) -> int:

@@ -28,6 +28,11 @@ _MAX_LOSS_PACKETS = 400
 be at work. Random loss of a twentieth looks like a tenth in every hundredth lot of a hundred."""
 _PROBE_SHARE = 0.95
 PROBE_GAIN = 3.0
+CALM_QUEUE_SECONDS = 0.05
+"""A queue of this length is looked at closely, whatever its slope: a feedback tells little of a
+link that has become narrow, and the slope of few points would be found late."""
+LONG_QUEUE_SECONDS = 0.25
+LEAST_DELAY_RISE = 0.0001
 HOLD_SECONDS = 0.3
 """Shortest time between two decreases by delay: what was sent before must arrive first."""
 _LINK_SPREAD = 3.0
@@ -78,6 +83,9 @@ class Estimator:
     def __init__(self, now: float, start_bps: int = START_BPS) -> None:
         self._trend = Trendline()
         self._acked = Acked()
+        self._is_growing = False
+        self._delay = self._least_delay = 0.0
+        """Between the clocks of both ends: of the last group, and the least lately."""
         self._before: tuple[float, float] | None = None
         """(sent, received) of the last group."""
         self._delay_bps = float(start_bps)
@@ -97,15 +105,18 @@ class Estimator:
 
     @property
     def is_calm(self) -> bool:
-        """Nothing speaks of a queue, or of loss that would matter (below ``LOSS_LOW``): every
+        """Nothing speaks of a queue, that grows or stands, or of loss that would matter (below ``LOSS_LOW``): every
         feedback need not be read."""
         if self._lost > LOSS_LOW * max(self._expected, _MIN_LOSS_PACKETS):
             return False
-        return self._trend.is_calm
+        has_queue = self._delay - self._least_delay > CALM_QUEUE_SECONDS
+        return self._trend.is_calm and not has_queue
 
     @property
     def usage(self) -> Usage:
-        return self._trend.usage
+        """As the slope of the delays says; a long queue that grows is over-use, however few its
+        points are."""
+        return Usage.OVER if self._is_growing else self._trend.usage
 
     @property
     def acked_bps(self) -> int | None:
@@ -122,6 +133,7 @@ class Estimator:
 
     def take(self, points: Points, now: float) -> None:
         """Take in one feedback."""
+        self._note_delay(points.groups[-1])
         for sent, received in points.groups:
             before, self._before = self._before, (sent, received)
             # What was sent in one burst is one group; a group that overtook says nothing.
@@ -138,6 +150,15 @@ class Estimator:
             self.take_loss(self._lost / self._expected, now)
             self._lost = self._expected = 0
 
+    def _note_delay(self, group: tuple[float, float]) -> None:
+        """Take a group's delay in; clocks drift, so the least rises a little each time."""
+        if self._before is None:
+            self._delay = self._least_delay = group[1] - group[0]
+        before, self._delay = self._delay, group[1] - group[0]
+        self._is_growing = before < self._delay > self._least_delay + LONG_QUEUE_SECONDS
+        least = self._least_delay + LEAST_DELAY_RISE
+        self._least_delay = min(self._delay, least)
+
     @property
     def _is_in_doubt(self) -> bool:
         """More than a tenth was lost, but within two deviations of a tenth or less."""
@@ -152,7 +173,7 @@ class Estimator:
         """
         span = max(received) - min(received)
         rate = _PROBE_SHARE * 8 * size * (len(received) - 1) / max(span, 0.001)
-        if rate > self.bps and self._trend.usage is not Usage.OVER:
+        if rate > self.bps and self.usage is not Usage.OVER:
             # A train is short: it is not believed beyond some times of what is known.
             self.believe(int(min(rate, PROBE_GAIN * self.bps)))
             self._link = None
@@ -160,7 +181,7 @@ class Estimator:
 
     def _control(self, now: float) -> None:
         """draft-ietf-rmcat-gcc-02 §5.5: increase, hold or decrease."""
-        usage = self._trend.usage
+        usage = self.usage
         acked = self._acked.bps
         if usage is Usage.OVER:
             self._decrease(acked, now)

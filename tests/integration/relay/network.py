@@ -59,8 +59,9 @@ class Path:
 class Network:
     """Carries one client's datagrams to ``target`` and back. An async context manager."""
 
-    def __init__(self, target: tuple[str, int], seed: int = 1) -> None:
-        self._target = target
+    def __init__(self, target: tuple[str, int] | None = None, seed: int = 1) -> None:
+        self.target = target
+        """Where it leads; ``aim`` says so later."""
         self.up = Path(seed)
         """From the client."""
         self.down = Path(seed + 1)
@@ -80,7 +81,8 @@ class Network:
 
     async def __aenter__(self) -> Self:
         asyncio.get_running_loop().add_reader(self._inside, self._from_client)
-        self.rebind()
+        if self.target is not None:
+            self.rebind()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -88,12 +90,18 @@ class Network:
         asyncio.get_running_loop().remove_reader(self._inside)
         self._inside.close()
 
+    def aim(self, target: tuple[str, int]) -> None:
+        """Lead to ``target`` from now on."""
+        self.target = target
+        self.rebind()
+
     def rebind(self, source: str = "127.0.0.1") -> None:
         """Come to the target from another port from now on, as a NAT that forgot does."""
         self._let_go()
         self._outside = self._socket()
         self._outside.bind((source, 0))
-        self._outside.connect(self._target)
+        assert self.target is not None
+        self._outside.connect(self.target)
         asyncio.get_running_loop().add_reader(self._outside, self._from_target, self._outside)
 
     def _let_go(self) -> None:

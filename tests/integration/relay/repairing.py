@@ -26,6 +26,7 @@ TRANSPORT_URI = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-ext
 RTX_SSRC = 0x2A000003
 REPAIR_SECONDS = 0.03
 MAX_ASKS = 12
+BACKOFF = 1.3
 FRAMES_PER_SECOND = 25
 
 Answerer = Callable[[str], Awaitable[str]]
@@ -79,6 +80,8 @@ class Repairing(Probe):
     async def come(self, network: Network) -> None:
         """Connect through a network, and begin to repair."""
         answer = await self.open()
+        if network.target is None:
+            network.aim((answer.host, answer.port))
         await self.attach(("127.0.0.1", network.port))
         self.start(answer)
         await self.connected()
@@ -176,7 +179,8 @@ class Got:
     by_index: dict[int, bytes] = field(default_factory=dict)
     """Checksum of each packet, by its unwrapped number."""
     times: list[float] = field(default_factory=list)
-    asks: dict[int, int] = field(default_factory=dict)
+    asks: dict[int, tuple[int, float]] = field(default_factory=dict)
+    """By number: how often it was asked for, and when it will be next."""
     highest: int = -1
 
     def take(self, sequence: int, packet: bytes, now: float) -> None:
@@ -193,10 +197,14 @@ class Got:
             return []
         return [n for n in range(min(self.by_index), self.highest) if n not in self.by_index]
 
-    def due(self) -> list[int]:
-        holes = [n for n in self.missing[-100:] if self.asks.get(n, 0) < MAX_ASKS]
-        for hole in holes:
-            self.asks[hole] = self.asks.get(hole, 0) + 1
+    def due(self, now: float) -> list[int]:
+        """Return what to ask for, each with growing pauses, as browsers do by their round trip."""
+        holes = []
+        for hole in self.missing[-100:]:
+            times, at = self.asks.get(hole, (0, now))
+            if times < MAX_ASKS and at <= now:
+                self.asks[hole] = times + 1, now + REPAIR_SECONDS * BACKOFF**times
+                holes.append(hole)
         return holes
 
     def between(self, start: float, end: float) -> int:
@@ -243,7 +251,7 @@ class Receiver(Repairing):
 
     def repair(self) -> None:
         for is_video, got in ((False, self.audio_got), (True, self.video_got)):
-            holes = got.due()
+            holes = got.due(asyncio.get_running_loop().time())
             if holes and is_video in self._ssrcs:
                 ask = negative_acknowledgement(self._ssrcs[is_video], holes)
                 self.send_rtcp(receiver_report(()) + ask)

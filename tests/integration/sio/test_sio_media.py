@@ -203,12 +203,13 @@ async def test_at_200_kbit_audio_is_untouched_and_video_is_back_in_ten_seconds( 
         assert short["available"] < 600_000
         layer = await lecture.weak.event("layer")
         assert layer["sections"][0]["paused"] is True
-        await asyncio.sleep(1.0)  # what filled the queue before is gone
+        await asyncio.sleep(2.0)  # what filled the queue before is through
         start, missing = loop.time(), len(weak.audio_got.missing)
-        await asyncio.sleep(3.0)
-        assert weak.audio_got.between(start, start + 3) >= 0.95 * 150
-        assert len(weak.audio_got.missing) == missing
-        assert weak.video_got.between(start, start + 3) < 0.1 * 3 * 125
+        assert missing <= 20, "less than half a second until the relay noticed"
+        await asyncio.sleep(2.5)
+        assert weak.audio_got.between(start, start + 2.5) >= 0.95 * 125
+        assert len(weak.audio_got.missing) <= missing
+        assert weak.video_got.between(start, start + 2.5) < 0.1 * 2.5 * 125
         lecture.network.down.bps = WIDE
         widened = loop.time()
         await until(lambda: weak.video_got.between(loop.time() - 1, loop.time()) > 110, 10)

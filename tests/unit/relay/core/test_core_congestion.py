@@ -22,7 +22,7 @@ def test_at_200_kbit_audio_is_untouched_and_video_comes_back_within_ten_seconds(
         start = narrowed + second
         assert weak.between(OUT_AUDIO, start, start + 1) in range(45, 56), second
     assert weak.between(OUT_VIDEO, narrowed + 3, world.now) < 0.1 * 9 * 125
-    assert weak.audio_lost() <= 25, "half a second, while the queue was full"
+    assert weak.audio_lost() <= 15, "a third of a second, while the queue was full"
     assert world.events_of(LayerChanged)[-1].is_paused  # type: ignore[attr-defined]
     weak.pipe.bps = WIDE
     widened = world.now
