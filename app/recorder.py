@@ -28,6 +28,12 @@ def spool_folder(settings: Settings) -> Path:
     return recordings_folder(settings) / "spool"
 
 
+def has_leftovers(settings: Settings) -> bool:
+    """Tell whether an earlier recorder of this machine left anything."""
+    folder = spool_folder(settings)
+    return folder.is_dir() and any(folder.iterdir())
+
+
 def work_folder(settings: Settings) -> Path:
     return recordings_folder(settings) / "work"
 

@@ -7,6 +7,7 @@ import sys
 from app.bootstrap.process import entered
 from app.core.clock import Clock
 from app.core.ids import NodeId
+from app.recorder import has_leftovers
 from app.recording.feed import Feed
 from app.recording.state import RecordingStates
 from app.recording.watch import Watch
@@ -29,7 +30,10 @@ async def relay_recording(
     watch = Watch(RecordingStates(redis), node, lambda: relay.rooms)
     feed = Feed(relay, _spawn_recorder, clock, watch.note_fault)
     watch.attach(feed)
+    relay.count_also(feed.figures)
     await entered(stack, feed)
+    if has_leftovers(settings):
+        feed.wake()
     await entered(stack, watch)
 
 

@@ -115,30 +115,6 @@ LOOP_STALL_SECONDS = Histogram(
     buckets=LOOP_BUCKETS,
     registry=REGISTRY,
 )
-RECORDINGS_ACTIVE = Gauge(
-    "lectern_recordings_active", "Lectures that this relay records.", registry=REGISTRY
-)
-RECORDING_BYTES = Counter(
-    "lectern_recording_bytes_total", "Bytes of media written by recorders.", registry=REGISTRY
-)
-RECORDING_DROPS = Counter(
-    "lectern_recording_drops_total",
-    "What was not recorded: packets that the recorder did not take (relay), bursts that waited too"
-    " long (recorder), packets after their time (late), frames after a loss (frame).",
-    ["place"],
-    registry=REGISTRY,
-)
-RECORDING_FAILURES = Counter(
-    "lectern_recording_failures_total",
-    "Recordings that were interrupted, by reason: disk_full, write_failed, recorder_down.",
-    ["reason"],
-    registry=REGISTRY,
-)
-RECORDING_PENDING = Gauge(
-    "lectern_recording_segments_pending",
-    "Closed files that are not in the storage yet.",
-    registry=REGISTRY,
-)
 RECORDING_JOBS = Counter(
     "lectern_recording_jobs_total",
     "Recordings finalised by this process, by outcome: done, failed, cancelled.",

@@ -15,7 +15,6 @@ from typing import Final, Protocol
 import structlog
 from pydantic import ValidationError
 
-from app.core import metrics
 from app.core.clock import Clock
 from app.core.ids import LectureId, PeerId, RoomId
 from app.core.tasks import OnCrash, Tasks
@@ -130,12 +129,21 @@ class Feed:
         self._owed: deque[bytes] = deque()
         self._process: Process | None = None
         self._counted = Counted()
+        """Of the recorder that runs,"""
+        self._counted_before = Counted()
+        """and of those before it, together."""
+        self._failures = {"disk_full": 0, "write_failed": 0, "recorder_down": 0}
+        self._needed = asyncio.Event()
         self.dropped = 0
 
     async def open(self) -> None:
-        """Start the recorder, and keep it running."""
+        """Keep a recorder running from the first recording on, or from ``wake``."""
         _ = self._tasks.start("recorder", self._keep_running, OnCrash.RESTART)
         _ = self._tasks.start("passed", self._tell_time, OnCrash.RESTART)
+
+    def wake(self) -> None:
+        """Start the recorder now: an earlier one left files, which it brings home."""
+        self._needed.set()
 
     async def close(self) -> None:
         """End every session; the recorder brings its files home by itself. Safe to call twice."""
@@ -165,7 +173,7 @@ class Feed:
         self._numbers += 1
         session = _Session(self._numbers, room, lecture, elapsed - self._clock.now())
         self._sessions[room] = session
-        metrics.RECORDINGS_ACTIVE.set(len(self._sessions))
+        self._needed.set()
         self._begin(session)
         self._relay.listen(room, _Room(self, session))
 
@@ -174,7 +182,6 @@ class Feed:
         session = self._sessions.pop(room, None)
         if session is None:
             return
-        metrics.RECORDINGS_ACTIVE.set(len(self._sessions))
         self._relay.listen(room, None)
         for told in session.told.values():
             self._tracks.pop(told.number, None)
@@ -265,7 +272,6 @@ class Feed:
         self._pay()
         if self._owed or not self._send(packets_head(told.number, now) + b"".join(parts)):
             self.dropped += len(parts)
-            metrics.RECORDING_DROPS.labels("relay").inc(len(parts))
 
     async def _tell_time(self) -> None:
         while True:
@@ -301,6 +307,7 @@ class Feed:
 
     async def _keep_running(self) -> None:
         delay = RESPAWN_SECONDS
+        await self._needed.wait()
         while True:
             began = self._clock.now()
             try:
@@ -308,7 +315,7 @@ class Feed:
             except OSError as error:
                 log.error("the recorder cannot be started", reason=error.strerror)  # noqa: TRY400 (the reason is all there is)
             self._unlink()
-            metrics.RECORDING_FAILURES.labels("recorder_down").inc()
+            self._failures["recorder_down"] += 1
             for session in self._sessions.values():
                 self._set_fault(session, "recorder_down")
             if self._clock.now() - began > CALM_SECONDS:
@@ -328,11 +335,11 @@ class Feed:
         finally:
             theirs.close()
         self._link = ours
-        self._counted = Counted()
         asyncio.get_running_loop().add_reader(ours.fileno(), self._readable)
         for session in self._sessions.values():
             self._restart(session)
         code = await self._process.wait()
+        self._forget_counts()
         log.warning("the recorder ended", code=code, recordings=len(self._sessions))
 
     def _restart(self, session: _Session) -> None:
@@ -380,13 +387,13 @@ class Feed:
             case Faulty():
                 self._faulty(said)
             case Counted():
-                self._count(said)
+                self._counted = said
 
     def _faulty(self, said: Faulty) -> None:
         for session in self._sessions.values():
             if session.number == said.session:
                 if said.reason is not None:
-                    metrics.RECORDING_FAILURES.labels(said.reason).inc()
+                    self._failures[said.reason] += 1
                 self._set_fault(session, said.reason)
 
     def _set_fault(self, session: _Session, reason: FaultReason | None) -> None:
@@ -394,16 +401,31 @@ class Feed:
             session.fault = reason
             self._on_fault(session.room, session.lecture, reason)
 
-    def _count(self, said: Counted) -> None:
-        last, self._counted = self._counted, said
-        metrics.RECORDING_BYTES.inc(max(0, said.bytes_written - last.bytes_written))
-        metrics.RECORDING_PENDING.set(said.segments_pending)
-        for place, now, before in (
-            ("recorder", said.messages_dropped, last.messages_dropped),
-            ("late", said.packets_late, last.packets_late),
-            ("frame", said.frames_dropped, last.frames_dropped),
+    def figures(self) -> dict[str, int]:
+        """Return gauges and counters, for the relay's own."""
+        now = self._counted
+        before = self._counted_before
+        found = {
+            "recordings": len(self._sessions),
+            "recording_segments_pending": now.segments_pending,
+            "recording_bytes": before.bytes_written + now.bytes_written,
+        }
+        for place, dropped in (
+            ("relay", self.dropped),
+            ("recorder", before.messages_dropped + now.messages_dropped),
+            ("late", before.packets_late + now.packets_late),
+            ("frame", before.frames_dropped + now.frames_dropped),
         ):
-            metrics.RECORDING_DROPS.labels(place).inc(max(0, now - before))
+            found[f'recording_drops{{place="{place}"}}'] = dropped
+        for reason, times in self._failures.items():
+            found[f'recording_failures{{reason="{reason}"}}'] = times
+        return found
+
+    def _forget_counts(self) -> None:
+        """A recorder ended: its counters are the beginning of the next one's."""
+        before, now = self._counted_before.model_dump(), self._counted.model_dump()
+        summed = {name: before[name] + now[name] for name in before}
+        self._counted_before, self._counted = Counted(**summed), Counted()
 
 
 class _Room:

@@ -131,6 +131,7 @@ class RelayService:
         self._handshakes_failed = 0
         self._dtls_dropped = 0
         self._peers_gone = 0
+        self._counts_also: Callable[[], dict[str, int]] = dict
 
     @property
     def port(self) -> int:
@@ -433,7 +434,11 @@ class RelayService:
 
     def figures(self) -> dict[str, int]:
         """Return ``stats``, and what all tracks and participants do together."""
-        return {**self.stats(), **self._core.figures(self._clock.now())}
+        return {**self.stats(), **self._core.figures(self._clock.now()), **self._counts_also()}
+
+    def count_also(self, read: Callable[[], dict[str, int]]) -> None:
+        """Give these figures out with the relay's own: a recorder's."""
+        self._counts_also = read
 
     def stats(self) -> dict[str, int]:
         """Return gauges (``rooms``, ``peers``, ``tasks``) and counters that only grow."""
