@@ -201,7 +201,7 @@ export class Participant {
       this.state.set({ presenterPresent: false, deadline })
     })
     this.hear('presenter_back', () => { this.state.set({ presenterPresent: true, deadline: null }) })
-    this.hear('media_moved', () => void this.peer.start())
+    this.hear<{ relay?: string }>('media_moved', ({ relay }) => void this.peer.move(relay))
     for (const channel of [this.entrance, this.lecture]) {
       channel.on('removed', () => { this.finish('removed') })
     }

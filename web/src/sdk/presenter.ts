@@ -275,7 +275,7 @@ export class Presenter {
     this.captions.listen((event, listener) => { this.hear(event, listener) })
     this.people.listen((event, listener) => { this.hear(event, listener) })
     this.lecture.on('presenting', () => { this.hold() })
-    this.hear('media_moved', () => void this.peer.start())
+    this.hear<{ relay?: string }>('media_moved', ({ relay }) => void this.peer.move(relay))
     this.lecture.on('ended', () => { this.finish('ended') })
   }
 

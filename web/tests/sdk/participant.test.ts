@@ -14,11 +14,11 @@ describe('Participant', () => {
   const make = (token = '') =>
     new Participant({ code: '123456', token: () => token, transport, connect: connections.connect })
 
-  const enter = async () => {
+  const enter = async (answer = ANSWER) => {
     participant.start()
     entrance().up('guest-sid')
     await settle()
-    entrance().hear('serverAnswer', { ...ANSWER, startTime: '2026-01-01T00:00:00Z', presenterPresent: true })
+    entrance().hear('serverAnswer', { ...answer, startTime: '2026-01-01T00:00:00Z', presenterPresent: true })
     entrance().last('studentOffer').ack?.({ ok: true })
     await settle()
     lecture().up('lecture-sid')
@@ -145,10 +145,70 @@ describe('Participant', () => {
 
   it('offers anew, unasked, when its relay was replaced', async () => {
     await enter()
+    connections.last.become('failed')
     lecture().hear('media_moved', {})
     await settle()
     expect(connections.made).toHaveLength(2)
+    expect(connections.made[0]?.connectionState).toBe('closed')
     expect(entrance().last('studentOffer').payload.peerId).toBeUndefined()
+  })
+
+  it('goes on hearing the relay that ends until the next one is heard', async () => {
+    await enter()
+    const [old] = connections.made
+    lecture().hear('media_moved', {})
+    await settle()
+    const next = connections.last
+    const before = participant.state.get().streams?.microphone
+    expect(connections.made).toHaveLength(2)
+    expect(old?.connectionState).toBe('connected')
+    expect(participant.state.get().media).toBe('connected')
+    const track = Object.assign(new EventTarget(), { kind: 'audio', muted: true })
+    next.transceivers.forEach((transceiver) => { transceiver.receiver.track = track })
+    entrance().hear('serverAnswer', { ...ANSWER, peerId: 'peer-2' })
+    await settle()
+    next.become('connected')
+    expect(old?.connectionState).toBe('connected') // nothing has come over the new one
+    track.dispatchEvent(new Event('unmute'))
+    expect(old?.connectionState).toBe('closed')
+    expect(next.connectionState).toBe('connected')
+    expect(participant.state.get().streams?.microphone).not.toBe(before)
+  })
+
+  it('leaves the old relay after a while where nobody speaks', async () => {
+    await enter()
+    lecture().hear('media_moved', {})
+    await settle()
+    const track = Object.assign(new EventTarget(), { kind: 'audio', muted: true })
+    connections.last.transceivers.forEach((transceiver) => { transceiver.receiver.track = track })
+    entrance().hear('serverAnswer', { ...ANSWER, peerId: 'peer-2' })
+    await settle()
+    connections.last.become('connected')
+    await vi.advanceTimersByTimeAsync(1400)
+    expect(connections.made[0]?.connectionState).toBe('connected')
+    await vi.advanceTimersByTimeAsync(200)
+    expect(connections.made[0]?.connectionState).toBe('closed')
+  })
+
+  it('asks again for the next relay while the old one carries on', async () => {
+    await enter()
+    lecture().hear('media_moved', {})
+    await settle()
+    entrance().last('studentOffer').ack?.(refuse('unavailable', true))
+    await settle()
+    await vi.advanceTimersByTimeAsync(5100)
+    await settle()
+    expect(connections.made.map((one) => one.connectionState)).toEqual(['connected', 'closed', 'new'])
+  })
+
+  it('stays where it is when another relay of the room ends', async () => {
+    await enter({ ...ANSWER, peerId: 'secret.relay-1' })
+    lecture().hear('media_moved', { relay: 'relay-2' })
+    await settle()
+    expect(connections.made).toHaveLength(1)
+    lecture().hear('media_moved', { relay: 'relay-1' })
+    await settle()
+    expect(connections.made).toHaveLength(2)
   })
 
   it('comes back with its cursor, and shows what it missed once', async () => {

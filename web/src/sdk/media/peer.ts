@@ -1,5 +1,6 @@
 import { LecternError, toError } from '../errors'
 import type { ServerAnswer, Source } from '../messages'
+import { Handover } from './handover'
 import { encodingsOf, sendWatched } from './layers'
 import type { WatchedTrack } from './layers'
 import { addSpare, withAudioRepair } from './sections'
@@ -67,6 +68,7 @@ export class MediaPeer {
   /** Kinds of the spare sections that a new connection has from the start. */
   private spareKinds: Kind[] = []
   private growing = false
+  private readonly handover = new Handover()
 
   /** `received` hears of each section's track, for a participant; a fresh one after a new connection. */
   constructor(
@@ -104,10 +106,25 @@ export class MediaPeer {
     return this.pc?.getStats() ?? null
   }
 
+  /**
+   * A new connection, because a relay is gone or ends: where this one works it carries on until the
+   * new one does. `relay`, if given, concerns only the connections that are on it.
+   */
+  async move(relay?: string): Promise<void> {
+    const [, own] = this.peerId?.split('.') ?? []
+    if (relay !== undefined && own !== undefined && own !== relay) return
+    if (!this.closed && this.pc && this.current === 'connected') {
+      this.handover.begin(this.pc)
+      this.pc = null
+    }
+    await this.start()
+  }
+
   /** A new connection from nothing: the first, and the one after everything else failed. */
   async start(): Promise<void> {
     if (this.closed) return
     this.drop()
+    this.handover.again()
     this.peerId = undefined
     const pc = this.connect(this.configuration())
     this.pc = pc
@@ -120,11 +137,12 @@ export class MediaPeer {
         ...(encodings.length > 0 && { sendEncodings: encodings }),
       })
       const track = this.tracks.get(source)
-      if (this.direction === 'recvonly') this.received(source, transceiver.receiver.track)
+      if (this.direction === 'recvonly') this.handover.deliver(() => { this.received(source, transceiver.receiver.track) })
       else if (track) senders.push(transceiver.sender.replaceTrack(track))
     }
-    this.spare = this.spareKinds.map((kind) => addSpare(pc, kind))
-    this.spares?.received(this.spare)
+    const spare = this.spareKinds.map((kind) => addSpare(pc, kind))
+    this.spare = spare
+    this.handover.deliver(() => { this.spares?.received(spare) })
     await Promise.all(senders)
     await this.negotiate(pc, false)
   }
@@ -191,7 +209,7 @@ export class MediaPeer {
 
   /** The connection to the server is back: whatever was not acknowledged is asked again. */
   signallingBack(): void {
-    if (this.closed || this.current === 'connected') return
+    if (this.closed || (this.current === 'connected' && !this.handover.isOn)) return
     if (!this.offered || !this.answered) void this.start()
     else void this.restart()
   }
@@ -261,6 +279,7 @@ export class MediaPeer {
     this.closed = true
     window.removeEventListener('online', this.onOnline)
     this.drop()
+    this.handover.close()
     this.enter('closed')
   }
 
@@ -272,7 +291,7 @@ export class MediaPeer {
     const generation = ++this.generation
     this.offered = false
     this.local = []
-    this.enter(this.current === 'new' || this.current === 'connecting' ? 'connecting' : 'reconnecting')
+    if (!this.handover.isOn) this.enter(this.current === 'new' || this.current === 'connecting' ? 'connecting' : 'reconnecting')
     try {
       this.gathered = urlsOf(this.servers)
       const sdp = await this.describe(pc, iceRestart)
@@ -341,6 +360,8 @@ export class MediaPeer {
     if (state === 'connected') {
       clearTimeout(this.timer)
       this.enter('connected')
+      const first = this.direction === 'recvonly' ? this.pc?.getTransceivers()[0] : undefined
+      this.handover.connected(first?.receiver.track ?? null)
       void this.grow({ audio: 0, video: 0 })
     } else if (state === 'disconnected') {
       this.enter('reconnecting')
