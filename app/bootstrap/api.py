@@ -8,7 +8,7 @@ import structlog
 import uvicorn
 
 from app.auth.accounts import Accounts
-from app.auth.attempts import AttemptLimits, Attempts
+from app.auth.attempts import AttemptLimits
 from app.auth.passwords import Passwords
 from app.auth.room_tokens import RoomTokens
 from app.auth.shared_attempts import SIGN_UP_LIMITS, SharedAttempts
@@ -198,6 +198,7 @@ async def _api(base: Foundation, stack: contextlib.AsyncExitStack) -> tuple[Any,
     await entered(stack, socket_side)
     most = SioConfig().max_connections
     base.condition.measured_by(lambda: socket_side.connections / most)
+    sign_ins = SharedAttempts(redis, "sign-in", clock, AttemptLimits())
     http = create_http(
         HttpConfig(
             allowed_origins=settings.origins,
@@ -222,12 +223,12 @@ async def _api(base: Foundation, stack: contextlib.AsyncExitStack) -> tuple[Any,
             operator_routes(OperatorPort(registry, Overview(redis), clock), callers),
             feed_routes(told.stream, told.webhooks, callers),
             recording_routes(recording.recordings, callers, recording.files),
-            *archive.routes(callers, accounts, Attempts(clock)),
+            *archive.routes(callers, accounts, sign_ins),
             *api.routers,
         ],
         wishes=recording.recordings if recording.is_on else None,
         states=archive.states,
-        sign_ins=SharedAttempts(redis, "sign-in", clock, AttemptLimits()),
+        sign_ins=sign_ins,
         sign_ups=SharedAttempts(redis, "sign-up", clock, SIGN_UP_LIMITS),
     )
     return http, socket_side

@@ -20,7 +20,7 @@ from app.archive.scrubber import Scrubber
 from app.archive.service import Archive
 from app.archive.store import ArchiveStore
 from app.auth.accounts import Accounts
-from app.auth.attempts import Attempts
+from app.auth.shared_attempts import Counter
 from app.bootstrap.foundation import Foundation
 from app.bootstrap.process import entered
 from app.bootstrap.secrets import jwt_secret, redis_url
@@ -109,7 +109,7 @@ class ApiArchive:
         return {ident: (one.state, one.expires_at(days)) for ident, one in found.items()}
 
     def routes(
-        self, callers: Callers, accounts: Accounts, attempts: Attempts
+        self, callers: Callers, accounts: Accounts, attempts: Counter
     ) -> Sequence[APIRouter]:
         """Return the routers of the archive."""
         return [

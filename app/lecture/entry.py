@@ -119,12 +119,12 @@ class Entries:
         return AudienceSeat(room, connection, "STUDENT", who.email, who.username)
 
     async def _entered(self, seat: AudienceSeat, answer: PeerOpened, peer: PeerId) -> Entered:
-        await self._rooms.remember(seat.identity, seat.kind, seat.room)
         live = await self._rooms.read(seat.room)  # again: the board may have changed meanwhile
         if live is None:
             raise await self._rooms.why_missing(seat.room)
-        if seat.kind == "STUDENT":
+        if seat.kind == "STUDENT":  # first: an account that was erased leaves no new trace
             await self._catalogue.attend(live.lecture, Email(seat.identity))
+        await self._rooms.remember(seat.identity, seat.kind, seat.room)
         return Entered(
             seat,
             answer,

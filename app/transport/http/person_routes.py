@@ -9,8 +9,8 @@ from fastapi.responses import Response
 from app.archive.erasure import Erasure
 from app.archive.scrubber import Scrubber
 from app.auth.accounts import Accounts
-from app.auth.attempts import Attempts
 from app.auth.principal import Account
+from app.auth.shared_attempts import Counter
 from app.core.errors import Forbidden, NotFound, Unauthorized, Unavailable
 from app.transport.http.archive_bodies import Confirmation, ErasedPerson
 from app.transport.http.identity import Callers
@@ -19,7 +19,7 @@ from app.transport.http.problems import refusals
 
 def person_routes(
     erasure: Erasure, scrubber: Scrubber, accounts: Accounts, callers: Callers,
-    attempts: Attempts,
+    attempts: Counter,
 ) -> APIRouter:  # fmt: skip
     """Return the routes of a person's rights. ``scrubber`` is told after an erasure."""
     router = APIRouter(tags=["accounts"])
@@ -43,15 +43,15 @@ def person_routes(
         """Erase the caller: the password confirms it."""
         await accounts.get(caller.email)
         address = request.client.host if request.client else ""
-        attempts.spend(caller.email, address)
+        await attempts.spend(caller.email, address)
         try:
             await accounts.verify(caller.email, body.password)
         except NotFound:
             raise Forbidden("the password is wrong") from None
         except Unavailable:
-            attempts.refund(caller.email, address)
+            await attempts.refund(caller.email, address)
             raise
-        attempts.refund(caller.email, address)
+        await attempts.refund(caller.email, address)
         erased = await erasure.erase(caller.email)
         scrubber.ask()
         return ErasedPerson(lectures=erased.lectures, pending=erased.pending)

@@ -12,8 +12,9 @@ from app.archive.erasure import Erasure
 from app.archive.replaying import RecordLogs
 from app.archive.scrubber import Scrubber
 from app.archive.service import Archive
-from app.auth.attempts import Attempts
+from app.auth.attempts import AttemptLimits
 from app.auth.principal import Account
+from app.auth.shared_attempts import LocalAttempts
 from app.auth.tokens import UserTokens
 from app.core.ids import Email, LectureId, NodeId
 from app.subtitles.callback_key import CallbackKeys
@@ -101,7 +102,11 @@ class ArchiveSite:
                     SubtitleEndpoints(archive, self.subtitles, self.keys, clock), callers
                 ),
                 person_routes(
-                    self.erasure, self.scrubber, world.accounts, callers, Attempts(clock)
+                    self.erasure,
+                    self.scrubber,
+                    world.accounts,
+                    callers,
+                    LocalAttempts(clock, AttemptLimits()),
                 ),
             ],
         )
