@@ -20,6 +20,7 @@ from app.relay.negotiation.sdp import are_credentials, read_offer
 from app.relay.records import is_admissible, records
 from app.relay.tcp import StreamEndpoint, _Stream
 from app.transport.sio.messages import ClientCandidate
+from tests.fuzz import api_targets
 from tests.fuzz.engine import Target
 from tests.manual_clock import ManualClock
 from tests.unit.relay import offers
@@ -384,5 +385,6 @@ TARGETS = (
     Target("candidate", run_candidate, candidate_seeds),
     Target("dtls", run_dtls, dtls_seeds),
     Target("framing", run_framing, framing_seeds),
+    *api_targets.TARGETS,
 )
 BY_NAME = {target.name: target for target in TARGETS}
