@@ -1,4 +1,4 @@
-"""The archive's world, for what is recognised; on SQLite, and on PostgreSQL where a test says so."""
+"""The archive's world, for what is recognised; on PostgreSQL where a test says so."""
 
 import pytest
 

@@ -1,8 +1,7 @@
-"""The recogniser of our own hears a synthetic voice: real sound, the real engine, its own process."""
+"""The recogniser of our own hears a synthetic voice: real sound, the engine in its process."""
 
 import shutil
 import subprocess
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -46,11 +45,11 @@ def _encode(source: Path, target: Path, silence_seconds: int) -> None:
 
 
 @pytest.fixture
-async def engine(tmp_path: Path) -> AsyncIterator[Sphinx]:
+def engine(tmp_path: Path) -> Sphinx:
     async def fetch(key: str, path: Path) -> None:
         shutil.copy(tmp_path / key, path)
 
-    yield Sphinx(fetch)
+    return Sphinx(fetch)
 
 
 async def test_it_hears_what_was_said_and_when(engine: Sphinx, spoken: Path) -> None:
