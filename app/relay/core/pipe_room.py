@@ -21,10 +21,11 @@ from app.relay.core.media import Section, SourceName
 from app.relay.core.peer import Peer
 from app.relay.core.pipe import Pipe
 from app.relay.core.pipe_sheet import LayerSheet, Sheet, StreamSheet, decode, parts_of
-from app.relay.core.pipe_tracks import FEEDBACK, PipedPublisher
+from app.relay.core.pipe_tracks import FEEDBACK, PipedPublisher, PipedTrack
 from app.relay.core.rtcp import Compound
 from app.relay.core.rtp import HOP_BY_HOP_URIS, TRANSPORT_WIDE_URI
 from app.relay.core.scene import Scene
+from app.relay.core.selection import ALL
 from app.relay.core.sink import Sink
 from app.relay.core.stream import Stream
 from app.relay.core.subscription import Subscription
@@ -39,6 +40,8 @@ class Home(Scene, Protocol):
 
     lines: Lines
 
+    @property
+    def is_taped(self) -> bool: ...
     def take_publisher(self, peer: Peer) -> None: ...
     def disconnect(self, peer: Peer) -> None: ...
     def select_all(self, now: float) -> None: ...
@@ -289,11 +292,21 @@ class Pipes:
                 del self._ssrcs[key]
 
     def _wants(self, pipe: Pipe) -> tuple[tuple[int, int], ...]:
-        return tuple(
-            (ssrc, max(line.temporal for line in lines))
-            for ssrc, (_, track) in sorted(pipe.tracks.items())
-            if (lines := [line for line in track.lines if not line.is_empty])
+        wants = (
+            (ssrc, self._wanted_up_to(stream, track))
+            for ssrc, (stream, track) in sorted(pipe.tracks.items())
         )
+        return tuple((ssrc, temporal) for ssrc, temporal in wants if temporal is not None)
+
+    def _wanted_up_to(self, stream: Stream, track: PipedTrack) -> int | None:
+        """Return the highest temporal layer of a track that anybody here gets, or should get once
+        its publisher sends it again; None for nobody."""
+        watched = [line.temporal for line in track.lines if not line.is_empty]
+        if watched:
+            return max(0, *watched)  # slides are of the lowest
+        is_hoped_for = track.rid in (stream.rids_wanted or ()) and not track.is_told_active
+        is_taped = self._room.is_taped and track is stream.by_size()[-1]
+        return ALL if is_hoped_for or is_taped else None
 
     def _describe(self, stream: Stream, now: float) -> StreamSheet:
         presenter = self._room.presenter

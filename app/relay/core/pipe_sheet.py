@@ -26,6 +26,7 @@ MAX_BYTES = 256 * 1024
 """Of a sheet's JSON."""
 MAX_STREAMS = 64
 MAX_LAYERS = 4
+MAX_WANTS = MAX_STREAMS * MAX_LAYERS
 
 _HEAD = struct.Struct("!IIBBH")
 """Version of the sheet, of the neighbour's that we have, part, parts, bytes in this part."""
@@ -78,7 +79,7 @@ def decode(data: bytes) -> Sheet:
         body = orjson.loads(text)
         return Sheet(
             tuple(_stream(one) for one in body["streams"][:MAX_STREAMS]),
-            tuple((_ssrc(ssrc), int(temporal)) for ssrc, temporal in body["wants"]),
+            tuple((_ssrc(ssrc), int(temporal)) for ssrc, temporal in body["wants"][:MAX_WANTS]),
         )
     except (zlib.error, KeyError, TypeError, IndexError, ValueError) as error:
         raise ValueError("this is no sheet") from error

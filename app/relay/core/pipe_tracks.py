@@ -67,6 +67,10 @@ class PipedPublisher(Publisher):
         super().__init__(owner, MediaPlan(()), counters)
         self._owner = owner
 
+    def track_of(self, ssrc: int) -> Track | None:
+        found = self.told.get(ssrc)
+        return found[1] if found is not None else None
+
     @property
     def told(self) -> dict[int, tuple[Stream, PipedTrack]]:
         """By SSRC."""

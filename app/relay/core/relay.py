@@ -327,7 +327,8 @@ class Relay:
 
     def ask_keyframe(self, peer: PeerId, ssrc: int, now: float) -> None:
         """Ask a publisher for a keyframe of one track, if both are still here."""
-        known = self._peers.get(peer)
+        guests = (room.peers[peer] for room in self._rooms.values() if room.pipes.is_guest(peer))
+        known = self._peers.get(peer) or next(guests, None)
         track = known.publisher.track_of(ssrc) if known and known.publisher else None
         if known is not None and track is not None:
             track.keyframes.ask()

@@ -71,6 +71,11 @@ class Room:
     # Peers -----------------------------------------------------------------------------------
 
     @property
+    def is_taped(self) -> bool:
+        """Somebody listens in: a recorder."""
+        return self.tap is not None
+
+    @property
     def is_empty(self) -> bool:
         """Nobody is here and nobody is fed from here."""
         return not self.pipes and not self.peers

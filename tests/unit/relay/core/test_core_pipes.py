@@ -6,7 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from app.relay.core.events import PipeGone, PipeJoined, SpeakerChanged, TrackMuted, TrackStarted
+from app.relay.core.events import (
+    LayersWanted,
+    PipeGone,
+    PipeJoined,
+    SpeakerChanged,
+    TrackMuted,
+    TrackStarted,
+)
 from app.relay.core.media import SrtpKeys
 from app.relay.core.pipe import PipePath
 from app.relay.core.relay import Relay
@@ -275,6 +282,62 @@ def test_a_speaker_anywhere_is_heard_everywhere_but_at_home() -> None:
     campus.sites["a"].settle()
     campus.advance(0.2)
     assert not campus.sites["b"].relay._rooms[ROOM].pipes.is_guest(speaker.id)
+
+
+def test_who_listens_in_at_the_first_relay_hears_a_speaker_elsewhere() -> None:
+    campus = Campus("root", "a")
+    show = Show(campus)
+    campus.join("a", "root")
+    speaker = join(campus.sites["a"], "speaker", "speaker", SPEAKER_IN)
+    taken: list[tuple[str, str, int]] = []
+
+    class Recorder:
+        def take(self, peer: object, stream: object, track: object, packets: list, now: float):
+            taken.append((stream.peer, stream.source, track.ssrc))  # type: ignore[attr-defined]
+
+    campus.sites["root"].relay.listen(ROOM, Recorder())  # type: ignore[arg-type]
+    for number in range(50):
+        mid = struct.pack("!HH", 0xBEDE, 1) + bytes((4 << 4,)) + b"8" + bytes(2)
+        speaker.send(rtp_packet(0x9901, number, 960 * number, b"word", 111, extension=mid))
+        show.run(0.04)
+    heard = {(peer, source) for peer, source, _ in taken}
+    assert heard == {("speaker", "microphone"), ("presenter", "camera")}
+    assert sum(source == "microphone" for _, source, _ in taken) >= 35
+
+
+def test_a_layer_that_its_client_stopped_is_sent_again_for_somebody_elsewhere() -> None:
+    campus = Campus("root", "a")
+    root, edge = campus.sites["root"], campus.sites["a"]
+    presenter = root.presenter(plan=PLAN)
+    layers = {rid: Layer(presenter, rid, 100 * n) for n, rid in enumerate(HEIGHTS)}
+    campus.join("a", "root")
+    one = edge.participant("far")
+    edge.relay.prefer(one.id, "1", Wish(layer=0), campus.now)
+    edge.settle()
+    asked = 0
+
+    def run(seconds: float) -> None:
+        """Send what the relay says is wanted, as a browser does."""
+        nonlocal asked
+        for _ in range(round(seconds / 0.04)):
+            told = root.events_of(LayersWanted)
+            rids = told[-1].rids if told else tuple(HEIGHTS)  # type: ignore[attr-defined]
+            keys, asked = presenter.plis() > asked, presenter.plis()
+            for rid in rids:
+                presenter.send(*layers[rid].frame(keys or layers[rid].frames == 0))
+            campus.advance(0.04)
+
+    run(5.0)
+    assert root.events_of(LayersWanted)[-1].rids == ("q",)  # type: ignore[attr-defined]
+    edge.relay.prefer(one.id, "1", Wish(layer=2), campus.now)
+    edge.settle()
+    run(4.0)
+    assert root.events_of(LayersWanted)[-1].rids == ("f",)  # type: ignore[attr-defined]
+    line = edge.relay._rooms[ROOM].peers[one.id].subscriptions["1"].line
+    assert line is not None
+    assert line.track.height == HEIGHTS["f"]
+    assert whole(one)
+    assert not edge.events_of(LayersWanted)
 
 
 def test_a_mute_holds_everywhere() -> None:
