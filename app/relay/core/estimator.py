@@ -105,8 +105,8 @@ class Estimator:
 
     @property
     def is_calm(self) -> bool:
-        """Nothing speaks of a queue, that grows or stands, or of loss that would matter (below ``LOSS_LOW``): every
-        feedback need not be read."""
+        """Nothing speaks of a queue, be it short, or of loss that would matter (below
+        ``LOSS_LOW``): every feedback need not be read."""
         if self._lost > LOSS_LOW * max(self._expected, _MIN_LOSS_PACKETS):
             return False
         has_queue = self._delay - self._least_delay > CALM_QUEUE_SECONDS

@@ -1,8 +1,11 @@
 """A narrow link: audio untouched, video paused and back; others notice nothing."""
 
+from dataclasses import replace
+
 from app.relay.core.events import LayerChanged
-from tests.unit.relay.core.narrow import NarrowParticipant, Stage
-from tests.unit.relay.core.world import OUT_AUDIO, OUT_VIDEO, VIDEO_SSRC, World
+from app.relay.core.media import MediaPlan
+from tests.unit.relay.core.narrow import NARROW_AUDIO, NARROW_VIDEO, NarrowParticipant, Stage
+from tests.unit.relay.core.world import OUT_AUDIO, OUT_VIDEO, VIDEO_SSRC, VP8, World
 
 WIDE, NARROW_BPS = 5_000_000, 200_000
 
@@ -74,3 +77,23 @@ def test_heavy_random_loss_keeps_the_participant_and_its_audio() -> None:
     world.link.loss = 0.0
     stage.play(10.0, [lossy])
     assert lossy.between(OUT_VIDEO, world.now - 1, world.now) == 125
+
+
+def test_without_rtx_media_itself_is_the_probe() -> None:
+    world = World()
+    stage = Stage(world)
+    stage.add_video(VIDEO_SSRC, packets=5, size=1_150)
+    plain = MediaPlan((NARROW_AUDIO, replace(NARROW_VIDEO, codecs=(VP8,), rtx_ssrc=0)))
+    weak = NarrowParticipant(world, "weak", WIDE, plain)
+    stage.play(4.0, [weak])
+    weak.pipe.bps = NARROW_BPS
+    narrowed = world.now
+    stage.play(15.0, [weak])
+    # Tried every six seconds, and each time given up within one.
+    assert weak.between(OUT_VIDEO, narrowed + 3, world.now) < 0.25 * 12 * 125
+    assert weak.between(OUT_AUDIO, narrowed + 3, world.now) > 0.9 * 12 * 50
+    assert world.relay.counters.probes_sent == 0
+    weak.pipe.bps = WIDE
+    widened = world.now
+    stage.play(10.0, [weak])
+    assert weak.between(OUT_VIDEO, widened + 9, widened + 10) == 125
