@@ -29,6 +29,7 @@ from app.core.errors import NotFound
 from app.core.ids import Email, LectureId
 from app.recorder import storage
 from app.recording.records import RecordingRecords
+from app.recording.segments import key_of, mix_name
 from app.recording.service import RecordingConfig, Recordings
 from app.recording.state import RecordingStates
 from app.settings import Settings, SettingsError
@@ -75,8 +76,7 @@ class RecordedFiles:
         link = await self._recordings.audio(lecture)
         if link is None:
             return None
-        names = [key for key in await self._recordings.keys(lecture) if key.endswith(".mp3")]
-        return Audio(self._absolute(link.url), names[0] if names else "")
+        return Audio(self._absolute(link.url), key_of(lecture, mix_name(lecture)))
 
     async def may_come(self, lecture: LectureId) -> bool:
         """Tell whether the recording is being made, or waits to be."""

@@ -1,5 +1,6 @@
 """The lectures of the day and of the past: whose, under which code, who came."""
 
+import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ MAX_OPEN_LECTURES = 1000
 
 MAX_LISTED = 1000
 """Lectures that one list holds, the newest first."""
+
+_ID = re.compile(r"[0-9a-f]{32}")
 
 CODE_DRAWS = 20
 """Tries to draw a free code: with half of all codes taken, all fail once in a million times."""
@@ -146,6 +149,24 @@ class Catalogue:
         if audio is not None:
             values["audio"] = audio
         await self._update(sa.update(lectures).where(lectures.c.id == lecture).values(values))
+
+    async def over(self, ident: str) -> Lecture | None:
+        """Return the lecture of that id if it is over."""
+        if not _ID.fullmatch(ident):
+            return None
+        return await self._one(
+            _LECTURES.where(lectures.c.id == ident, lectures.c.ended_at.is_not(None))
+        )
+
+    async def add_audio(self, lecture: LectureId, audio: str | None) -> bool:
+        """Keep where the recording of a lecture that is over is; False where there is none such."""
+        if audio is not None and len(audio) > MAX_AUDIO_CHARS:
+            raise BadRequest(f"audio: at most {MAX_AUDIO_CHARS} characters")
+        over = sa.and_(lectures.c.id == lecture, lectures.c.ended_at.is_not(None))
+        values = {} if audio is None else {"audio": audio}
+        change = sa.update(lectures).where(over).values(id=lectures.c.id, **values)
+        async with self._sql.writing() as connection:
+            return (await connection.execute(change)).rowcount == 1
 
     async def ended_of(self, email: Email) -> list[Lecture]:
         """Return the account's ended lectures, given and attended, each once, newest first."""

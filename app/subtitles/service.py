@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from app.core.errors import Unavailable
+from app.core.errors import LecternError, Unavailable
 from app.core.ids import LectureId
 from app.core.tasks import OnCrash, Tasks
 from app.subtitles.jobs import SubtitleJobs
@@ -90,7 +90,10 @@ class Subtitles:
 
         try:
             segments = await self._engine.recognise(lecture, audio, progress)
-        except SpeechError as error:
+        except Unavailable:
+            raise  # its lease ends, and somebody takes it up again
+        except (SpeechError, LecternError) as fault:
+            error = fault if isinstance(fault, SpeechError) else _lost(fault)
             state = await self._jobs.failed(lecture, error.reason, retriable=error.retriable)
             log.warning("speech was not recognised", reason=error.reason, state=state)
             return True
@@ -100,3 +103,8 @@ class Subtitles:
             _ = await self.take(lecture, segments)
             log.info("speech was recognised", segments=len(segments))
         return True
+
+
+def _lost(fault: LecternError) -> SpeechError:
+    """The sound was deleted, or made anew, while it was about to be heard."""
+    return SpeechError(f"the sound: {fault.code}", retriable=True)

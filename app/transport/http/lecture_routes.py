@@ -90,7 +90,7 @@ def lecture_routes(
     ) -> LectureCode:
         """End a lecture: its presenter may, and a service of the operator's."""
         if isinstance(caller, Service):
-            return await _end_by_service(lectures, body)
+            return await _end_by_service(catalogue, lectures, body)
         lecture = await _open_lecture(catalogue, body.code)
         if caller.email != lecture.owner_email:
             raise Forbidden("only its presenter may end this lecture")
@@ -129,9 +129,15 @@ async def _open_lecture(catalogue: Catalogue, code: str) -> Lecture:
     return lecture
 
 
-async def _end_by_service(lectures: LectureEnding, body: EndLecture) -> LectureCode:
-    # Not looked up here: a service may come a little after the end, to add the recording.
+async def _end_by_service(
+    catalogue: Catalogue, lectures: LectureEnding, body: EndLecture
+) -> LectureCode:
+    # Not looked up here: a service may come a little after the end, to add the recording; later
+    # than that it comes by the lecture's id, for the code may be another's by then (X16).
     if not is_room_id(body.code):
+        lecture = await catalogue.over(body.code)
+        if lecture is not None and await catalogue.add_audio(lecture.id, body.audio):
+            return LectureCode(code=lecture.code)
         raise NotFound("no lecture has this code")
     code = RoomId(body.code)
     await lectures.end_by_service(code, body.audio)

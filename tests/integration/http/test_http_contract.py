@@ -254,3 +254,26 @@ async def test_the_database_away_is_a_retryable_refusal(site: Site) -> None:
     assert (ready.status_code, ready.json()["missing"]) == (503, ["sql"])
     await site.sql.open()
     assert (await site.client.get("/profile", headers=headers)).status_code == 200
+
+
+async def test_a_service_adds_a_recording_by_id_long_after_the_end(site: Site) -> None:
+    # X16: the code may be another lecture's by then
+    owner = await site.sign_up()
+    code = await site.lecture(owner)
+    service = {"Authorization": SERVICE_TOKEN}
+    lecture = await site.catalogue.open_by_code(RoomId(code))
+    assert lecture is not None
+    body = {"code": lecture.id, "audio": "late.mp3"}
+    for headers, status in ((service, 404), (owner, 404)):  # it is not over yet
+        assert (
+            await site.client.patch("/lecture/end", json=body, headers=headers)
+        ).status_code == (status)
+    ended = await site.client.patch("/lecture/end", json={"code": code}, headers=service)
+    assert ended.status_code == 200
+    answer = await site.client.patch("/lecture/end", json=body, headers=service)
+    assert (answer.status_code, answer.json()) == (200, {"code": code})
+    (kept,) = await site.catalogue.ended_of(Email("ada@example.org"))
+    assert kept.audio == "late.mp3"
+    unknown = {**body, "code": "0" * 32}
+    missing = await site.client.patch("/lecture/end", json=unknown, headers=service)
+    assert missing.status_code == 404
