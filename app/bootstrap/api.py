@@ -18,6 +18,7 @@ from app.bootstrap.feed import feed
 from app.bootstrap.foundation import Foundation, foundation
 from app.bootstrap.process import entered, on_signals
 from app.bootstrap.recording import api_recording
+from app.bootstrap.registration import home_of
 from app.bootstrap.secrets import jwt_secret, service_token
 from app.bootstrap.server import Server
 from app.bootstrap.service_api import service_api
@@ -129,7 +130,7 @@ async def _api(base: Foundation, stack: contextlib.AsyncExitStack) -> tuple[Any,
 
     rooms, presence = RoomStore(redis), Presence()
     relay_client = RelayClient(base.bus)
-    media = Media(registry, relay_client, base.scheduler)
+    media = Media(registry, relay_client, base.scheduler, base.clock, home_of(settings))
     stack.push_async_callback(media.close)
     told = await feed(base, stack)
     endings = Endings(rooms, catalogue, media, told.forwarder.bring)

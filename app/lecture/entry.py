@@ -4,7 +4,7 @@ import contextlib
 from dataclasses import replace
 
 from app.auth.principal import Guest, Member, Principal
-from app.cluster.placement import ANYWHERE, Preference
+from app.cluster.placement import Preference
 from app.core.errors import Unauthorized, Unavailable
 from app.core.ids import ConnectionId, Email, NodeId, PeerId, RoomId, peer_on
 from app.lecture.admission import Admissions, hearing_of
@@ -44,11 +44,11 @@ class Entries:
         connection: ConnectionId,
         room: RoomId,
         offer: Offer,
-        preference: Preference = ANYWHERE,
+        preference: Preference | None = None,
     ) -> Entered:
         """Let somebody in as a participant, answer the offer, and give the newest board.
 
-        ``preference`` says where the participant is, as far as that is known.
+        ``preference`` says where the participant is; None: where this process is.
 
         Raises:
             NotFound: no open lecture has the code.
@@ -81,7 +81,7 @@ class Entries:
         room: RoomId,
         offer: Offer,
         hear: list[MediaKind] | None,
-        preference: Preference,
+        preference: Preference | None,
     ) -> tuple[NodeId, PeerId, PeerOpened]:
         """Have a relay of the room answer, and another one if that dies meanwhile."""
         for _ in range(ENTRY_TRIES):

@@ -64,7 +64,11 @@ class Media:
         relay: RelayPort,
         scheduler: Scheduler | None = None,
         clock: Clock | None = None,
+        home: Preference = ANYWHERE,
     ) -> None:
+        """``home``: where this process stands. Whoever is connected to it is near it, unless it is
+        known better."""
+        self._home = home
         self._clock = clock or SystemClock()
         self._seen: tuple[float, list[NodeInfo]] = (float("-inf"), [])
         self._registry = registry
@@ -82,7 +86,7 @@ class Media:
         await self._tasks.close()
 
     async def relay_for(
-        self, room: RoomId, current: NodeId | None, preference: Preference = ANYWHERE
+        self, room: RoomId, current: NodeId | None, preference: Preference | None = None
     ) -> NodeId:
         """Return the relay for a room: ``current``, where it is now, while that lives and does not
         drain; else the same new one for all who ask.
@@ -91,6 +95,7 @@ class Media:
         order. Raises AllFull or NoMatch where it is on none, SchedulingFailed where there is no
         relay at all for a while, NotReady while Redis is away.
         """
+        where = preference or self._home
         relays = await self._alive()
         here = _find(relays, current)
         if here is not None and here.state is not NodeState.DRAINING:
@@ -98,11 +103,9 @@ class Media:
         try:
             if not relays:  # a killed one is replaced in a moment
                 return (
-                    await self._scheduler.schedule_within(
-                        NO_RELAY_SECONDS, PURPOSE, room, preference
-                    )
+                    await self._scheduler.schedule_within(NO_RELAY_SECONDS, PURPOSE, room, where)
                 ).id
-            chosen = await self._scheduler.schedule(PURPOSE, room, preference, avoid=current)
+            chosen = await self._scheduler.schedule(PURPOSE, room, where, avoid=current)
         except AllFull:
             if here is None:
                 raise
@@ -114,7 +117,7 @@ class Media:
         room: RoomId,
         first: NodeId,
         spanned: Collection[NodeId],
-        preference: Preference = ANYWHERE,
+        preference: Preference | None = None,
         peer: PeerId | None = None,
     ) -> NodeId:
         """Return the relay for one more participant of a room whose presenter is on ``first``.
@@ -129,7 +132,8 @@ class Media:
         if here is not None and here.state is not NodeState.DRAINING:
             return here.id
         try:
-            return place_participant(relays, preference, spanned={first, *spanned}).id
+            where = preference or self._home
+            return place_participant(relays, where, spanned={first, *spanned}).id
         except Unavailable:
             log.info("a room is full", room=room)
             return first

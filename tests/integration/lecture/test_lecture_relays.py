@@ -5,7 +5,7 @@ import asyncio
 from app.auth.principal import guest
 from app.cluster.node import NodeInfo
 from app.cluster.placement import Preference
-from app.core.ids import ConnectionId, NodeId, PeerId, relay_in
+from app.core.ids import ConnectionId, NodeId, PeerId, RoomId, relay_in
 from app.lecture.floor import Floor
 from app.lecture.media import Media
 from app.lecture.model import Offer
@@ -90,6 +90,19 @@ async def test_a_participant_goes_to_its_provider_and_region(world: World) -> No
         }.items()
     }
     assert where == {"kt busan": TWO, "kt jeju": ONE, "skt": THREE, "anywhere": ONE}
+
+
+async def test_without_a_word_of_where_somebody_is_it_is_where_the_process_is(
+    world: World,
+) -> None:
+    await world.one.lectures.start(OWNER, TAB1, ROOM, OFFER)
+    await announce(world, "relay-1", 0, regions=("seoul",))
+    await announce(world, "relay-2", 50, regions=("busan",))
+    registry, relay = world.one.registry, world.relay
+    media = Media(registry, relay, home=Preference(None, "busan"))
+    assert await media.relay_for_participant(ROOM, ONE, []) == TWO
+    assert await media.relay_for_participant(ROOM, ONE, [], Preference(None, "seoul")) == ONE
+    assert await media.relay_for(RoomId("004218"), None) == TWO
 
 
 async def test_a_peer_that_is_there_stays_and_one_whose_relay_is_gone_does_not(
