@@ -2,13 +2,15 @@
 
 import contextlib
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 
 import psutil
 import pytest
 
-from tests.integration.serve.conftest import Serve, Served
+from tests.integration.serve.conftest import ROOT, Serve, Served, clean_environment
 
 CORES = sorted(os.sched_getaffinity(0))
 
@@ -41,6 +43,18 @@ def until(served: Served, holds: Callable[[], object], seconds: float, what: str
             pytest.fail(f"{what}: not in {seconds} s\n{served.output}")
         time.sleep(0.02)
     return time.monotonic() - began
+
+
+def drain(served: Served, *node: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "app", "drain", *node],
+        cwd=ROOT,
+        env=clean_environment(LECTERN_DATA_DIR=str(served.data)),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
 @pytest.mark.timeout(180)
@@ -81,9 +95,25 @@ def test_relays_are_replaced_at_once_and_none_is_left(serve: Serve) -> None:  # 
 
 
 @pytest.mark.timeout(120)
-def test_unpinned_where_the_operator_says_so(serve: Serve) -> None:
+def test_unpinned_where_the_operator_says_so_and_drained_when_asked(serve: Serve) -> None:
     served = serve(LECTERN_PIN="off")
     served.wait_for("Lectern is ready")
     until(served, lambda: relays(served), 10, "a relay")
     assert sorted(relays(served)[0].cpu_affinity()) == CORES
+
+    listed = drain(served)
+    assert listed.returncode == 0
+    lines = [line.split() for line in listed.stdout.splitlines()]
+    assert [(line[0].partition("-")[0], line[1]) for line in lines] == [
+        ("api", "ready"),
+        ("relay", "ready"),
+    ]
+    first = relays(served)[0]
+    drained = drain(served, lines[1][0])  # nobody is on it: it ends at once, and is started again
+    assert drained.returncode == 0, drained.stderr
+    assert drained.stdout.splitlines()[-1] == f"{lines[1][0]} has ended"
+    until(served, lambda: relays(served).get(0, first).pid != first.pid, 30, "another relay 0")
+    unknown = drain(served, lines[1][0])
+    assert unknown.returncode == 1
+    assert unknown.stderr == f"Worker [{lines[1][0]}] does NOT exist.\n"  # O16
     assert served.end() == 0
