@@ -1,10 +1,10 @@
 """A participant's entry: placed, answered, remembered, and given the newest board."""
 
-import contextlib
 from dataclasses import replace
 
 from app.auth.principal import Guest, Member, Principal
 from app.cluster.placement import Preference
+from app.cluster.refusals import AllFull
 from app.core.errors import Unauthorized, Unavailable
 from app.core.ids import ConnectionId, Email, NodeId, PeerId, RoomId, peer_on
 from app.lecture.admission import Admissions, hearing_of
@@ -13,6 +13,7 @@ from app.lecture.media import Media, RelayGone
 from app.lecture.model import Entered, Offer
 from app.lecture.ports import CataloguePort
 from app.lecture.seat import AudienceSeat
+from app.relay.client import RelayFull
 from app.relay.messages import MediaKind, OpenPeer, PeerOpened
 from app.rooms.store import RoomStore
 from app.whiteboard.store import read_board
@@ -84,6 +85,7 @@ class Entries:
         preference: Preference | None,
     ) -> tuple[NodeId, PeerId, PeerOpened]:
         """Have a relay of the room answer, and another one if that dies meanwhile."""
+        full: set[NodeId] = set()
         for _ in range(ENTRY_TRIES):
             _, seen = await self._rooms.placement(room)
             first = await self._media.relay_for(room, seen)
@@ -91,8 +93,10 @@ class Entries:
                 first = await self._rooms.place(room, seen, first)
             spanned = await self._rooms.relays(room)
             relay = await self._media.relay_for_participant(
-                room, first, spanned, preference, offer.peer
+                room, first, spanned, preference, offer.peer, full
             )
+            if relay in full:
+                raise AllFull
             peer = peer_on(relay, offer.peer)
             command = OpenPeer(
                 room=room,
@@ -102,8 +106,12 @@ class Entries:
                 sources=offer.sources,
                 hear=hear,
             )
-            with contextlib.suppress(RelayGone):
+            try:
                 return relay, peer, await self._media.open(relay, command)
+            except RelayFull:  # its load is a second old
+                full.add(relay)
+            except RelayGone:
+                pass
         raise Unavailable("the relays die one after the other")
 
     async def _audience_seat(

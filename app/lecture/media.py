@@ -119,6 +119,7 @@ class Media:
         spanned: Collection[NodeId],
         preference: Preference | None = None,
         peer: PeerId | None = None,
+        avoid: Collection[NodeId] = (),
     ) -> NodeId:
         """Return the relay for one more participant of a room whose presenter is on ``first``.
 
@@ -126,8 +127,9 @@ class Media:
         provider and region come first, then the relays that the room is on (``spanned``) until
         they are full (``LECTERN_MAX_LOAD``), then the least loaded of the others: the relays join
         their rooms by themselves (docs/scale.md). Where nobody takes anything it is ``first``.
+        ``avoid``: those that have just refused.
         """
-        relays = await self._alive()
+        relays = [relay for relay in await self._alive() if relay.id not in avoid]
         here = _find(relays, relay_in(peer)) if peer is not None else None
         if here is not None and here.state is not NodeState.DRAINING:
             return here.id

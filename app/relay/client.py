@@ -5,10 +5,11 @@ from typing import Final, Protocol, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from app.core.errors import BY_CODE, Internal
+from app.core.errors import BY_CODE, Internal, Unavailable
 from app.core.ids import NodeId, PeerId, RoomId
 from app.relay.messages import (
     ANSWERS,
+    RELAY_FULL,
     ClosePeer,
     CloseRoom,
     CountRelay,
@@ -54,6 +55,10 @@ class Caller(Protocol):
         """Return the answer of process ``to``. Raises Unavailable on the deadline."""
 
 
+class RelayFull(Unavailable):
+    """It has as many peers as it may have; its load said otherwise a moment ago."""
+
+
 class RelayClient:
     """Commands to relays.
 
@@ -65,8 +70,16 @@ class RelayClient:
         self._bus = bus
 
     async def open(self, node: NodeId, command: OpenPeer) -> PeerOpened:
-        """Have ``node`` answer an offer; with a known peer id, restart that peer's ICE."""
-        return await self._call(node, command, PeerOpened)
+        """Have ``node`` answer an offer; with a known peer id, restart that peer's ICE.
+
+        Raises RelayFull where it takes no more peers.
+        """
+        try:
+            return await self._call(node, command, PeerOpened)
+        except Unavailable as error:
+            if error.message == RELAY_FULL:
+                raise RelayFull(error.message) from error
+            raise
 
     async def close_peer(self, node: NodeId, room: RoomId, peer: PeerId) -> None:
         """Free one peer, whether or not it exists."""

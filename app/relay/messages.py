@@ -20,6 +20,10 @@ Source = Literal["microphone", "camera", "screen"]
 MediaKind = Literal["audio", "video"]
 
 
+RELAY_FULL = "this relay is full"
+"""Why a relay refuses one more peer: another one may take it."""
+
+
 class _Message(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -28,6 +28,7 @@ from app.relay.core.tap import Listener
 from app.relay.dtls import Association, Certificate, HandshakeFailed
 from app.relay.messages import (
     COMMANDS,
+    RELAY_FULL,
     Answer,
     ClosePeer,
     CloseRoom,
@@ -245,7 +246,7 @@ class RelayService:
         if known is not None:
             return self._restart_peer(known, command)
         if len(self._peers) >= self._config.max_peers:
-            raise Unavailable("this relay is full")
+            raise Unavailable(RELAY_FULL)
         room = self._rooms.get(command.room) or Room(command.room)
         if command.role == "presenter":
             room.check_epoch(command.epoch)

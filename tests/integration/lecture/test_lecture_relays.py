@@ -2,14 +2,18 @@
 
 import asyncio
 
+import pytest
+
 from app.auth.principal import guest
 from app.cluster.node import NodeInfo
 from app.cluster.placement import Preference
+from app.core.errors import Unavailable
 from app.core.ids import ConnectionId, NodeId, PeerId, RoomId, relay_in
 from app.lecture.floor import Floor
 from app.lecture.media import Media
 from app.lecture.model import Offer
-from app.relay.messages import PauseSection
+from app.relay.client import RelayFull
+from app.relay.messages import RELAY_FULL, OpenPeer, PauseSection, PeerOpened
 from app.relay.places import Place, RedisPlaces
 from app.rooms.floor import FloorStore
 from tests.integration.lecture.live_world import OFFER, OWNER, ROOM, STUDENT, World
@@ -50,6 +54,23 @@ async def test_a_room_fills_the_relays_that_it_is_on_before_it_spreads(world: Wo
     await announce(world, "relay-2", 99)
     await announce(world, "relay-3", 99)
     assert relay_in(await enter(world, "d")) == ONE  # nobody takes anything: its own
+
+
+async def test_a_relay_that_is_fuller_than_it_said_is_passed_over(world: World) -> None:
+    await world.one.lectures.start(OWNER, TAB1, ROOM, OFFER)
+    await announce(world, "relay-2", 50)
+    opened, refusing = world.relay.open, {ONE}
+
+    async def open_peer(node: NodeId, command: OpenPeer) -> PeerOpened:
+        if node in refusing:
+            raise RelayFull(RELAY_FULL)
+        return await opened(node, command)
+
+    world.relay.open = open_peer  # type: ignore[method-assign]
+    assert relay_in(await enter(world, "a")) == TWO
+    refusing.add(TWO)
+    with pytest.raises(Unavailable, match="all in full load"):
+        await enter(world, "b")
 
 
 async def test_many_relays_are_not_read_for_every_join(world: World) -> None:
