@@ -272,6 +272,16 @@ class Lectures:
         except Unavailable:
             log.warning("a presenter's loss was not noted; the lease will end", room=seat.room)
 
+    async def readmit(self, who: Principal, seat: Seat, peer: PeerId | None) -> None:
+        """Give a connection its seat again, after the room's keys were lost and written back.
+
+        Raises as ``Admissions.admit``.
+        """
+        relay = await self._rooms.relay_of(seat.room)
+        media = (peer, relay) if peer is not None and relay is not None else None
+        role = "presenter" if isinstance(seat, PresenterSeat) else "student"
+        _ = await self._admissions.admit(seat.room, who, role, seat.connection, media)
+
     def present(self, room: RoomId, connection: ConnectionId) -> None:
         """Count a listener; everyone is told within about a second."""
         self._presence.present(room, connection)

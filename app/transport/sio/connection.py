@@ -77,6 +77,8 @@ class Connection:
         """Who it is on ``/enter-room``."""
         self.ticket: tuple[str, Member] | None = None
         """The ticket that was taken on this connection, and whom it let in."""
+        self.who: Principal | None = None
+        """As whom it has its seat."""
         self.place: Place = Outside()
         self.candidates = 0
         self.knows_elements = False

@@ -51,6 +51,7 @@ class CreateRoom:
         started = await self._desk.lectures.start(
             connection.host, connection.id, message.room, message.offer()
         )
+        connection.who = connection.host
         connection.place = Seated(started.seat, started.peer, returned=False)
         if started.returned is not None:
             await self._tell_returned(connection, message.room, started.returned)

@@ -92,6 +92,7 @@ class Desk:
         if isinstance(who, Guest):
             await self.guests.come_back(who.id, connection.id, self.probe)
         seat = await self.lectures.resume(who, connection.id, room)
+        connection.who = who
         connection.place = Seated(seat, None, returned=True)
         if isinstance(who, Guest):
             connection.visitor = who

@@ -59,6 +59,7 @@ class EnterRoom:
         if not connection.knows_elements:
             board = await self._desk.sketches.whole(message.room, entered.start_time, board)
         shown = wire.board_digest(board)
+        connection.who = who
         connection.place = Seated(entered.seat, entered.peer, returned=False, shown=shown)
         answer = {
             "whiteboard": wire.board(board),

@@ -8,6 +8,7 @@ import structlog
 
 from app.core.clock import Clock
 from app.core.errors import LecternError
+from app.core.ids import RoomId
 from app.core.tasks import OnCrash, Tasks
 from app.lecture.floor import Floor
 from app.lecture.orders import Order
@@ -187,9 +188,24 @@ class SioServer:
         if isinstance(place.seat, AudienceSeat) and place.seat.kind == "GUEST":
             await self._guests.lost(place.seat.identity, connection.id)
 
+    async def _take_seats(self, room: RoomId) -> None:
+        """Have everybody who is in a room that was written back known to it again."""
+        for number, connection in enumerate(self._hub.members(room), 1):
+            place, who = connection.place, connection.who
+            if not isinstance(place, Seated) or who is None:
+                continue
+            try:
+                await self._lectures.readmit(who, place.seat, place.peer)
+            except LecternError as error:
+                log.info("a seat was not taken again", room=room, reason=error.code)
+            if number % KEPT_AT_ONCE == 0:
+                await asyncio.sleep(0)
+
     def _on_room_event(self, event: RoomEvent, members: list[Connection]) -> None:
         if event.type in {"restored", "ended"}:
             self._sketches.forget(event.room)
+        if event.type == "restored":
+            _ = self._tasks.start("seats", lambda: self._take_seats(event.room))
         if event.type in {"drawn", "page"}:
             self._sketches.changed(event.room, members)
         elif event.type == "asked":

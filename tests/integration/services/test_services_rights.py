@@ -5,6 +5,7 @@ from typing import Any
 from app.core.ids import ConnectionId, NodeId
 from app.relay.messages import MuteTrack, OpenPeer, Permit
 from app.rooms.roster import Entrant, Seat
+from app.store import keys
 from tests.integration.services.conftest import OFFER, Client, Site
 
 SPEAK = {"type": "offer", "sdp": OFFER["sdp"]}
@@ -197,3 +198,19 @@ async def test_the_seats_of_a_dead_process_make_room(site: Site) -> None:
     listed = (await site.call("GET", f"/v1/rooms/{room}/users")).json()
     assert [one["name"] for one in listed] == ["Ada", "Zed"]
     assert (await site.enter(room, "Bob")).all("seat")
+
+
+async def test_who_is_in_is_known_again_when_the_rooms_keys_were_lost(site: Site) -> None:
+    room = (await site.room())["id"]
+    presenter = await site.enter(room, "Ada", "presenter")
+    await site.enter(room, "Bob", process=site.two)
+    back = site.client()
+    await back.join("/lecture", (await site.enter(room, "Cem")).all("seat")[0]["accessToken"])
+    code = presenter.all("seat")[0]["roomId"]
+    await site.redis._command("DEL", keys.roster(code))
+    assert (await site.call("GET", f"/v1/rooms/{room}/users")).json() == []
+    for process in (site.one, site.two):
+        await process.socket_side._take_seats(code)
+    users = (await site.call("GET", f"/v1/rooms/{room}/users")).json()
+    assert {one["name"]: one["connections"] for one in users} == {"Ada": 1, "Bob": 1, "Cem": 2}
+    assert (await ask(presenter, "remove", member=users[-1]["id"]))["ok"]

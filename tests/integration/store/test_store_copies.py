@@ -2,10 +2,12 @@
 
 import pytest
 
-from app.core.errors import Unavailable
-from app.core.ids import ConnectionId
+from app.core.errors import Banned, Unavailable
+from app.core.ids import ConnectionId, NodeId
 from app.rooms.copies import Copies
+from app.rooms.floor import member_id
 from app.rooms.presence import HeldSlot
+from app.rooms.roster import Entrant, Roster, Seat
 from app.whiteboard.model import Board
 from tests.integration.store.live_room import ROOM, STREAM, LiveRoomWorld
 
@@ -89,3 +91,21 @@ async def test_a_full_redis_takes_nothing_back_by_halves(live: LiveRoomWorld) ->
     finally:
         await live.raw.config_set("maxmemory", 0)
     assert await copies.restore(slot, "api/1", 6)
+
+
+async def test_who_was_banned_stays_out_of_a_room_that_was_written_back(
+    live: LiveRoomWorld,
+) -> None:
+    copies, slot, _ = await begun(live)
+    roster = Roster(live.redis)
+    sam = Entrant("sam@example.org", "Sam", "STUDENT", "student")
+    seat = Seat(NodeId("api"), ConnectionId("2"))
+    await roster.admit(ROOM, sam, seat)
+    ident = member_id(ROOM, sam.identity)
+    await roster.expel(ROOM, ident, banned=True, epoch=slot.epoch)
+    await copies.refresh(ROOM)
+    await delete(live)
+    assert await copies.restore(slot, "api/1", 6)
+    with pytest.raises(Banned):
+        await roster.admit(ROOM, sam, seat)
+    assert await roster.people(ROOM, 10) == []
