@@ -6,9 +6,7 @@ sends. What the kernel does not take at once is dropped and counted (docs/decisi
 
 import asyncio
 import hashlib
-import socket
-from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -19,6 +17,7 @@ from app.core.clock import Clock
 from app.core.ids import LectureId, PeerId, RoomId
 from app.core.tasks import OnCrash, Tasks
 from app.recording.container import format_of
+from app.recording.link import Link, Spawn
 from app.recording.model import FaultReason
 from app.recording.wire import (
     FROM_RECORDER,
@@ -32,7 +31,6 @@ from app.recording.wire import (
     KeyframeWanted,
     Passed,
     Retired,
-    ToRecorder,
     packet_entry,
     packets_head,
 )
@@ -46,31 +44,9 @@ from app.relay.core.track import ClockReport, Track
 
 log = structlog.get_logger(__name__)
 
-SEND_BUFFER_BYTES: Final = 4 * 1024 * 1024
-"""Asked of the kernel (``net.core.wmem_max`` may give less); the recorder reads at once, so it is
-for the moments in which that process does not run."""
-MOST_OWED: Final = 256
-"""Control messages that wait for room, which is two minutes of standing still; beyond, the recorder
-is given up and started again."""
 PASSED_SECONDS: Final = 0.5
 MOST_TRACKS: Final = 256
 """Of one room that are told apart; the oldest gives way."""
-RESPAWN_SECONDS: Final = 0.2
-"""Before a recorder that ended is started again; twice as long each time that it ends soon."""
-MOST_RESPAWN_SECONDS: Final = 10.0
-CALM_SECONDS: Final = 30.0
-"""A recorder that lived so long did not end for what ended it before."""
-
-
-class Process(Protocol):
-    """A recorder that runs."""
-
-    async def wait(self) -> int: ...
-    def kill(self) -> None: ...
-
-
-Spawn = Callable[[int], Awaitable[Process]]
-"""Starts a recorder that has this file descriptor. Raises OSError."""
 
 
 class TappedRelay(Protocol):
@@ -118,48 +94,40 @@ class Feed:
         on_fault: Callable[[RoomId, LectureId, FaultReason | None], None],
     ) -> None:
         self._relay = relay
-        self._spawn = spawn
+        self._link = Link(spawn, clock, self)
         self._clock = clock
         self._on_fault = on_fault
         self._tasks = Tasks("recording")
         self._sessions: dict[RoomId, _Session] = {}
         self._tracks: dict[int, _Told] = {}
         self._numbers = 0
-        self._link: socket.socket | None = None
-        self._owed: deque[bytes] = deque()
-        self._process: Process | None = None
         self._counted = Counted()
         """Of the recorder that runs,"""
         self._counted_before = Counted()
         """and of those before it, together."""
         self._failures = {"disk_full": 0, "write_failed": 0, "recorder_down": 0}
-        self._needed = asyncio.Event()
         self.dropped = 0
 
     async def open(self) -> None:
         """Keep a recorder running from the first recording on, or from ``wake``."""
-        _ = self._tasks.start("recorder", self._keep_running, OnCrash.RESTART)
+        await self._link.open()
         _ = self._tasks.start("passed", self._tell_time, OnCrash.RESTART)
 
     def wake(self) -> None:
         """Start the recorder now: an earlier one left files, which it brings home."""
-        self._needed.set()
+        self._link.need()
 
     async def close(self) -> None:
         """End every session; the recorder brings its files home by itself. Safe to call twice."""
         for room in list(self._sessions):
             self.end(room)
         await self._tasks.close()
-        self._unlink()
+        await self._link.close()
 
     @property
     def rooms(self) -> dict[RoomId, LectureId]:
         """What is being recorded."""
         return {room: session.lecture for room, session in self._sessions.items()}
-
-    def fault_of(self, room: RoomId) -> FaultReason | None:
-        session = self._sessions.get(room)
-        return session.fault if session is not None else None
 
     # Sessions --------------------------------------------------------------------------------
 
@@ -173,7 +141,7 @@ class Feed:
         self._numbers += 1
         session = _Session(self._numbers, room, lecture, elapsed - self._clock.now())
         self._sessions[room] = session
-        self._needed.set()
+        self._link.need()
         self._begin(session)
         self._relay.listen(room, _Room(self, session))
 
@@ -185,11 +153,11 @@ class Feed:
         self._relay.listen(room, None)
         for told in session.told.values():
             self._tracks.pop(told.number, None)
-        self._tell(End(session=session.number, at=self._clock.now()))
+        self._link.tell(End(session=session.number, at=self._clock.now()))
 
     def _begin(self, session: _Session) -> None:
         now = self._clock.now()
-        self._tell(
+        self._link.tell(
             Begin(
                 session=session.number,
                 lecture=session.lecture,
@@ -244,11 +212,11 @@ class Feed:
         if len(session.told) >= MOST_TRACKS:
             oldest = session.told.pop(next(iter(session.told)))
             self._tracks.pop(oldest.number, None)
-            self._tell(Retired(track=oldest.number))
+            self._link.tell(Retired(track=oldest.number))
         session.told[track, codec.key] = told
         self._tracks[told.number] = told
         publisher = "presenter" if peer.role == "presenter" else _speaker(peer.id)
-        self._tell(
+        self._link.tell(
             Announce(
                 session=session.number,
                 track=told.number,
@@ -264,83 +232,33 @@ class Feed:
     def _tell_clock(self, told: _Told, clock: ClockReport | None) -> None:
         told.clock = clock
         if clock is not None:
-            self._tell(ClockPair(track=told.number, ntp=clock.ntp, timestamp=clock.timestamp))
+            self._link.tell(ClockPair(track=told.number, ntp=clock.ntp, timestamp=clock.timestamp))
 
     def _send_packets(self, told: _Told | None, parts: list[bytes], now: float) -> None:
         if told is None or not parts:
             return
-        self._pay()
-        if self._owed or not self._send(packets_head(told.number, now) + b"".join(parts)):
+        if not self._link.offer(packets_head(told.number, now) + b"".join(parts)):
             self.dropped += len(parts)
 
     async def _tell_time(self) -> None:
         while True:
             await asyncio.sleep(PASSED_SECONDS)
             if self._sessions:
-                self._tell(Passed(at=self._clock.now()))
-
-    def _tell(self, message: ToRecorder) -> None:
-        """Send a control message, or owe it until there is room."""
-        if self._link is None:
-            return  # the next recorder is told everything anew
-        self._owed.append(message.model_dump_json().encode())
-        self._pay()
-        if len(self._owed) > MOST_OWED and self._process is not None:
-            log.error("the recorder takes nothing: it is started again")
-            self._process.kill()
-            self._unlink()
-
-    def _pay(self) -> None:
-        while self._owed and self._send(self._owed[0]):
-            self._owed.popleft()
-
-    def _send(self, message: bytes) -> bool:
-        if self._link is None:
-            return False
-        try:
-            self._link.send(message, socket.MSG_DONTWAIT)
-        except OSError:  # full, or the recorder is gone: ``_keep_running`` sees that
-            return False
-        return True
+                self._link.tell(Passed(at=self._clock.now()))
 
     # The recorder ----------------------------------------------------------------------------
 
-    async def _keep_running(self) -> None:
-        delay = RESPAWN_SECONDS
-        await self._needed.wait()
-        while True:
-            began = self._clock.now()
-            try:
-                await self._run_once()
-            except OSError as error:
-                log.error("the recorder cannot be started", reason=error.strerror)  # noqa: TRY400 (the reason is all there is)
-            self._unlink()
-            self._failures["recorder_down"] += 1
-            for session in self._sessions.values():
-                self._set_fault(session, "recorder_down")
-            if self._clock.now() - began > CALM_SECONDS:
-                delay = RESPAWN_SECONDS
-            await asyncio.sleep(delay)
-            delay = min(2 * delay, MOST_RESPAWN_SECONDS)
-
-    async def _run_once(self) -> None:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        try:
-            ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-            ours.setblocking(False)
-            self._process = await self._spawn(theirs.fileno())
-        except BaseException:
-            ours.close()
-            raise
-        finally:
-            theirs.close()
-        self._link = ours
-        asyncio.get_running_loop().add_reader(ours.fileno(), self._readable)
+    def recorder_up(self) -> None:
+        """Tell a new recorder everything."""
         for session in self._sessions.values():
             self._restart(session)
-        code = await self._process.wait()
+
+    def recorder_down(self) -> None:
+        """Nothing is recorded until the next one is there."""
+        self._failures["recorder_down"] += 1
         self._forget_counts()
-        log.warning("the recorder ended", code=code, recordings=len(self._sessions))
+        for session in self._sessions.values():
+            self._set_fault(session, "recorder_down")
 
     def _restart(self, session: _Session) -> None:
         for told in session.told.values():
@@ -350,32 +268,10 @@ class Feed:
         if session.fault == "recorder_down":
             self._set_fault(session, None)
 
-    def _unlink(self) -> None:
-        link, self._link = self._link, None
-        self._owed.clear()
-        if link is not None:
-            asyncio.get_running_loop().remove_reader(link.fileno())
-            link.close()
-
-    def _readable(self) -> None:
-        link = self._link
-        for _ in range(32):
-            if link is None:
-                return
-            try:
-                data = link.recv(65_536)
-            except BlockingIOError:
-                return
-            except OSError:
-                data = b""
-            if not data:  # it is gone, or going
-                asyncio.get_running_loop().remove_reader(link.fileno())
-                return
-            self._hear(data)
-
-    def _hear(self, data: bytes) -> None:
+    def recorder_said(self, message: bytes) -> None:
+        """Act on an answer."""
         try:
-            said = FROM_RECORDER.validate_json(data)
+            said = FROM_RECORDER.validate_json(message)
         except ValidationError:
             log.warning("the recorder said something else")
             return
@@ -423,7 +319,8 @@ class Feed:
 
     def _forget_counts(self) -> None:
         """A recorder ended: its counters are the beginning of the next one's."""
-        before, now = self._counted_before.model_dump(), self._counted.model_dump()
+        before = self._counted_before.model_dump(exclude={"op"})
+        now = self._counted.model_dump()
         summed = {name: before[name] + now[name] for name in before}
         self._counted_before, self._counted = Counted(**summed), Counted()
 

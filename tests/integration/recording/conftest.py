@@ -74,7 +74,7 @@ async def studio(tmp_path: Path) -> AsyncIterator[Studio]:
     await made.close()
 
 
-async def until(condition: Callable[[], object], within: float = 15.0) -> None:
+async def until(condition: Callable[[], object], within: float = 30.0) -> None:
     async with asyncio.timeout(within):
         while not condition():
             await asyncio.sleep(0.05)
