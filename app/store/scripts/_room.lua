@@ -196,11 +196,22 @@ local function pending()
   return list
 end
 
+-- Put the counts that the class was not told yet into the log, for the staff and the archive.
+local function append_last_votes()
+  local parts = {}
+  for _, id in ipairs(redis.call('SMEMBERS', NEW_VOTES)) do
+    local count = tonumber(redis.call('ZSCORE', VOTES, id) or '0')
+    parts[#parts + 1] = cjson.encode(id) .. ':' .. ms(count)
+  end
+  if #parts > 0 then append('votes', '{"votes":{' .. table.concat(parts, ',') .. '}}', 'staff') end
+end
+
 -- End the room: tell everyone, drop everything but the log, which late readers may still want and
 -- the archive may not have yet.
 local function finish(reason)
   touch()
   local reply = { 'ended', get('lectureId'), get('relay') or '', get('presenterEmail') }
+  append_last_votes()
   append('ended', '{"reason":"' .. reason .. '"}', 'room')
   for i = 1, #KEYS do
     if KEYS[i] ~= EVENTS and KEYS[i] ~= BLOBS then redis.call('DEL', KEYS[i]) end

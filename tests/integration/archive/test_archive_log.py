@@ -78,6 +78,18 @@ async def test_everything_of_a_lecture_is_archived(world: ArchiveWorld) -> None:
 PRESENTER_VOTER = type(PRESENTER)("student", "eve@example.org", "Eve")
 
 
+async def test_votes_of_the_last_moment_count(world: ArchiveWorld) -> None:
+    lecture = await world.start()
+    question = await world.questions.ask(lecture.code, "sam", "Sam", "why?", None)
+    for name in ("a", "b", "c"):  # the class is told twice a second
+        voter = type(PRESENTER)("student", name, name)
+        await world.questions.upvote(lecture.code, voter, question)
+    await world.end(lecture)
+    await world.archiver.bring_all()
+    (row,) = await world.rows(archive_questions)
+    assert row.votes == 3
+
+
 async def test_the_archivers_death_loses_nothing(world: ArchiveWorld) -> None:
     """Each board's objects are there, also of those replaced before anybody archived them."""
     lecture = await world.start()

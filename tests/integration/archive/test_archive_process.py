@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -48,31 +49,47 @@ async def run(*arguments: str, env: dict[str, str]) -> tuple[int, str]:
     return process.returncode, said.decode()
 
 
+class Api:
+    """One api process, that may be killed and started again."""
+
+    def __init__(self, env: dict[str, str]) -> None:
+        self.env = env
+        self.client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{env['LECTERN_PORT']}")
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "app", "api", cwd=ROOT, env=self.env,
+            stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        async with asyncio.timeout(SECONDS):
+            while not await self._answers():
+                await asyncio.sleep(0.1)
+
+    async def _answers(self) -> bool:
+        try:
+            return (await self.client.get("/health")).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    async def end(self, how: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.send_signal(how)
+            async with asyncio.timeout(SECONDS):
+                assert await process.wait() in {0, -how}
+
+
 @pytest.fixture
-async def api(
-    redis_server: RedisServer, tmp_path: Path
-) -> AsyncIterator[tuple[httpx.AsyncClient, dict[str, str]]]:
+async def api(redis_server: RedisServer, tmp_path: Path) -> AsyncIterator[Api]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    env = environment(redis_server, tmp_path, port)
     await migrate(f"sqlite:///{tmp_path}/lectern.sqlite3")
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "app", "api", cwd=ROOT, env=env, stderr=asyncio.subprocess.DEVNULL
-    )
-    try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
-            async with asyncio.timeout(SECONDS):
-                while True:
-                    try:
-                        await client.get("/health")
-                        break
-                    except httpx.TransportError:
-                        await asyncio.sleep(0.1)
-            yield client, env
-    finally:
-        process.terminate()
-        async with asyncio.timeout(SECONDS):
-            assert await process.wait() == 0
+    made = Api(environment(redis_server, tmp_path, port))
+    await made.start()
+    yield made
+    await made.end(signal.SIGTERM)
+    await made.client.aclose()
 
 
 async def signed_in(client: httpx.AsyncClient, name: str) -> dict[str, str]:
@@ -83,15 +100,16 @@ async def signed_in(client: httpx.AsyncClient, name: str) -> dict[str, str]:
 
 
 async def test_a_lecture_from_its_room_to_its_record(
-    api: tuple[httpx.AsyncClient, dict[str, str]], redis_server: RedisServer, tmp_path: Path
+    api: Api, redis_server: RedisServer, tmp_path: Path
 ) -> None:
-    client, env = api
+    client = api.client
     ada = await signed_in(client, "ada")
     made = await client.post("/lecture", json={"title": "Graphs"}, headers=ada)
     redis, sql = Redis(redis_server.url), Sql(f"sqlite:///{tmp_path}/lectern.sqlite3")
     await redis.open()
     await sql.open()
     catalogue, rooms = Catalogue(sql, SystemClock()), RoomStore(redis)
+    boards = Boards(RedisBoardStore(redis))
     lecture = await catalogue.open_by_code(made.json()["code"])
     assert lecture is not None
     await rooms.claim(
@@ -99,21 +117,31 @@ async def test_a_lecture_from_its_room_to_its_record(
         relay=NodeId("r"),
     )  # fmt: skip
     await catalogue.started(lecture.id)
-    await Boards(RedisBoardStore(redis)).edit(lecture.code, 1, whole("one"))
+
+    # Killed while it archives: some boards are stored, some wait, and each replaces the one before.
+    for number in range(40):
+        await boards.edit(lecture.code, 1, whole(number))
+        await asyncio.sleep(0.04)
+    await api.end(signal.SIGKILL)
+    for number in range(40, 50):
+        await boards.edit(lecture.code, 1, whole(number))
+    await api.start()
     ended = await client.patch("/lecture/end", json={"code": lecture.code}, headers=ada)
     assert ended.status_code == 200
     async with asyncio.timeout(SECONDS):
         while True:
             (listed,) = (await client.get("/lecture/list", headers=ada)).json()
-            if listed["state"] == "ready":
+            if listed["state"] not in {"live", "archiving"}:
                 break
             await asyncio.sleep(0.2)
+    assert listed["state"] == "ready"
     record = (await client.get(f"/lecture/record/{lecture.id}", headers=ada)).json()
-    assert [bytes(log["objects"]) for log in record["logs"]] == [whole("one").objects]
+    drawn = [bytes(log["objects"]) for log in record["logs"]]
+    assert drawn == [whole(number).objects for number in range(50)]
     await sql.close()
     await redis.close()
 
-    status, said = await run("erase", "Ada@example.org", env=env)
+    status, said = await run("erase", "Ada@example.org", env=api.env)
     assert (status, "erased, with 1 lectures" in said) == (0, True), said
     assert (await client.get("/profile", headers=ada)).status_code == 401
     for path in (*redis_server.folder.rglob("*"), *tmp_path.rglob("*")):
