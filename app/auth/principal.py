@@ -54,6 +54,9 @@ class Member:
     """Members that may send media at once; below 0: as many as any lecture has."""
     notifying: bool = False
     """The room is told who comes and goes."""
+    isp: str | None = None
+    region: str | None = None
+    """Where it is, as its service says; None is unknown."""
 
     @property
     def account(self) -> Account:

@@ -160,6 +160,8 @@ def written(member: Member) -> dict[str, Any]:
         "participantLimit": member.participant_limit,
         "inputLimit": member.input_limit,
         "notifying": member.notifying,
+        "isp": member.isp,
+        "region": member.region,
     }
 
 
@@ -180,4 +182,6 @@ def read_member(said: dict[str, Any], *, returning: bool = False) -> Member:
         participant_limit=int(said["participantLimit"]),
         input_limit=int(said["inputLimit"]),
         notifying=bool(said["notifying"]),
+        isp=said.get("isp"),
+        region=said.get("region"),
     )

@@ -64,7 +64,10 @@ class Entries:
         if not is_live:
             raise await self._endings.why_closed(room)
         seat = await self._audience_seat(who, connection, room)
-        hear = hearing_of(seat.permission) if isinstance(who, Member) else None
+        hear = None
+        if isinstance(who, Member):
+            hear = hearing_of(seat.permission)
+            preference = preference or _where(who)
         relay, peer, answer = await self._answered(room, offer, hear, preference)
         try:
             permission = await self._admissions.admit(
@@ -141,3 +144,8 @@ class Entries:
             live.start_time,
             live.status == "LIVE",
         )
+
+
+def _where(who: Member) -> Preference | None:
+    """Return where its service says that a member is, if it says so."""
+    return None if who.isp is who.region is None else Preference(who.isp, who.region)

@@ -278,7 +278,9 @@ class Lectures:
         Raises as ``Admissions.admit``.
         """
         relay = await self._rooms.relay_of(seat.room)
-        media = (peer, relay) if peer is not None and relay is not None else None
+        media = None
+        if peer is not None and relay is not None:
+            media = (peer, relay_in(peer) or relay)
         role = "presenter" if isinstance(seat, PresenterSeat) else "student"
         _ = await self._admissions.admit(seat.room, who, role, seat.connection, media)
 

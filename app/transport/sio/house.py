@@ -26,6 +26,9 @@ NEEDS: dict[str, str] = {
     "hand": "media",
     "speak": "media",
     "stats": "stats",
+    "data": "data",
+    "attributes": "data",
+    "follow": "hear",
 }
 """What a service's member needs of its permission for an event; the rest is as for anybody."""
 
@@ -71,6 +74,9 @@ class HouseDesk:
 
     async def remove(self, connection: Connection, message: Remove) -> Fields:
         epoch = _may_remove(connection, message.room)
+        seat = seat_in(connection, message.room)
+        if message.member in (member_id(seat.room, seat.identity), connection.member):
+            raise Forbidden("nobody removes itself")
         person = await self._expulsions.remove(
             message.room, message.member, banned=message.ban, reason=message.reason, epoch=epoch
         )
@@ -132,6 +138,8 @@ def _rebound(connection: Connection, order: Rebound) -> bool:
         return False
     permission = read_permission(order.permission)
     connection.place = replace(place, seat=replace(place.seat, permission=permission))
+    if "data" not in permission.subscribe:
+        connection.follows.clear()
     payload = {"roomId": order.room, "permission": permission.as_object()}
     for name in list(connection.namespaces):
         connection.emit(name, "permission", payload)
@@ -169,6 +177,8 @@ def _holds(permission: Permission, needed: str) -> bool:
         return permission.sends_media
     if needed == "stats":
         return permission.stats
+    if needed == "hear":
+        return "data" in permission.subscribe
     if needed == CONTROL:
         return permission.control
     return "data" in permission.publish

@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from app.core.ids import ConnectionId, NodeId
+from app.cluster.node import NodeInfo
+from app.cluster.registry import Registry
+from app.core.ids import ConnectionId, NodeId, relay_in
 from app.relay.messages import MuteTrack, OpenPeer, Permit
 from app.rooms.roster import Entrant, Seat
 from app.store import keys
@@ -213,4 +215,22 @@ async def test_who_is_in_is_known_again_when_the_rooms_keys_were_lost(site: Site
         await process.socket_side._take_seats(code)
     users = (await site.call("GET", f"/v1/rooms/{room}/users")).json()
     assert {one["name"]: one["connections"] for one in users} == {"Ada": 1, "Bob": 1, "Cem": 2}
-    assert (await ask(presenter, "remove", member=users[-1]["id"]))["ok"]
+    ids = {one["name"]: one["id"] for one in users}
+    assert (await ask(presenter, "remove", member=ids["Ada"]))["error"]["code"] == "forbidden"
+    assert (await ask(presenter, "remove", member=ids["Cem"]))["ok"]
+
+
+async def test_a_member_is_placed_where_its_service_says_that_it_is(site: Site) -> None:
+    # O1, O12
+    room = (await site.room())["id"]
+    await site.enter(room, "Ada", "presenter")
+    busan = NodeInfo(NodeId("relay-busan"), "relay", "", 0.0, 100.0, regions=("busan",))
+    await Registry(site.redis).announce("relay", busan.id, busan)
+    body = {"user": "Bob", "role": "viewer", "preference": {"region": "busan"}}
+    ticket = (await site.call("POST", f"/v1/rooms/{room}/tokens", body)).text
+    client = site.client()
+    await client.join("/enter-room", "", ticket=ticket)
+    offer = {"roomId": await site.code(room), "SDP": OFFER}
+    assert (await client.ask("/enter-room", "studentOffer", offer))["ok"]
+    assert site.portals.asked[-1].region == "busan"
+    assert relay_in(opened(site, "participant").peer) == busan.id

@@ -1,5 +1,7 @@
 """Server API: tokens, which are tickets for one user."""
 
+from dataclasses import replace
+
 from fastapi import APIRouter, Request
 from starlette.responses import PlainTextResponse
 
@@ -49,14 +51,18 @@ def add_tokens(router: APIRouter, parts: ApiParts) -> None:
         found = await parts.room(caller, room)
         user = wish.user or wish.name or caller.username
         role = wish.role or caller.role
-        member = _member(caller, found, user, role)
-        address = await _address(parts, caller, wish, request)
+        said = wish.preference
+        where = ANYWHERE if said is None else Preference(said.isp, said.region)
+        member = _member(caller, found, user, role, where)
+        address = await _address(parts, caller, where, request)
         opened = await parts.rooms.opened(found.service, found.id)
         text = await parts.tickets.issue(_in_lecture(member, opened), address, parts.clock.wall())
         return PlainTextResponse(text, headers={"Cache-Control": "no-store"})
 
 
-def _member(caller: Caller, room: ServiceRoom, user: str | None, role: str | None) -> Member:
+def _member(
+    caller: Caller, room: ServiceRoom, user: str | None, role: str | None, where: Preference
+) -> Member:
     if not user or not role:
         raise Unauthorized("Name and role?")
     name = user.strip()
@@ -78,34 +84,21 @@ def _member(caller: Caller, room: ServiceRoom, user: str | None, role: str | Non
         participant_limit=room.options.participant_limit,
         input_limit=room.options.input_limit,
         notifying=room.options.notifying,
+        isp=where.isp,
+        region=where.region,
     )
 
 
 def _in_lecture(member: Member, room: ServiceRoom) -> Member:
     if room.code is None or room.lecture is None:
         raise Unavailable("this room's lecture is over, try again")
-    return Member(
-        member.identity,
-        member.name,
-        room.code,
-        room.lecture,
-        member.owner,
-        member.role,
-        member.permission,
-        member.issued_ms,
-        False,
-        member.participant_limit,
-        member.input_limit,
-        member.notifying,
-    )
+    return replace(member, room=room.code, lecture=room.lecture)
 
 
-async def _address(parts: ApiParts, caller: Caller, wish: TokenWish, request: Request) -> Address:
+async def _address(parts: ApiParts, caller: Caller, where: Preference, request: Request) -> Address:
     """Return where the user is to connect. Raises NoPortal, as the caller's kind knows it."""
-    said = wish.preference
-    preference = ANYWHERE if said is None else Preference(said.isp, said.region)
     try:
-        chosen = await parts.portals.choose(preference)
+        chosen = await parts.portals.choose(where)
     except Unavailable as fault:
         kind, words = _NO_PORTAL[caller.dialect]
         raise kind(words) from fault
