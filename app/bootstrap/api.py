@@ -17,7 +17,7 @@ from app.bootstrap.archive import api_archive
 from app.bootstrap.feed import feed
 from app.bootstrap.foundation import Foundation, foundation
 from app.bootstrap.process import entered, on_signals
-from app.bootstrap.recording import api_recording
+from app.bootstrap.recording import api_recording, media_origins
 from app.bootstrap.registration import home_of
 from app.bootstrap.secrets import jwt_secret, service_token
 from app.bootstrap.server import Server
@@ -204,6 +204,7 @@ async def _api(base: Foundation, stack: contextlib.AsyncExitStack) -> tuple[Any,
         HttpConfig(
             allowed_origins=settings.origins,
             web_dist=settings.web_dir,
+            media_origins=media_origins(settings),
             service_token=service_token(settings),
             docs=not settings.is_production,
         ),

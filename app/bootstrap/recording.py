@@ -5,6 +5,7 @@ import contextlib
 import sys
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlsplit
 
 from app.bootstrap.foundation import Foundation
 from app.bootstrap.process import entered
@@ -18,6 +19,7 @@ from app.recording.service import RecordingConfig, Recordings
 from app.recording.state import RecordingStates
 from app.recording.storage.folder import FolderStorage
 from app.recording.storage.signing import Signer
+from app.settings import Settings
 from app.transport.http.recording_routes import LocalFiles
 
 REPORT_BYTES: Final = 1 << 20
@@ -60,6 +62,16 @@ async def api_recording(base: Foundation, stack: contextlib.AsyncExitStack) -> A
     if isinstance(kept, FolderStorage):
         files = LocalFiles(kept.root, links, clock)
     return ApiRecording(recordings, settings.recording == "on", files)
+
+
+def media_origins(settings: Settings) -> tuple[str, ...]:
+    """Return where browsers get recordings from, if that is not this server."""
+    if settings.recordings_url is None or not settings.recordings_url.startswith("s3:"):
+        return ()
+    if settings.s3_endpoint is None:
+        return (f"https://s3.{settings.s3_region}.amazonaws.com",)
+    parts = urlsplit(settings.s3_endpoint)
+    return (f"{parts.scheme}://{parts.netloc}",)
 
 
 async def _spawn_worker(lecture: LectureId) -> asyncio.subprocess.Process:

@@ -29,6 +29,10 @@ CALM_SECONDS: Final = 30.0
 """A recorder that lived so long did not end for what ended it before."""
 
 
+CLOSE_SECONDS: Final = 4.0
+"""Less than a supervisor waits for a relay."""
+
+
 class Process(Protocol):
     """A recorder that runs."""
 
@@ -78,10 +82,17 @@ class Link:
         self._needed.set()
 
     async def close(self) -> None:
-        """Close the way; the recorder then ends by itself. Safe to call twice."""
+        """Close the way; the recorder then brings its files home and ends. That is waited for a
+        little: in a container it would end with us. Safe to call twice."""
         self.pay()
         await self._tasks.close()
+        is_there = self._socket is not None
         self._hang_up()
+        if is_there and self._process is not None:
+            try:
+                await asyncio.wait_for(self._process.wait(), CLOSE_SECONDS)
+            except TimeoutError:
+                log.info("the recorder goes on by itself")
 
     # Sending ---------------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ from app.transport.http.lecture_routes import (
 from app.transport.http.middleware import BodyLimit, Faults, FixedHeaders, Observed
 from app.transport.http.operations import RelayFigures, operation_routes
 from app.transport.http.pages import Pages
-from app.transport.http.security import security_headers
+from app.transport.http.security import headers_with_media
 from app.transport.http.token_routes import token_routes
 from app.transport.http.turn_routes import TurnCredentials, turn_routes
 from app.transport.http.v1.api import problem_schemas
@@ -121,6 +121,6 @@ def create_http(
         expose_headers=["Retry-After", "Location", "ETag", "Link", "Accept-Patch"],
         max_age=PREFLIGHT_SECONDS,
     )
-    app.add_middleware(FixedHeaders, headers=security_headers)
+    app.add_middleware(FixedHeaders, headers=headers_with_media(config.media_origins))
     app.add_middleware(Observed, clock=clock)
     return app

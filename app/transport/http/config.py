@@ -17,6 +17,9 @@ class HttpConfig:
     web_dist: Path | None = None
     """The built web client's folder; without it (or before it is built) ``/`` says so."""
 
+    media_origins: tuple[str, ...] = ()
+    """Origins, besides our own, from which pages may play recordings: the storage's."""
+
     service_token: str | None = None
     """What a service of the operator's shows as ``Authorization``; None lets no service in."""
 

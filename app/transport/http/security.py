@@ -1,5 +1,7 @@
 """The headers that tell a browser what our pages may do (decision 0034)."""
 
+from collections.abc import Callable, Sequence
+
 _POLICY = {
     "default-src": "'self'",
     # Excalidraw compiles WebAssembly to cut its fonts down, and no text to script.
@@ -48,3 +50,12 @@ _DOCS_PAGE = {
 def security_headers(path: str) -> dict[str, str]:
     """Return the headers of an answer to ``path``; ``/docs`` alone loads a foreign script."""
     return _DOCS_PAGE if path == "/docs" else _PAGES
+
+
+def headers_with_media(origins: Sequence[str]) -> Callable[[str], dict[str, str]]:
+    """Return ``security_headers`` for pages that play media from these origins, too."""
+    if not origins:
+        return security_headers
+    policy = {**_POLICY, "media-src": " ".join((_POLICY["media-src"], *origins))}
+    pages = {**_FIXED, "Content-Security-Policy": _policy(policy)}
+    return lambda path: _DOCS_PAGE if path == "/docs" else pages

@@ -8,14 +8,17 @@ import pytest
 
 from app.auth.principal import Account
 from app.auth.tokens import UserTokens
+from app.bootstrap.recording import media_origins
 from app.core.ids import Email, LectureId
 from app.recording.records import SETTLE_SECONDS, RecordingRecords
 from app.recording.segments import RecordedFile, mix_name
 from app.recording.service import RecordingConfig, Recordings
 from app.recording.storage.folder import FolderStorage
 from app.recording.storage.signing import Signer
+from app.settings import Settings
 from app.transport.http.identity import Callers
 from app.transport.http.recording_routes import LocalFiles, recording_routes
+from app.transport.http.security import headers_with_media, security_headers
 from tests.integration.http.conftest import SERVICE_TOKEN, Site
 
 OWNER, STUDENT, STRANGER = "ada@example.org", "bob@example.org", "eve@example.org"
@@ -170,3 +173,16 @@ async def test_only_the_owner_finalises_cancels_and_deletes(library: Library) ->
 async def test_the_schema_names_them(library: Library) -> None:
     paths = library.site.app.openapi()["paths"]
     assert "/lecture/recording/{lecture}" in paths
+
+
+def test_pages_may_play_what_the_storage_serves() -> None:
+    policy = headers_with_media(("https://s3.example.org",))("/")["Content-Security-Policy"]
+    assert "media-src 'self' blob: https://s3.example.org;" in policy
+    assert "script-src 'self' 'wasm-unsafe-eval';" in policy
+    assert headers_with_media(()) is security_headers
+    settings = Settings(recordings_url="s3://bucket", s3_endpoint="https://s3.example.org/path")
+    assert media_origins(settings) == ("https://s3.example.org",)
+    aws = Settings(recordings_url="s3://bucket/here", s3_region="eu-north-1")
+    assert media_origins(aws) == ("https://s3.eu-north-1.amazonaws.com",)
+    assert media_origins(Settings()) == ()
+    assert media_origins(Settings(recordings_url="/srv/recordings")) == ()
