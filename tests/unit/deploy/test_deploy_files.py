@@ -15,6 +15,8 @@ import pytest
 import yaml
 
 from app.core import metrics
+from app.core.clock import SystemClock
+from app.recording.feed import Feed
 from app.relay.core.counters import Counters
 from app.settings import Settings, variable
 from app.turn.figures import Health, TurnFigures
@@ -143,12 +145,21 @@ def test_every_expression_of_the_dashboard_is_promql(tmp_path: Path) -> None:
     assert f"{len(rules)} rules found" in run("promtool", "check", "rules", str(path))
 
 
+def recording_figures() -> dict[str, int]:
+    def nobody(*_: object) -> None:
+        raise NotImplementedError
+
+    feed = Feed(nobody, nobody, SystemClock(), nobody)  # type: ignore[arg-type]
+    return feed.figures()
+
+
 def test_every_metric_that_is_looked_at_exists() -> None:
     exposed = set(re.findall(r"^# TYPE (\S+)", metrics.exposition().decode(), re.MULTILINE))
     histograms = r"^# TYPE (\S+) histogram"
     for name in re.findall(histograms, metrics.exposition().decode(), re.MULTILINE):
         exposed.add(f"{name}_bucket")
     exposed |= {f"lectern_relay_{field.name}" for field in fields(Counters)}
+    exposed |= {f"lectern_relay_{name.partition('{')[0]}" for name in recording_figures()}
     turn = TurnFigures(UsageBook(), lambda: Health(is_up=True, free_mbps=1.0, restarts=0))
     exposed |= {family.name for family in turn.collect()}
     looked_at = {
