@@ -5,16 +5,17 @@ import json
 import shutil
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, expect
 
 from tests.e2e.chromium import eventually, hears_and_sees, new_page
-from tests.e2e.people import Participant, Presenter
+from tests.e2e.people import TIMEOUT, Participant, Presenter
 from tests.e2e.stack import WEB, OtherOrigin, Stack
 
 MEDIA = Path(__file__).parent / "media"
@@ -56,9 +57,9 @@ class Sender:
         self._process.wait(10)
 
 
-def request(url: str, body: Any = None, token: str = "") -> Any:
+def request(url: str, body: Any = None, token: str = "", content: str = "application/json") -> Any:
     """Post JSON, return JSON."""
-    headers = {"Content-Type": "application/json", "Authorization": token}
+    headers = {"Content-Type": content, "Authorization": token}
     asked = urllib.request.Request(url, json.dumps(body).encode(), headers, method="POST")
     with urllib.request.urlopen(asked, timeout=10) as answer:
         return json.load(answer)
@@ -98,6 +99,20 @@ async def test_ffmpeg_presents_and_a_whep_player_listens(
         await hears_and_sees(sam.page, "a participant, while the web client reloads")
         await page.evaluate("window.player.stop()")
         await ada.has_listeners(1)
+
+        # She takes the tokens back: what the program sends ends, and her page sends again.
+        await expect(ada.part("program-banner")).to_be_visible(timeout=TIMEOUT)
+        await ada.part("program-open").click()
+        await expect(ada.part("program-live")).to_be_visible()
+        await ada.part("program-make").click()
+        await expect(ada.part("program-url")).to_have_value(whip["whip"], timeout=TIMEOUT)
+        await ada.part("program-revoke").click()
+        await expect(ada.part("program-revoked")).to_be_visible(timeout=TIMEOUT)
+        await ada.part("program-close").click()
+        await expect(ada.part("program-banner")).to_have_count(0, timeout=TIMEOUT)
+        await hears_and_sees(sam.page, "a participant, by the presenter's own page")
+        with pytest.raises(urllib.error.HTTPError, match="401"):
+            request(whip["whip"], "v=0", f"Bearer {whip['token']}", "application/sdp")
 
 
 async def _plays(page: Any, whep: dict[str, str], sender: Sender) -> None:
