@@ -19,6 +19,7 @@ from app.relay.messages import (
 from app.rooms.floor import FloorStore, member_id
 from app.rooms.roster import Roster
 from app.rooms.store import RoomStore
+from app.rooms.streams import StreamStore
 
 
 class Floor:
@@ -29,6 +30,7 @@ class Floor:
         self._roster = Roster(rooms.redis)
         self._store = store
         self._media = media
+        self.streams = StreamStore(rooms.redis)
 
     async def hand(self, seat: AudienceSeat, up: bool) -> None:
         """Put a participant's hand up or down. A repeat changes nothing."""

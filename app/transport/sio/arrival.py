@@ -97,6 +97,8 @@ class Arrivals:
 
 def _is_for(event: RoomEvent, connection: Connection, seat: Seat) -> bool:
     """Tell whether a member hears an event, as the room's hub decides it for live ones."""
+    if wire.is_followed(event) and not wire.follows(event, connection.follows):
+        return False
     if event.audience == "room" or isinstance(seat, PresenterSeat):
         return True
     return event.audience == "staff" and connection.is_assistant

@@ -89,6 +89,10 @@ class SioConfig:
     """Events a client may send at once beyond its rate: 32 candidates come in one burst. Edits
     have a budget of their own (clients send up to 60 a second)."""
 
+    lobby_seconds: float = 180.0
+    """A connection that is in no lecture and asks for nothing for so long is closed (seed row O22:
+    OWT's portal, three minutes)."""
+
     claim_tries: int = 15
     """Seconds for which a returned presenter whose slot is still held asks for it again."""
 

@@ -85,10 +85,14 @@ class Connection:
         """It draws and shows element boards; an existing client is sent whole snapshots of them."""
         self.cursor: int | None = None
         """The last room event that the client has from an earlier connection."""
+        self.follows: set[str] = set()
+        """Streams whose data it wants (``sio.streams``)."""
         self.member = ""
         """Its id as others see it; "" until it was shown the questions."""
         self.is_assistant = False
         self.is_open = True
+        self.asked_at = 0.0
+        """When it last asked for anything, by the process' clock."""
         self._end = end
 
     @property
@@ -165,7 +169,8 @@ KNOWN_EVENTS = frozenset(
     {"presenterOffer", "whiteboardInit", "studentOffer", "clientCandidate", "edit", "ask"}
     | {"solved", "end", "leave", "sources", "draw", "drawing", "page", "snapshot"}
     | {"upvote", "answer", "hide", "approve", "claim", "appoint", "dismiss", "moderation"}
-    | {"text", "people", "remove", "readmit"}
+    | {"text", "people", "remove", "readmit", "record", "caption", "chapter"}
+    | {"data", "attributes", "follow"}
     | {"questions", "hand", "invite", "uninvite", "speak", "mute", "pause", "prefer", "stats"}
 )
 """Every event that clients may send; any other name is counted as ``unknown``."""

@@ -14,6 +14,7 @@ from app.transport.sio import wire
 from app.transport.sio.connection import Connection, Seated
 from app.transport.sio.desk import Desk, Fields, Route, presenter_in, seat_in
 from app.transport.sio.messages import Hand, Invite, MuteMessage, Pause, Prefer, Speak, Watch
+from app.transport.sio.streams import StreamDesk
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +37,7 @@ class FloorDesk:
             "pause": Route(Pause, self.pause),
             "prefer": Route(Prefer, self.prefer),
             "stats": Route(Watch, self.stats),
+            **StreamDesk(floor.streams).routes,
         }
 
     async def open(self) -> None:

@@ -24,7 +24,7 @@ from app.core.errors import (
 from app.core.ids import ConnectionId
 from app.core.tasks import Tasks
 from app.transport.sio.config import SioConfig
-from app.transport.sio.connection import Connection, Reply
+from app.transport.sio.connection import Connection, Outside, Reply
 from app.transport.sio.desk import Namespace
 from app.transport.sio.engine import QUIET, BoundedEngine
 from app.transport.sio.inbox import Inbox
@@ -105,9 +105,10 @@ class Gateway(socketio.AsyncServer):  # type: ignore[misc]  # socketio ships no 
             offences=Budget.full(1.0, OFFENCES, now),
         )
         outbox.on_overflow = lambda: self._overflow(eio_sid)
-        self.connections[eio_sid] = Connection(
+        connection = self.connections[eio_sid] = Connection(
             ConnectionId(eio_sid), outbox, inbox, budgets, lambda: self._end(eio_sid)
         )
+        connection.asked_at = now
         self.environ[eio_sid] = {}
         return None
 
@@ -145,6 +146,17 @@ class Gateway(socketio.AsyncServer):  # type: ignore[misc]  # socketio ships no 
         elif isinstance(packet, Refusal) and self._intake.may_send(connection, packet.request):
             Reply(connection, packet.request).refuse(packet.error)
 
+    def close_idle(self) -> None:
+        """Close whoever is in no lecture and has asked for nothing for long (seed row O22).
+
+        Its client's Manager connects again by itself, if there is one.
+        """
+        before = self._clock.now() - self._config.lobby_seconds
+        for connection in list(self.connections.values()):
+            if isinstance(connection.place, Outside) and connection.asked_at < before:
+                metrics.QUEUE_DROPS.labels("lobby").inc()
+                connection.end()
+
     def _overflow(self, eio_sid: str) -> None:
         metrics.QUEUE_DROPS.labels("outbox").inc()
         log.info("reader too slow, connection cut", connection=eio_sid)
@@ -162,6 +174,7 @@ class Gateway(socketio.AsyncServer):  # type: ignore[misc]  # socketio ships no 
             metrics.QUEUE_DROPS.labels("connects").inc()
             await self.eio.end(connection.id)
             return
+        connection.asked_at = self._clock.now()
         name = packet.namespace
         already = connection.namespaces.get(name)
         await self._handle_connect(connection.id, name, packet.auth)

@@ -224,12 +224,18 @@ class RoomHub:
             peer = place.peer if isinstance(place, Seated) else None
             if event.type in wire.BY_PEER:
                 parcel = wire.BY_PEER[event.type](event, peer)
-            elif event.type == "media_moved" and not wire.concerns(event, peer):
+            elif not _concerns(event, member.connection, peer):
                 parcel = None
             if parcel is not None:
                 member.offer(event.seq, parcel)
             if event.audience != "room":
                 member.connection.outbox.ask_for_proof()
+
+
+def _concerns(event: RoomEvent, connection: Connection, peer: str | None) -> bool:
+    if wire.is_followed(event):
+        return wire.follows(event, connection.follows)
+    return event.type != "media_moved" or wire.concerns(event, peer)
 
 
 def _make_way(late: deque[RoomEvent], newer: RoomEvent) -> None:

@@ -78,9 +78,11 @@ class Intake:
         """Charge one event to its sender's budget; a flood is refused, and then closed."""
         budgets = connection.budgets
         budget = budgets.edits if request.event in {"edit", "draw"} else budgets.events
-        if budget.take(self._clock.now()):
+        now = self._clock.now()
+        if budget.take(now):
+            connection.asked_at = now
             return True
-        if not budgets.offences.take(self._clock.now()):
+        if not budgets.offences.take(now):
             metrics.INPUT_DROPS.labels("socket", "flood").inc()
             connection.end()
         elif connection.is_open:

@@ -39,6 +39,7 @@ from app.transport.sio.messages import (
     Sources,
 )
 from app.transport.sio.questions import QuestionDesk
+from app.transport.sio.streams import may_follow
 from app.whiteboard.model import Author
 
 log = structlog.get_logger(__name__)
@@ -91,6 +92,7 @@ class LectureRoom:
         who = member or self._principal(credentials.accessToken)
         note_abilities(connection, credentials)
         connection.cursor = credentials.cursor
+        connection.follows.update(credentials.follow)
         seat = connection.seat
         if seat is not None:
             if not is_of(seat, who):
@@ -114,6 +116,8 @@ class LectureRoom:
             connection.emit(self.name, "ended", wire.ended("over", None))
             return
         seat = place.seat
+        if not may_follow(seat):
+            connection.follows.clear()
         member = await self._desk.hub.join(seat.room, connection)
         try:
             now = await self._desk.lectures.snapshot(seat)
@@ -144,6 +148,7 @@ class LectureRoom:
     def forget(self, connection: Connection, seat: Seat) -> None:
         """Make it no member of the room any more."""
         self._desk.hub.leave(seat.room, connection.id)
+        connection.follows.clear()
         if isinstance(seat, AudienceSeat):
             self._desk.lectures.absent(seat.room, connection.id)
             if self._record_desk is not None:

@@ -48,6 +48,9 @@ KEEP_SECONDS = 3600.0
 
 KEPT_AT_ONCE = 50
 
+LOBBY_LOOKS = 12
+"""In the time for which a connection may stand in no lecture."""
+
 ENDS_AT_ONCE = 50
 """Clients sent away in one turn of the event loop."""
 
@@ -125,6 +128,7 @@ class SioServer:
         self._gateway.eio.watch()
         _ = self._tasks.start("ice-servers", self._ice.run, OnCrash.RESTART)
         _ = self._tasks.start("members", self._keep_for_ever, OnCrash.RESTART)
+        _ = self._tasks.start("lobby", self._watch_lobby, OnCrash.RESTART)
         if self._lecture.floor is not None:
             await self._lecture.floor.open()
 
@@ -173,6 +177,11 @@ class SioServer:
         while True:
             await asyncio.sleep(KEEP_SECONDS)
             await self.keep_members()
+
+    async def _watch_lobby(self) -> None:
+        while True:
+            await asyncio.sleep(self._config.lobby_seconds / LOBBY_LOOKS)
+            self._gateway.close_idle()
 
     async def _on_gone(self, connection: Connection) -> None:
         """Give up the seat of a connection that is gone: once, whatever else it does later."""

@@ -1,7 +1,7 @@
 """What the server's values look like to a client: the other half of ``messages``."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import orjson
@@ -303,7 +303,20 @@ def concerns(event: RoomEvent, peer: str | None) -> bool:
     return moved is None or here is None or here == moved
 
 
-PERSONAL = frozenset({*BY_PEER, "layers", "drawing", "text", "media_moved"})
+FOLLOWED = frozenset({"data", "attributes"})
+"""Room events about one stream, for those alone who follow it."""
+
+
+def is_followed(event: RoomEvent) -> bool:
+    return event.type in FOLLOWED
+
+
+def follows(event: RoomEvent, streams: Collection[str]) -> bool:
+    """Tell whether one who follows ``streams`` hears an event of ``FOLLOWED``."""
+    return event.data["stream"] in streams
+
+
+PERSONAL = frozenset({*BY_PEER, *FOLLOWED, "layers", "drawing", "text", "media_moved"})
 """Room events of which not every member hears the same."""
 
 

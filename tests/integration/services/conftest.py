@@ -30,7 +30,7 @@ from app.cluster.placement import Preference
 from app.cluster.registry import Registry
 from app.core.clock import SystemClock
 from app.core.errors import Unavailable
-from app.core.ids import NodeId, PeerId, RoomId
+from app.core.ids import LectureId, NodeId, PeerId, RoomId
 from app.feed.door import Door, check_url
 from app.feed.forwarder import Forwarder
 from app.feed.hooks import Hooks
@@ -39,6 +39,7 @@ from app.feed.stream import FeedStream
 from app.feed.webhooks import Webhooks
 from app.lecture.admission import Admissions
 from app.lecture.broadcast import Broadcasts
+from app.lecture.captions import Captions
 from app.lecture.ending import Endings
 from app.lecture.expulsion import Expulsions
 from app.lecture.floor import Floor
@@ -48,6 +49,7 @@ from app.lecture.orders import Orders
 from app.lecture.service import Lectures
 from app.questions.service import Questions
 from app.questions.store import RedisQuestionStore
+from app.recording.model import RecordingState
 from app.relay.messages import OpenPeer, PeerOpened
 from app.rooms.catalogue import Catalogue
 from app.rooms.floor import FloorStore
@@ -67,6 +69,7 @@ from app.transport.http.v1.api import server_api
 from app.transport.http.v1.gate import Gate
 from app.transport.http.v1.parts import ApiParts
 from app.transport.http.whip import MediaEndpoints
+from app.transport.sio.captions import RecordDesk
 from app.transport.sio.config import SioConfig
 from app.transport.sio.house import HouseDesk
 from app.transport.sio.service import SioServer
@@ -118,6 +121,16 @@ class Portals:
         if self.failing:
             raise Unavailable("No worker matches the preference.")
         return None
+
+
+class Switch:
+    """Recordings that are switched, and made nowhere."""
+
+    async def begin_if_wanted(self, lecture: LectureId) -> bool:
+        return False
+
+    async def switch(self, room: RoomId, epoch: int, on: bool) -> RecordingState:
+        return RecordingState("on" if on else "off")
 
 
 @dataclass
@@ -249,7 +262,9 @@ async def process(
     forwarder = Forwarder(redis, feed, me)
     endings = Endings(rooms, catalogue, media, forwarder.bring)
     boards, questions = Boards(RedisBoardStore(redis)), Questions(RedisQuestionStore(redis))
-    lectures = Lectures(rooms, boards, Presence(), media, endings, catalogue, me, config)
+    lectures = Lectures(
+        rooms, boards, Presence(), media, endings, catalogue, me, config, recordings=Switch()
+    )
     broadcasts = Broadcasts(rooms, SessionStore(redis), media, endings, catalogue, config)
     fanout, bus, roster = FanOut(redis), CommandBus(redis, me, clock), Roster(redis)
     await fanout.open()
@@ -277,6 +292,7 @@ async def process(
         floor=floor,
         office=TicketOffice(clock, tickets, SeatTokens(SECRET)),
         house=HouseDesk(roster, expulsions),
+        record_desk=RecordDesk(Captions(redis)),
     )
     orders.serve(server)
     await server.open()

@@ -38,6 +38,7 @@ from app.transport.sio.messages.questions import (
     Upvote,
     ViewQuestions,
 )
+from app.transport.sio.messages.streams import Follow, StreamAttributes, StreamData
 
 __all__ = [
     "Answer",
@@ -54,6 +55,7 @@ __all__ = [
     "Draw",
     "DrawingMessage",
     "Edit",
+    "Follow",
     "Hand",
     "InRoom",
     "Invite",
@@ -72,6 +74,8 @@ __all__ = [
     "Solved",
     "Sources",
     "Speak",
+    "StreamAttributes",
+    "StreamData",
     "Text",
     "Upvote",
     "ViewQuestions",

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from app.core.ids import RoomId
 from app.transport.sio.messages.form import Message, Room
+from app.transport.sio.messages.streams import StreamName
 from app.whiteboard.model import MAX_VERSION
 
 
@@ -18,6 +19,8 @@ class Credentials(Message):
     roomId: Room | None = None  # noqa: N815
     cursor: Annotated[int, Field(ge=0, le=MAX_VERSION)] | None = None
     """The ``seq`` of the last room event that the client has."""
+    follow: Annotated[list[StreamName], Field(max_length=16)] = Field(default_factory=list)
+    """Streams whose data the client followed before it was lost: what it missed comes, too."""
     elements: bool = False
     """The client shows element boards. One that gives a cursor does."""
 
