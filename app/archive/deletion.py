@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 import sqlalchemy as sa
 import structlog
 
+from app.archive.lectures import ArchivedLecture
 from app.archive.log import RoomLogs
 from app.archive.ports import LectureFiles
-from app.archive.reader import ArchivedLecture, ArchiveReader
+from app.archive.reader import ArchiveReader
 from app.core.clock import Clock
 from app.core.errors import BadRequest, Conflict, LecternError, NotFound, Unavailable
 from app.core.ids import LectureId, RoomId

@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.archive.deletion import Deletion
 from app.archive.log import RoomLogs
 from app.archive.model import member_id
-from app.archive.reader import ArchiveReader, iso_ms
+from app.archive.reader import ArchiveReader
+from app.archive.shapes import iso_ms
 from app.core.clock import Clock
 from app.core.errors import Conflict, NotFound
 from app.core.ids import Email, LectureId, RoomId

@@ -1,21 +1,18 @@
 """What the archive has of a lecture, page by page."""
 
 import asyncio
-import base64
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-import orjson
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.archive.board import BoardState, rebuild
-from app.archive.model import ArchiveState, Gap
+from app.archive.lectures import LECTURES, ArchivedLecture, read_lecture
 from app.archive.record import Extent
-from app.archive.store import read_changes, read_gaps
+from app.archive.store import read_changes
 from app.core.errors import NotFound
 from app.core.ids import Email, LectureId
 from app.store.archive_tables import (
@@ -26,7 +23,6 @@ from app.store.archive_tables import (
     archive_keyframes,
     archive_marks,
     archive_questions,
-    archives,
     subtitle_jobs,
 )
 from app.store.sql import Sql
@@ -40,35 +36,6 @@ BOARD_BYTES = 1024 * 1024
 """Of one page of the board, as it is stored; a page has one change at least."""
 
 CaptionSource = Literal["live", "speech"]
-
-
-@dataclass(frozen=True, slots=True)
-class ArchivedLecture:
-    """A lecture, and how much of it is here."""
-
-    id: LectureId
-    code: str
-    title: str
-    description: str
-    owner_email: Email
-    owner_name: str
-    created_at: datetime
-    started_at: datetime | None
-    ended_at: datetime | None
-    audio: str | None
-    retention_days: int | None
-    state: ArchiveState
-    started_ms: int
-    """When the lecture began, by Redis' clock; 0 without an archive."""
-    ended_ms: int | None
-    gaps: tuple[Gap, ...] = ()
-
-    def expires_at(self, default_days: int) -> datetime | None:
-        """Return when everything of it is deleted; None: never. ``default_days`` 0: never."""
-        days = default_days if self.retention_days is None else self.retention_days
-        if self.ended_at is None or not days:
-            return None
-        return self.ended_at + timedelta(days=days)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +56,12 @@ class ArchiveReader:
         """Return a lecture by its id, over or not. Raises NotFound."""
         if not _ID.fullmatch(ident):
             raise NotFound("there is no such lecture")
-        query = _LECTURES.where(lectures.c.id == ident)
+        query = LECTURES.where(lectures.c.id == ident)
         async with self._sql.reading() as connection:
             row = (await connection.execute(query)).first()
         if row is None:
             raise NotFound("there is no such lecture")
-        return _lecture(row)
+        return read_lecture(row)
 
     async def attended(self, lecture: LectureId, email: Email) -> bool:
         """Tell whether the account is on the lecture's audience list."""
@@ -112,8 +79,8 @@ class ArchiveReader:
         for start in range(0, len(ids), _AT_ONCE):
             some = ids[start : start + _AT_ONCE]
             async with self._sql.reading() as connection:
-                rows = await connection.execute(_LECTURES.where(lectures.c.id.in_(some)))
-                found.update({LectureId(row.id): _lecture(row) for row in rows})
+                rows = await connection.execute(LECTURES.where(lectures.c.id.in_(some)))
+                found.update({LectureId(row.id): read_lecture(row) for row in rows})
         return found
 
     async def counts(self, lecture: LectureId) -> dict[str, int]:
@@ -297,78 +264,3 @@ async def _count(
     query = sa.select(sa.func.count()).select_from(table)
     found = await connection.execute(query.where(table.c.lecture_id == lecture, *where))
     return int(found.scalar_one())
-
-
-_LECTURES = (
-    sa.select(
-        lectures,
-        accounts.c.email.label("owner_email"),
-        accounts.c.username.label("owner_name"),
-        archives.c.started_ms,
-        archives.c.ended_ms,
-        archives.c.finished_at,
-        archives.c.gaps,
-    )
-    .join_from(lectures, accounts, lectures.c.owner_id == accounts.c.id)
-    .outerjoin(archives, archives.c.lecture_id == lectures.c.id)
-)
-
-
-def _lecture(row: sa.Row[Any]) -> ArchivedLecture:
-    gaps = read_gaps(row.gaps) if row.gaps else ()
-    return ArchivedLecture(
-        LectureId(row.id),
-        row.code,
-        row.title,
-        row.description,
-        Email(row.owner_email),
-        row.owner_name,
-        row.created_at,
-        row.started_at,
-        row.ended_at,
-        row.audio,
-        row.retention_days,
-        _state(row, gaps),
-        row.started_ms or 0,
-        row.ended_ms,
-        gaps,
-    )
-
-
-def _state(row: sa.Row[Any], gaps: Sequence[Gap]) -> ArchiveState:
-    if row.started_ms is None:
-        return "none"
-    if row.finished_at is not None:
-        return "incomplete" if gaps else "ready"
-    return "live" if row.ended_at is None and row.ended_ms is None else "archiving"
-
-
-def board_item(row: sa.Row[Any], started_ms: int) -> dict[str, Any]:
-    """Return one change of a board as JSON has it."""
-    item = {"seq": row.seq, "at": row.at_ms - started_ms, "kind": row.kind}
-    item |= orjson.loads(row.data)
-    if row.kind == "board":
-        item["objects"] = None if row.objects is None else base64.b64encode(row.objects).decode()
-    return item
-
-
-def board_fields(state: BoardState, started_ms: int) -> dict[str, Any]:
-    """Return a board at one moment as JSON has it."""
-    return {
-        "seq": state.seq,
-        "at": max(0, state.at_ms - started_ms),
-        "kind": state.kind,
-        "rev": state.rev,
-        "hash": state.hash,
-        "page": state.page,
-        "elements": [orjson.Fragment(text) for text in state.texts()],
-        "view": state.view,
-        "objects": base64.b64encode(state.objects).decode() if state.objects else None,
-    }
-
-
-def iso_ms(at_ms: int | None) -> str | None:
-    """Return a moment as ISO 8601."""
-    if at_ms is None:
-        return None
-    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds")

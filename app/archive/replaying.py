@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Iterator
 import orjson
 
 from app.archive.entries import ArchiveEntries
-from app.archive.reader import BOARD_ITEMS, ArchivedLecture, ArchiveReader
+from app.archive.lectures import ArchivedLecture
+from app.archive.reader import BOARD_ITEMS, ArchiveReader
 from app.archive.record import Log, RecordMaker
 
 PIECES = 32

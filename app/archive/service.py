@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
-from app.archive.reader import ArchivedLecture, ArchiveReader
+from app.archive.lectures import ArchivedLecture
+from app.archive.reader import ArchiveReader
 from app.auth.principal import Account
 from app.core.clock import Clock
 from app.core.errors import Forbidden, NotFound

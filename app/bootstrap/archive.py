@@ -41,7 +41,8 @@ from app.subtitles.jobs import SubtitleJobs
 from app.subtitles.model import Audio, SpeechToText
 from app.subtitles.service import Subtitles
 from app.subtitles.sphinx import Sphinx, is_installed
-from app.transport.http.archive_routes import ArchiveEndpoints, archive_routes
+from app.transport.http.archive_endpoints import ArchiveEndpoints
+from app.transport.http.archive_routes import archive_routes
 from app.transport.http.identity import Callers
 from app.transport.http.person_routes import person_routes
 from app.transport.http.subtitle_routes import SubtitleEndpoints, subtitle_routes

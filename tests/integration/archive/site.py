@@ -22,7 +22,8 @@ from app.subtitles.jobs import SubtitleJobs
 from app.subtitles.model import Audio, SpeechToText
 from app.subtitles.service import Subtitles
 from app.transport.http.app import create_http
-from app.transport.http.archive_routes import ArchiveEndpoints, archive_routes
+from app.transport.http.archive_endpoints import ArchiveEndpoints
+from app.transport.http.archive_routes import archive_routes
 from app.transport.http.config import HttpConfig
 from app.transport.http.person_routes import person_routes
 from app.transport.http.subtitle_routes import SubtitleEndpoints, subtitle_routes
