@@ -104,11 +104,17 @@ async def run_api(settings: Settings) -> None:
         garbage.set_aside()
         files = allow_more_files()
         log.info("api opens", host=settings.host, port=settings.port, files=files)
-        server, tasks = Server(config, socket_side.close), Tasks("api")
+        server = Server(config, lambda: _listens(base), socket_side.close)
+        tasks = Tasks("api")
         stack.push_async_callback(tasks.close)
         on_signals(base.drain.ask)
         _ = tasks.start("drain", lambda: _drained(base, server))
         await server.serve()
+
+
+def _listens(base: Foundation) -> None:
+    base.condition.opened()
+    base.heartbeat.changed()
 
 
 async def _drained(base: Foundation, server: Server) -> None:

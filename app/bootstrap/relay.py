@@ -61,6 +61,7 @@ async def run_relay(settings: Settings, index: int) -> None:
             media=lambda: _sent(relay.stats()),
             memory_cap_bytes=settings.max_memory_mb << 20,
         )
+        condition.opened()
         await entered(stack, Lifeline(redis, node))
         heartbeat = await entered(stack, Heartbeat(registry, condition.describe, drain.ask))
         garbage.set_aside()

@@ -10,8 +10,15 @@ import uvicorn
 class Server(uvicorn.Server):
     """uvicorn that ends without raising the signal again, and says goodbye to clients first."""
 
-    def __init__(self, config: uvicorn.Config, goodbye: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        welcome: Callable[[], None],
+        goodbye: Callable[[], Awaitable[None]],
+    ) -> None:
+        """``welcome`` is called once it listens, ``goodbye`` once it listens no more."""
         super().__init__(config)
+        self._welcome = welcome
         self._goodbye = goodbye
 
     @contextlib.contextmanager
@@ -22,6 +29,12 @@ class Server(uvicorn.Server):
     def ask_to_stop(self) -> None:
         """Stop listening and end, in a moment."""
         self.should_exit = True
+
+    async def startup(self, sockets: Any = None) -> None:
+        """Listen, then say so."""
+        await super().startup(sockets)
+        if self.started:
+            self._welcome()
 
     async def shutdown(self, sockets: Any = None) -> None:
         """Stop listening, send the clients away, then end as uvicorn does."""

@@ -45,6 +45,7 @@ class Condition:
         self._load = load
         self._media = media
         self._memory_cap_bytes = memory_cap_bytes
+        self._is_open = False
         self._is_draining = False
         self._is_full = False
         self._is_overloaded = False
@@ -53,6 +54,10 @@ class Condition:
     def measured_by(self, load: Callable[[], float]) -> None:
         """Take another measure of how full the process is, once there is one."""
         self._load = load
+
+    def opened(self) -> None:
+        """Take work from now on: clients reach this process."""
+        self._is_open = True
 
     def drain(self) -> None:
         """Take nothing new from now on."""
@@ -63,7 +68,10 @@ class Condition:
         return self._is_draining
 
     def describe(self) -> NodeInfo:
-        """Return the process as it is now."""
+        """Return the process as it is now; before ``opened`` it reports no load (seed row O8)."""
+        if not self._is_open:
+            state = NodeState.DRAINING if self._is_draining else NodeState.INITIALIZING
+            return replace(self._base, load=None, state=state)
         memory = resident_bytes(MEMORY_FILE.read_text, PAGE_BYTES)
         usage = self._meter.read(self._totals(), memory, self._clock.now())
         share = max(self._load(), usage.cpu, memory / self._memory_cap_bytes)

@@ -10,9 +10,21 @@ BASE = NodeInfo(NodeId("r"), "relay", "h:1", regions=("seoul",))
 HUGE = 1 << 50
 
 
+def opened(condition: Condition) -> Condition:
+    condition.opened()
+    return condition
+
+
+def test_who_is_not_reached_yet_is_given_nothing(clock: ManualClock) -> None:  # O8
+    condition = Condition(BASE, clock, lambda: 0.1, memory_cap_bytes=HUGE)
+    found = condition.describe()
+    assert (found.state, found.load, found.is_available) == (NodeState.INITIALIZING, None, False)
+    assert opened(condition).describe().is_available
+
+
 def test_full_keeps_new_work_away_until_it_is_clearly_less(clock: ManualClock) -> None:  # O19
     load = [0.0]
-    condition = Condition(BASE, clock, lambda: load[0], memory_cap_bytes=HUGE)
+    condition = opened(Condition(BASE, clock, lambda: load[0], memory_cap_bytes=HUGE))
     seen = []
     for share in (0.5, 0.84, 0.85, 0.99, 0.82, 0.79, 0.84):
         load[0] = share
@@ -22,10 +34,10 @@ def test_full_keeps_new_work_away_until_it_is_clearly_less(clock: ManualClock) -
 
 
 def test_whatever_is_fullest_is_the_load(clock: ManualClock) -> None:
-    condition = Condition(BASE, clock, lambda: 0.3, memory_cap_bytes=HUGE)
+    condition = opened(Condition(BASE, clock, lambda: 0.3, memory_cap_bytes=HUGE))
     assert condition.describe().load == 0.3  # CPU counts from half a second on
     assert condition.describe().regions == ("seoul",)
-    small = Condition(BASE, clock, lambda: 0.3, memory_cap_bytes=1 << 20)  # we are larger
+    small = opened(Condition(BASE, clock, lambda: 0.3, memory_cap_bytes=1 << 20))  # we are larger
     found = small.describe()
     assert found.state is NodeState.FULL
     assert found.load is not None
@@ -41,7 +53,7 @@ def test_draining_is_draining_however_full(clock: ManualClock) -> None:
 
 
 def test_the_measure_may_come_later(clock: ManualClock) -> None:
-    condition = Condition(BASE, clock, lambda: 0.0, memory_cap_bytes=HUGE)
+    condition = opened(Condition(BASE, clock, lambda: 0.0, memory_cap_bytes=HUGE))
     condition.measured_by(lambda: 0.9)
     assert condition.describe().state is NodeState.FULL
 
