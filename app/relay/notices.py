@@ -27,6 +27,13 @@ class PeerLeft(_Notice):
     reason: Literal["silent", "handshake", "replaced", "closed"]
 
 
+class SpeakerConnected(_Notice):
+    """A speaker's media is connected: ICE has an address and DTLS its keys."""
+
+    type: Literal["connected"] = "connected"
+    peer: PeerId
+
+
 class TrackBegan(_Notice):
     type: Literal["began"] = "began"
     peer: PeerId
@@ -105,6 +112,7 @@ class Levels(_Notice):
 
 Notice = Annotated[
     PeerLeft
+    | SpeakerConnected
     | TrackBegan
     | TrackEnded
     | TrackMuted

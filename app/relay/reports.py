@@ -20,6 +20,7 @@ from app.relay.notices import (
     PeerLeft,
     SectionBound,
     SpeakerChanged,
+    SpeakerConnected,
     TrackBegan,
 )
 from app.store.redis import Redis
@@ -59,6 +60,7 @@ class _Pending:
     has_speaker: bool = False
     levels: tuple[tuple[PeerId, int], ...] | None = None
     left: dict[PeerId, None] = field(default_factory=dict)
+    connected: dict[PeerId, None] = field(default_factory=dict)
     bindings: _Notes = field(default_factory=dict)
     layers: _Notes = field(default_factory=dict)
     alerts: _Notes = field(default_factory=dict)
@@ -103,6 +105,8 @@ class Reports:
                 pending.speaker, pending.has_speaker = notice.peer, True
             case Levels():
                 self._take_levels(notice)
+            case SpeakerConnected():
+                self._pending(notice.room).connected[notice.peer] = None
             case TrackBegan():
                 self._publishers[notice.peer] = None
                 if len(self._publishers) > MAX_PUBLISHERS:
@@ -173,6 +177,7 @@ class Reports:
         if newer.levels is None:
             newer.levels = pending.levels
         newer.left = {**pending.left, **newer.left}
+        newer.connected = {**pending.connected, **newer.connected}
 
     async def _tell(self, room: RoomId, pending: _Pending) -> None:
         note: dict[str, object] = {}
@@ -182,6 +187,8 @@ class Reports:
             note["levels"] = pending.levels
         if pending.left:
             note["left"] = list(pending.left)
+        if pending.connected:
+            note["connected"] = list(pending.connected)
         waiting = {name: list(notes.values()) for name, notes in pending.kinds().items()}
         while note or any(waiting.values()):
             for name, notes in waiting.items():

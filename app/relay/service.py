@@ -43,7 +43,7 @@ from app.relay.messages import (
     RoomDescribed,
 )
 from app.relay.negotiation.plan import Negotiation, keep_lines
-from app.relay.notices import Observer, PeerLeft, notice_of
+from app.relay.notices import Observer, PeerLeft, SpeakerConnected, notice_of
 from app.relay.peer import Peer, Reach, new_credentials
 from app.relay.pipe import Caller, Piping
 from app.relay.places import Places
@@ -399,11 +399,17 @@ class RelayService:
             case PipeJoined() | PipeGone():
                 self._piping.happened(event)
             case PeerConnected():
-                log.info("peer connected", room=event.room)
+                self._connected(event)
             case TrackStarted():
                 log.info("track started", room=event.room, source=event.source, codec=event.codec)
             case _:
                 pass  # a peer's address: of no use here, and personal
+
+    def _connected(self, event: PeerConnected) -> None:
+        log.info("peer connected", room=event.room)
+        peer = self._peers.get(event.peer)
+        if self._observer is not None and peer is not None and peer.role == "speaker":
+            self._observer(SpeakerConnected(room=event.room, peer=event.peer))
 
     # Listening in ----------------------------------------------------------------------------
 

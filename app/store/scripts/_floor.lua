@@ -27,8 +27,25 @@ local function lose_speakers(floor, peers)
   for _, one in ipairs(floor.speakers) do
     for _, peer in ipairs(peers) do
       if one.peer == peer then
-        one.peer, one.idle = '', NOW + LOST_MS
+        one.peer, one.idle, one.ready, one.pending = '', NOW + LOST_MS, nil, nil
         one.sources = { microphone = false, camera = false, screen = false }
+        any = true
+      end
+    end
+  end
+  return any
+end
+
+-- Speakers whose media is connected: from now on the room is told what they send, not before (seed
+-- row L22). Returns whether any was.
+local function connect_speakers(floor, peers)
+  local any = false
+  for _, one in ipairs(floor.speakers) do
+    for _, peer in ipairs(peers) do
+      if one.peer == peer and one.ready ~= peer then
+        one.ready = peer
+        if one.pending then one.sources, one.pending = one.pending, nil end
+        if one.sources.microphone or one.sources.camera or one.sources.screen then one.idle = nil end
         any = true
       end
     end

@@ -1,7 +1,8 @@
 -- prelude: room floor
 -- Who has a hand up, who was invited to speak, and whose tracks are muted: one JSON document in the
 -- room's hash, `floor` {hands [{id, name}], speakers [{id, name, peer, sources, muted, idle (ms at
--- which one who sends nothing speaks no more)}],
+-- which one who sends nothing speaks no more), pending (sources of a peer that is not connected
+-- yet), ready (the peer that is)}],
 -- muted {source: [by]}} (the last one is the presenter's own tracks).
 -- ARGV: what, epoch ('' for a participant), member id, name, argument, second argument, '1' for one
 -- who may publish without an invitation
@@ -73,9 +74,17 @@ elseif what == 'publish' then
   end
   if not speaker then return redis.error_reply('forbidden only who was invited may speak') end
   local muted = peer == value and speaker.muted or {} -- the same peer with one more section
-  speaker.peer, speaker.sources, speaker.muted = value, cjson.decode(extra), muted
-  -- It is noted before its peer is opened; what it sends is known after that.
-  speaker.idle = not string.find(extra, 'true', 1, true) and NOW + INVITED_MS or nil
+  speaker.peer, speaker.muted = value, muted
+  -- It is noted before its peer is opened; what it sends is known after that, and told once its
+  -- media is connected (connect_speakers).
+  if speaker.ready == value then
+    speaker.sources, speaker.pending = cjson.decode(extra), nil
+  else
+    speaker.sources = { microphone = false, camera = false, screen = false }
+    speaker.pending, speaker.ready = cjson.decode(extra), nil
+  end
+  local sends = speaker.ready and string.find(extra, 'true', 1, true)
+  speaker.idle = not sends and NOW + INVITED_MS or nil
   tell_tracks(floor)
 elseif what == 'mute' or what == 'unmute' then
   -- value: source; extra: 'owner' or 'presenter'; member '' is the presenter

@@ -1,5 +1,5 @@
 -- prelude: room floor
--- What a relay saw of a room's media. ARGV: JSON {left [peer], speaker (peer, '' or absent), levels [[peer,
+-- What a relay saw of a room's media. ARGV: JSON {left [peer], connected [speaker's peer], speaker (peer, '' or absent), levels [[peer,
 -- dBov]], bindings [[peer, mid, owner peer or '', source or '']], layers [[peer, mid, layer, temporal
 -- layer, is paused]], alerts [[peer, mid, is short, bps]], wanted [[peer, source, rids]]} → how many
 -- events were told. An absent or empty list tells nothing, but for levels: an empty one is silence.
@@ -15,6 +15,11 @@ local function name_of(peer)
 end
 
 if note.left and lose_speakers(floor, note.left) then
+  keep_floor(floor)
+  tell_tracks(floor)
+  told = told + 1
+end
+if note.connected and connect_speakers(floor, note.connected) then
   keep_floor(floor)
   tell_tracks(floor)
   told = told + 1

@@ -172,6 +172,7 @@ async def speaking(world: World, floor: Floor) -> PeerId:
     peer, _ = await floor.publish(SAM, OFFER)
     sources = {"microphone": True, "camera": False, "screen": False}
     await FloorStore(world.one.redis).publish(ROOM, SAM_ID, peer, sources)
+    await note(world, connected=[peer])
     return peer
 
 
@@ -207,6 +208,38 @@ async def test_a_speaker_that_is_lost_may_return_for_a_while_and_is_then_gone(
     assert (await told(world, "tracks"))[-1][1]["speakers"] == []
     with pytest.raises(Forbidden):
         await floor.publish(SAM, OFFER)
+
+
+async def test_what_a_speaker_sends_is_told_once_its_media_is_connected(  # L22
+    world: World,
+) -> None:
+    _, floor = await invited(world)
+    peer, _ = await floor.publish(SAM, OFFER)
+    sources = {"microphone": True, "camera": False, "screen": False}
+    await FloorStore(world.one.redis).publish(ROOM, SAM_ID, peer, sources)
+    shown = [event["speakers"][0]["sources"] for _, event in await told(world, "tracks")]
+    assert not any(any(sent.values()) for sent in shown), "answered, and not connected yet"
+    await note(world, connected=["a listener's", peer])
+    before = await told(world, "tracks")
+    assert before[-1][1]["speakers"][0]["sources"] == sources
+    await note(world, connected=[peer])
+    assert await told(world, "tracks") == before, "told once"
+    more = {**sources, "camera": True}  # one more section of a peer that is connected
+    await FloorStore(world.one.redis).publish(ROOM, SAM_ID, peer, more)
+    assert (await told(world, "tracks"))[-1][1]["speakers"][0]["sources"] == more
+    await FloorStore(world.one.redis).publish(ROOM, SAM_ID, PeerId("another"), sources)
+    again = (await told(world, "tracks"))[-1][1]["speakers"][0]["sources"]
+    assert not any(again.values()), "another connection, not connected yet"
+
+
+async def test_who_speaks_but_never_connects_does_not_stay(world: World) -> None:  # L22
+    seat, floor = await invited(world)
+    peer, _ = await floor.publish(SAM, OFFER)
+    sources = {"microphone": True, "camera": False, "screen": False}
+    await FloorStore(world.one.redis).publish(ROOM, SAM_ID, peer, sources)
+    await let_time_pass(world)
+    await renew(world, seat, world.one)
+    assert (await told(world, "tracks"))[-1][1]["speakers"] == []
 
 
 async def test_who_was_invited_and_never_speaks_does_not_stay_invited(world: World) -> None:

@@ -236,3 +236,36 @@ async def test_who_speaks_how_loud_and_what_is_watched(lecture: Lecture) -> None
     silent = await lecture.strong.event("levels", 2)  # nothing comes: silence
     assert silent["levels"] == []
     assert (await lecture.strong.event("speaking", 2))["id"] is None
+
+
+async def test_a_speakers_tracks_are_told_after_its_media_is_connected(  # L22
+    lecture: Lecture,
+) -> None:
+    """Others hear of a track only when ICE and DTLS are done: until then it would be a promise."""
+    member = (await lecture.strong.event("state"))["speakerId"]
+    assert (await lecture.ask(lecture.strong, "hand"))["ok"]
+    assert (await lecture.ask(lecture.host, "invite", speakerId=member))["ok"]
+    answers: list[str] = []
+
+    async def speak(offer: str) -> str:
+        if not answers:
+            sdp = {"type": "offer", "sdp": offer}
+            reply = await lecture.ask(lecture.strong, "speak", SDP=sdp)
+            assert reply["ok"], reply
+            answers.append(reply["SDP"]["sdp"])
+        return answers[0]
+
+    def sent() -> bool:
+        heard = lecture.weak.all("tracks")
+        return any(any(one["sources"].values()) for event in heard for one in event["speakers"])
+
+    speaker = Sender(speak)
+    try:
+        await speaker.open()
+        await asyncio.sleep(0.8)  # two reports' time
+        assert not sent(), "answered, and not connected"
+        async with Network(("127.0.0.1", lecture.service.port), 9) as network:
+            await speaker.come(network)
+            await lecture.weak.until(sent)
+    finally:
+        speaker.close()
