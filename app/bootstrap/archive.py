@@ -43,6 +43,7 @@ from app.subtitles.service import Subtitles
 from app.subtitles.sphinx import Sphinx, is_installed
 from app.transport.http.archive_endpoints import ArchiveEndpoints
 from app.transport.http.archive_routes import archive_routes
+from app.transport.http.export_routes import export_routes
 from app.transport.http.identity import Callers
 from app.transport.http.person_routes import person_routes
 from app.transport.http.subtitle_routes import SubtitleEndpoints, subtitle_routes
@@ -115,6 +116,7 @@ class ApiArchive:
         """Return the routers of the archive."""
         return [
             archive_routes(self.endpoints, callers),
+            export_routes(self.endpoints, callers),
             subtitle_routes(self.subtitles, callers),
             person_routes(self.erasure, self.scrubber, accounts, callers, attempts),
         ]
