@@ -149,7 +149,9 @@ class Broadcasts:
         relay = await self._media.relay_for(room, live.relay if live is not None else None)
         has_slot = live is not None and live.status == "LIVE"
         epoch = (live.epoch if live is not None else 0) + (0 if has_slot else 1)
-        command = OpenPeer(room=room, peer=peer, role="presenter", sdp=sdp, epoch=epoch)
+        command = OpenPeer(
+            room=room, peer=peer, role="presenter", sdp=sdp, epoch=epoch, beside=True
+        )
         try:
             answer = await self._media.open(relay, command)
         except RelayGone:

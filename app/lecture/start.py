@@ -116,6 +116,7 @@ class Starts:
     ) -> Started | None:
         """Open media, then claim; None when another claim came between."""
         seen = (live.epoch, live.relay) if live else (0, None)
+        has_program = live is not None and live.whip is not None
         relay = await self._media.relay_for(room, seen[1])
         peer = peer_on(relay, offer.peer)
         command = OpenPeer(
@@ -125,7 +126,9 @@ class Starts:
             sdp=offer.sdp,
             sources=offer.sources,
             epoch=seen[0] + 1,
-            idle=live is not None and live.whip is not None,
+            # Ours hears of the session's end and offers again; an existing client cannot.
+            idle=has_program and bool(offer.sources),
+            waits=has_program and not offer.sources,
             publish=sources_of(who.permission) if isinstance(who, Member) else None,
         )
         try:

@@ -58,8 +58,8 @@ RoomAnswer = IceRestarted | PeersSeen | RoomMeasured | RelayCounted | Done
 
 
 def role_of(command: OpenPeer) -> Role:
-    """Return what the core is told a peer is: one whose sections are idle only listens."""
-    return "participant" if command.idle else command.role
+    """Return what the core is told a peer is: one that is idle, or waits, is not heard."""
+    return "participant" if command.idle or command.waits else command.role
 
 
 def negotiate_command(command: OpenPeer, room: Room) -> Negotiation:

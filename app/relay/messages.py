@@ -49,6 +49,10 @@ class OpenPeer(_Message):
     idle: bool = False
     """Of a presenter: answer every section as inactive, and leave the room's media to whoever
     presents it now (a WHIP session: docs/decisions/0050)."""
+    waits: bool = False
+    """Of a presenter: answer as ever, and let it be heard once the WHIP session is over."""
+    beside: bool = False
+    """Of a WHIP session: whom it replaces waits, instead of being closed."""
 
 
 class RestartIce(_Message):

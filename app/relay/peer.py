@@ -53,6 +53,9 @@ class Peer:
         self.version = 1
         self.association: Association | None = None
         self.handshake: asyncio.Task[None] | None = None
+        self.waits = False
+        """A presenter's page that is heard when the program that sends now is gone."""
+        self.is_program = False
 
     def is_restart(self, negotiation: Negotiation) -> bool:
         """Tell whether an offer asks for new credentials (RFC 8839 §4.4.1.1.1) or is a repeat."""

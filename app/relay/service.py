@@ -20,6 +20,7 @@ from app.relay.core.events import (
     PeerGone,
     PipeGone,
     PipeJoined,
+    PresenterWaits,
     TrackStarted,
 )
 from app.relay.core.media import Address
@@ -48,6 +49,7 @@ from app.relay.peer import Peer, Reach, new_credentials
 from app.relay.pipe import Caller, Piping
 from app.relay.places import Places
 from app.relay.room import Room, describe_room
+from app.relay.standby import Standby
 from app.relay.tcp import StreamEndpoint
 from app.relay.timers import RateMeter, WakeTimer
 from app.relay.udp import UdpEndpoint
@@ -112,6 +114,7 @@ class RelayService:
         self._timer = WakeTimer(clock, self._timer_fired)
         self._rooms: dict[RoomId, Room] = {}
         self._peers: dict[PeerId, Peer] = {}
+        self._standby = Standby(self._core, clock)
         self._commands = RoomCommands(
             self._core, self._rooms, self._peers, self._reach, self.figures, clock
         )
@@ -258,6 +261,7 @@ class RelayService:
         self._rooms[room.id] = room
         self._peers[peer.id] = peer
         room.add(peer, command.epoch)
+        self._standby.opened(room, peer, command)
         self._piping.note(room.id)
         self._commands.permit(peer, command.publish, command.hear)
         peer.association = Association(
@@ -353,6 +357,7 @@ class RelayService:
         room = self._rooms.get(peer.room)
         if room is not None:
             room.peers.pop(peer.id, None)
+            self._standby.left(room, peer)
             if not room.peers:
                 del self._rooms[room.id]
             self._piping.note(peer.room)
@@ -398,6 +403,10 @@ class RelayService:
                     self._forget(peer)
             case PipeJoined() | PipeGone():
                 self._piping.happened(event)
+            case PresenterWaits():
+                peer = self._peers.get(event.peer)
+                if peer is not None:
+                    self._standby.stepped_back(peer)
             case PeerConnected():
                 self._connected(event)
             case TrackStarted():

@@ -53,6 +53,14 @@ class PeerGone:
 
 
 @dataclass(frozen=True, slots=True)
+class PresenterWaits:
+    """A presenter was replaced by one that keeps it: it stays, and is not heard."""
+
+    room: RoomId
+    peer: PeerId
+
+
+@dataclass(frozen=True, slots=True)
 class TrackStarted:
     """The first packet of a source came from somebody who may publish it (or came again, after
     ``TrackStopped``)."""
@@ -179,6 +187,7 @@ Event = (
     | PeerConnected
     | PeerMoved
     | PeerGone
+    | PresenterWaits
     | TrackStarted
     | TrackStopped
     | TrackMuted

@@ -39,6 +39,8 @@ class Peer:
         self.receiver: Receiver | None = None
         self.sender: GcmSender | CmSender | None = None
         self.publisher: Publisher | None = None
+        self.keeps_former = False
+        """Whom this presenter replaces is not dropped."""
         self.is_connected = False
         """It has an address and keys: media flows."""
         self.speaks_as = 0

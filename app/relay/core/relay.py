@@ -11,7 +11,14 @@ from app.core.ids import PeerId, RoomId
 from app.relay.core.batch import Batch
 from app.relay.core.burst import BurstSender, Transmit
 from app.relay.core.counters import Counters
-from app.relay.core.events import Event, GoneReason, MutedBy, PeerConnected, PeerGone
+from app.relay.core.events import (
+    Event,
+    GoneReason,
+    MutedBy,
+    PeerConnected,
+    PeerGone,
+    PresenterWaits,
+)
 from app.relay.core.figures import peer_stats
 from app.relay.core.intake import Intake, Tables
 from app.relay.core.media import (
@@ -144,9 +151,23 @@ class Relay:
         self.happened(PeerConnected(peer.room, peer.id))
         room = self._rooms[peer.room]
         replaced = room.connect(peer, now)
-        if replaced is not None:
+        if replaced is not None and peer.keeps_former:
+            room.demote(replaced, now)
+            self.happened(PresenterWaits(room.id, replaced.id))
+        elif replaced is not None:
             self._drop(replaced, "replaced")
         self.serve(room, now)
+
+    def keep_former(self, peer: PeerId) -> None:
+        """Let the presenter that ``peer`` will replace stay, unheard (``PresenterWaits``), until
+        ``promote``. Raises KeyError for an unknown peer."""
+        self._peers[peer].keeps_former = True
+
+    def promote(self, peer: PeerId, now: float) -> None:
+        """Let ``peer``, which has a presenter's sections, present. Raises KeyError."""
+        known = self._peers[peer]
+        self._rooms[known.room].promote(known, now)
+        self.serve(self._rooms[known.room], now)
 
     def serve(self, room: Room, now: float) -> None:
         """Send what is due to the room's publishers (for ``Intake``), and note what is left."""

@@ -201,6 +201,19 @@ class Room:
             subscription.leave()
         self.aim(subscription, now)
 
+    def demote(self, peer: Peer, now: float) -> None:
+        """Let a presenter that was replaced stay, unheard."""
+        peer.role = "participant"
+        self.set_publishing(peer, frozenset(), now)
+
+    def promote(self, peer: Peer, now: float) -> None:
+        """Let a peer with a presenter's sections present."""
+        peer.role = "presenter"
+        if peer.is_connected:
+            self.presenter = peer
+        everything: frozenset[SourceName] = frozenset(("microphone", "camera", "screen"))
+        self.set_publishing(peer, everything, now)
+
     def select_all(self, now: float) -> None:
         """Look again at what everybody should get."""
         self._aim_all(now)

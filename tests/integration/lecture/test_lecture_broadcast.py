@@ -8,6 +8,7 @@ from app.auth.room_tokens import RoomGrant
 from app.core.errors import Ended, Forbidden, NotFound, NotStarted, Unauthorized, Unavailable
 from app.core.ids import ConnectionId, Email, LectureId, RoomId
 from app.lecture.broadcast import Broadcasts
+from app.lecture.model import Offer
 from app.rooms.sessions import SessionStore
 from app.whiteboard.model import Board
 from tests.integration.lecture.live_world import OFFER, OWNER, ROOM, Process, World
@@ -57,8 +58,15 @@ async def test_a_whip_session_starts_the_lecture_and_the_web_client_takes_the_sl
     started = await world.two.lectures.start(OWNER, WEB, ROOM, OFFER)
     assert started.seat.epoch == 2
     assert await field(world, "holder") == f"{world.two.node}/{WEB}"
-    # Its media stays with the session: the web client's sections are idle.
-    assert world.relay.opened[-1][1].idle
+    # The media stays with the session: an existing client's page waits for its end.
+    assert world.relay.opened[0][1].beside
+    command = world.relay.opened[-1][1]
+    assert (command.waits, command.idle) == (True, False)
+    # Our own says which section is which, hears of the end, and sends nothing meanwhile.
+    ours = Offer("v=0 offer", {"0": "microphone"})
+    _ = await world.two.lectures.start(OWNER, WEB, ROOM, ours)
+    command = world.relay.opened[-1][1]
+    assert (command.waits, command.idle) == (False, True)
     assert "presenter_away" not in await events(world)
 
 
@@ -108,7 +116,9 @@ async def test_the_end_of_a_session_beside_a_web_client_makes_nobody_away(world:
     assert (await events(world))[-1] == "whip"
     # The next offer of the web client carries media again.
     await world.one.lectures.start(OWNER, WEB, ROOM, OFFER)
-    assert not world.relay.opened[-1][1].idle
+    command = world.relay.opened[-1][1]
+    assert not command.idle
+    assert not command.waits
 
 
 async def test_a_newer_session_replaces_an_older_one(world: World) -> None:

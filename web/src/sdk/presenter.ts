@@ -266,7 +266,8 @@ export class Presenter {
     this.hear<{ count: number }>('listeners', ({ count }) => { this.state.set({ listeners: count }) })
     this.hear<{ live: boolean }>('whip', ({ live }) => {
       this.state.set({ program: live })
-      if (!live) void this.peer.start()
+      // While a program sends, this page's sections are answered as inactive, and again when it is over.
+      void this.peer.start()
     })
     this.hear<{ tracks: WatchedTrack[] }>('layers', ({ tracks }) => void this.peer.watched(tracks))
     this.lecture.on<WireFigures>('stats', (figures) => { this.figures.came(figures) })
