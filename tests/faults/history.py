@@ -69,6 +69,8 @@ class Logged:
     seq: int
     type: str
     audience: str
+    is_for_some: bool = False
+    """It is about one of the room's relays, and for those who are on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +292,8 @@ def _gaps(history: History, log: list[Logged]) -> Iterator[Violation]:
             is_between = entrance.seq < event.seq < max(heard, default=0)
             is_theirs = event.audience == "room" or is_staff
             is_replaced = event.type == "board" and event.seq < newest_board
-            if not is_between or not is_theirs or is_replaced or event.type in PERSONAL:
+            is_personal = event.type in PERSONAL or event.is_for_some
+            if not is_between or not is_theirs or is_replaced or is_personal:
                 continue
             if event.seq not in heard:
                 yield Violation(

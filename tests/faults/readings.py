@@ -43,7 +43,10 @@ async def read_log(raw: Any, room: Any) -> list[Logged]:
     """Return the room's log, as far back as it reaches."""
     return [
         Logged(
-            int(entry.partition(b"-")[0]), fields[b"type"].decode(), fields[b"audience"].decode()
+            int(entry.partition(b"-")[0]),
+            fields[b"type"].decode(),
+            fields[b"audience"].decode(),
+            fields[b"type"] == b"media_moved" and b'"relay"' in fields[b"data"],
         )
         for entry, fields in await raw.xrange(keys.events(room))
     ]
