@@ -1,5 +1,6 @@
 """What roles permit in a live room, changed while it lives; streams, texts, limits, notices."""
 
+import json
 from typing import Any
 
 from app.cluster.node import NodeInfo
@@ -133,6 +134,9 @@ async def test_the_room_takes_no_more_inputs_than_it_says(site: Site) -> None:
     assert refused["error"]["message"] == "Too many inputs"
     assert (await ask(first, "speak"))["ok"], "its turn ends"
     assert (await ask(second, "speak", SDP=SPEAK))["ok"]
+    connected = {"connected": [opened(site, "speaker").peer]}  # as its relay would tell
+    code = await site.code(room)
+    await site.one.rooms.redis.on_room("media_note", code, json.dumps(connected))
     streams = (await site.call("GET", f"/v1/rooms/{room}/streams")).json()
     owner = second.all("seat")[0]["id"]
     assert [one["id"] for one in streams if one["id"] != "presenter"] == [owner]
