@@ -1,4 +1,4 @@
-"""A program beside the presenter's page: who is heard, and who again, without a word from anybody."""
+"""A program beside the presenter's page: who is heard, and who again, without a word."""
 
 from tests.integration.relay.clients import NODE, ROOM, Client, Rig, ToneTrack
 
