@@ -1,5 +1,6 @@
 """What roles permit in a live room, changed while it lives; streams, texts, limits, notices."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -163,8 +164,8 @@ async def test_texts_reach_all_or_one_and_nobody_who_is_not_there(site: Site) ->
     assert missing["error"]["message"] == "Target participant does NOT exist: nobody"
     for message in ("", "x" * 2001):
         assert not (await ask(bob, "text", message=message))["ok"]
-    answers = [await ask(cem, "text", message="flood") for _ in range(12)]
-    assert answers[-1]["error"]["code"] == "rate_limited"
+    answers = await asyncio.gather(*(ask(cem, "text", message="flood") for _ in range(40)))
+    assert "rate_limited" in [one["error"]["code"] for one in answers if not one["ok"]]
 
 
 async def test_who_comes_and_goes_is_told_where_the_room_wants_it(site: Site) -> None:
