@@ -29,6 +29,9 @@ LEFT_EVERY = 5
 LEASE_SECONDS = 10.0
 """After which another process goes on with a room for one that died."""
 
+ELSEWHERE_ROUNDS = 5
+"""Between two looks at a room that another process archives, so that many do not all ask."""
+
 LAZY_EVENTS = 200
 """Events that leave nothing in the archive (listeners, hands) before its cursor moves for them."""
 
@@ -73,6 +76,8 @@ class Archiver:
         self._finished = finished
         self._followed: dict[RoomId, _Followed] = {}
         self._leases: dict[RoomId, Lease] = {}
+        self._elsewhere: dict[RoomId, int] = {}
+        """Rooms that another process archives → the round in which they are looked at again."""
         self._left = Lease(redis, "archive:left", holder, LEASE_SECONDS)
         """One process looks for lectures that are over and not brought over whole."""
         self._rounds = 0
@@ -101,8 +106,10 @@ class Archiver:
         """Bring every room up to date, once. Raises Unavailable."""
         live = await self._logs.live()
         self._forget_idle()
+        self._elsewhere = {room: n for room, n in self._elsewhere.items() if n > self._rounds}
         for room in live:
-            await self._guarded(room, self.bring(room))
+            if room not in self._elsewhere:
+                await self._guarded(room, self.bring(room))
         self._rounds += 1
         if self._rounds % LEFT_EVERY == 1 and await self._left.hold():
             for lecture, room, over in await self._store.unfinished():
@@ -145,6 +152,7 @@ class Archiver:
         )
         if not await lease.hold():
             self._followed.pop(room, None)
+            self._elsewhere[room] = self._rounds + ELSEWHERE_ROUNDS
             return
         try:
             followed = await self._follow(room, glance)
@@ -211,7 +219,7 @@ class Archiver:
         if not await self._store.commit(followed.lecture, followed.progress.seq, after, changes):
             return False
         followed.progress, followed.seq = after, last
-        if any(row["objects"] for row in changes.board):
+        if any(entry.objects for entry in entries):
             await self._logs.trim(room, followed.lecture, last)
         return True
 

@@ -40,19 +40,21 @@ def reduce_log(
 def _board(changes: Changes, entry: Entry, board: BoardState, keyframes: Keyframes) -> None:
     if entry.seq <= board.seq:  # the board was taken as it stood, after this
         return
+    # Sent again as they stand: stored once.
+    objects = None if entry.objects == board.objects else entry.objects
     board.apply(entry.seq, entry.at_ms, entry.type, entry.data, entry.objects)
     row = {
         "seq": entry.seq,
         "at_ms": entry.at_ms,
         "kind": entry.type,
         "data": entry.raw,
-        "objects": entry.objects or None,
+        "objects": objects or None,
     }
     changes.board.append(row)
     is_other = entry.type == "drawn" and entry.data.get("hash") != board.hash
     if is_other and changes.diverged is None:
         changes.diverged = entry.seq
-    if keyframes.note(len(entry.raw) + len(entry.objects or b"")):
+    if keyframes.note(len(entry.raw) + len(objects or b"")):
         add_keyframe(changes, board, keyframes)
 
 

@@ -24,7 +24,7 @@ from tests.integration.archive.test_archive_log import whole
 from tests.redis_server import RedisServer
 
 ROOT = Path(__file__).resolve().parents[3]
-SECONDS = 40
+SECONDS = 100
 
 
 def environment(redis: RedisServer, folder: Path, port: int) -> dict[str, str]:
@@ -99,6 +99,7 @@ async def signed_in(client: httpx.AsyncClient, name: str) -> dict[str, str]:
     return {"Authorization": answer.json()["token"]}
 
 
+@pytest.mark.timeout(300)
 async def test_a_lecture_from_its_room_to_its_record(
     api: Api, redis_server: RedisServer, tmp_path: Path
 ) -> None:

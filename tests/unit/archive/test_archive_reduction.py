@@ -59,6 +59,19 @@ def test_a_board_that_is_another_than_the_live_one_is_noticed() -> None:
     assert reduce_log([entry(2, "drawn", bad)], 0, board, Keyframes()).diverged == 2
 
 
+def test_objects_that_are_sent_again_are_stored_once() -> None:
+    view = {"viewport": [1, 0, 0, 1, 0, 0], "eventTime": 0, "width": 1, "height": 1}
+    entries = [
+        entry(seq, "board", view, objects=objects)
+        for seq, objects in enumerate([b"one", b"one", None, b"one", b"two", b"one"], 1)
+    ]
+    board = BoardState()
+    changes = reduce_log(entries, 0, board, Keyframes())
+    stored = [row["objects"] for row in changes.board]
+    assert stored == [b"one", None, None, None, b"two", b"one"]
+    assert board.objects == b"one"
+
+
 def test_what_the_board_has_already_is_not_told_twice() -> None:
     board = BoardState(seq=5)
     changes = reduce_log([entry(5, "page", {"page": 1})], 0, board, Keyframes())
