@@ -10,16 +10,16 @@ from app.core.ids import RoomId
 from app.relay.messages import Source
 from app.rooms.model import LiveRoom
 from app.transport.http.v1.answers import NotImplementedHere, StreamMissing, refusals
-from app.transport.http.v1.bodies import (
+from app.transport.http.v1.bodies import Done
+from app.transport.http.v1.gate import By, Caller
+from app.transport.http.v1.parts import ApiParts
+from app.transport.http.v1.person_bodies import (
     Change,
-    Done,
     MediaBody,
     StreamBody,
     StreamInfo,
     StreamMedia,
 )
-from app.transport.http.v1.gate import By, Caller
-from app.transport.http.v1.parts import ApiParts
 
 PRESENTER = "presenter"
 SCREEN = ".screen"

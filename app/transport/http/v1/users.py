@@ -10,16 +10,10 @@ from app.core.ids import RoomId
 from app.rooms.floor import member_id
 from app.rooms.roster import Person
 from app.transport.http.v1.answers import ParticipantMissing, refusals
-from app.transport.http.v1.bodies import (
-    BanBody,
-    Change,
-    Done,
-    NewBan,
-    ParticipantBody,
-    UserBody,
-)
+from app.transport.http.v1.bodies import Done
 from app.transport.http.v1.gate import By, Caller
 from app.transport.http.v1.parts import ApiParts, identity_in
+from app.transport.http.v1.person_bodies import BanBody, Change, NewBan, ParticipantBody, UserBody
 
 MAX_LISTED = 1000
 MAX_CHANGES = 20
