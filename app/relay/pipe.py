@@ -7,6 +7,7 @@ the tree changes. Pipes that others open from below are served until they are cl
 
 import asyncio
 import base64
+import contextlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ OPEN_SECONDS: Final = 1.0
 RENEW_SECONDS: Final = GOOD_FOR_SECONDS / 3
 RETRY_SECONDS: Final = 0.25
 MAX_RETRY_SECONDS: Final = 2.0
+LEAVE_SECONDS: Final = 1.0
 LINGER_SECONDS: Final = 1.0
 """After the last participant left: one who reloads the page finds the pipe open."""
 GONE_LOOKS: Final = 3
@@ -121,9 +123,14 @@ class Piping:
         }
 
     async def close(self) -> None:
-        """Close every pipe. Safe to call twice."""
+        """Close every pipe, and leave the rooms. Safe to call twice; done in about a second."""
         self._is_open = False
+        rooms, places = list(self._stems), self._places
         await self._tasks.close()
+        if places is not None and rooms:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LEAVE_SECONDS):
+                    _ = await asyncio.gather(*(_leave(places, room) for room in rooms))
         for ident in list(self._links):
             self._remove(ident)
 
@@ -206,10 +213,17 @@ class Piping:
         try:
             while True:
                 stem.woken.clear()
-                wait = await self._look(room, stem, places)
+                try:
+                    wait = await self._look(room, stem, places)
+                except Exception:
+                    log.exception("a room's pipes were not looked after", room=room)
+                    wait = MAX_RETRY_SECONDS
                 await _wait(stem.woken, wait)
                 if not self._is_needed(room):
-                    await _wait_quietly(LINGER_SECONDS)
+                    await asyncio.sleep(LINGER_SECONDS)
+                    if self._is_needed(room):
+                        continue
+                    await _leave(places, room)
                     if not self._is_needed(room):
                         return
         finally:
@@ -217,8 +231,6 @@ class Piping:
                 del self._stems[room]
             self._remove_where(None, lambda one: one.room == room and one.leads_up)
             self._settle()
-            if self._is_open and not self._is_needed(room):
-                _ = self._tasks.start("leave", lambda: _leave(places, room))
 
     async def _look(self, room: RoomId, stem: _Stem, places: Places) -> float:
         """See where we stand, and act on it; return how long to wait for the next look."""
@@ -330,10 +342,6 @@ async def _wait(woken: asyncio.Event, seconds: float) -> None:
             _ = await woken.wait()
     except TimeoutError:
         pass
-
-
-async def _wait_quietly(seconds: float) -> None:
-    await asyncio.sleep(seconds)
 
 
 def _fresh() -> tuple[bytes, bytes, int]:
