@@ -20,6 +20,7 @@ from app.auth.permissions import read_permission
 from app.auth.principal import Member
 from app.core.errors import LecternError
 from app.core.ids import Email, LectureId, RoomId, is_room_id
+from app.core.metrics import TICKETS
 from app.store import keys
 from app.store.redis import Redis
 
@@ -91,6 +92,7 @@ class Tickets:
             "key": int(wall) // KEY_SECONDS,
         }
         body = orjson.dumps({**said, "signature": self._sign(said)})
+        TICKETS.labels("issued").inc()
         return base64.b64encode(body).decode()
 
     async def take(self, text: str, wall: float) -> Member:
@@ -98,6 +100,15 @@ class Tickets:
 
         Raises TicketRefused by its cause, and Unavailable where nobody can tell now.
         """
+        try:
+            member = await self._take(text, wall)
+        except TicketRefused as refusal:
+            TICKETS.labels(refusal.code).inc()
+            raise
+        TICKETS.labels("taken").inc()
+        return member
+
+    async def _take(self, text: str, wall: float) -> Member:
         said = self._proved(text, wall)
         if self._hosts and said["host"] not in self._hosts:
             raise TicketForHost("token: Invalid host")

@@ -35,6 +35,18 @@ SIGN_INS = Counter(
     ["outcome"],
     registry=REGISTRY,
 )
+TICKETS = Counter(
+    "lectern_tickets_total",
+    "Tickets by outcome: issued, taken, or why one was refused (its code).",
+    ["outcome"],
+    registry=REGISTRY,
+)
+REMOVALS = Counter(
+    "lectern_removals_total",
+    "People removed from lectures: banned, or removed alone.",
+    ["kind"],
+    registry=REGISTRY,
+)
 PASSWORDS_WAITING = Gauge(
     "lectern_password_hashes_waiting",
     "Password hashes running or waiting for a thread.",

@@ -14,6 +14,7 @@ import structlog
 from app.auth.permissions import Permission
 from app.core.errors import Conflict, LecternError
 from app.core.ids import RoomId, relay_in
+from app.core.metrics import REMOVALS
 from app.lecture.admission import Admissions
 from app.lecture.media import Media
 from app.lecture.orders import Orders
@@ -87,6 +88,7 @@ class Expulsions:
         await asyncio.gather(
             *(self._tried(step, room) for step in self._steps(room, person)),
         )
+        REMOVALS.labels("banned" if banned else "removed").inc()
         log.info("somebody was removed", room=room, banned=banned, connections=reached)
         return person
 

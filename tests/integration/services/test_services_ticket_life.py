@@ -18,6 +18,7 @@ from app.auth.tickets import (
 )
 from app.core.errors import Unavailable
 from app.core.ids import Email, LectureId, RoomId
+from app.core.metrics import REGISTRY
 from app.store.redis import Redis
 from tests.manual_clock import START_WALL
 
@@ -86,3 +87,17 @@ async def test_a_forged_ticket_costs_no_look_up(redis: Redis) -> None:
     with pytest.raises(Unavailable):
         await Tickets(nowhere, SECRET).take(text, START_WALL)
     await nowhere.close()
+
+
+async def test_outcomes_are_counted(redis: Redis) -> None:
+    def count(outcome: str) -> float:
+        return REGISTRY.get_sample_value("lectern_tickets_total", {"outcome": outcome}) or 0.0
+
+    before = {name: count(name) for name in ("issued", "taken", "ticket_used", "ticket_forged")}
+    tickets = Tickets(redis, SECRET)
+    text = await tickets.issue(BOB, HERE, START_WALL)
+    await tickets.take(text, START_WALL)
+    for wrong in (text, "garbage"):
+        with pytest.raises(TicketRefused):
+            await tickets.take(wrong, START_WALL)
+    assert {name: count(name) - was for name, was in before.items()} == dict.fromkeys(before, 1.0)
