@@ -59,6 +59,10 @@ log = structlog.get_logger(__name__)
 CLOSE_SECONDS: Final = 1.0
 """How long ``close`` waits for the ends of the peers' DTLS tasks, which need one loop turn."""
 
+SENDERS_RESERVE: Final = 64
+"""Presenters and speakers that a relay takes beyond its ``max_peers``: a class that is back before
+its presenter, on the one relay where that must be, would lock it out."""
+
 FREE_PORT_TRIES: Final = 32
 """A port that is free for UDP is often taken for TCP: by somebody's outgoing connection."""
 
@@ -133,6 +137,7 @@ class RelayService:
         self._forwarding = RateMeter(clock.now())
         self._commands_refused = 0
         self._handshakes_failed = 0
+        self._connections_failed = 0
         self._dtls_dropped = 0
         self._peers_gone = 0
         self._counts_also: Callable[[], dict[str, int]] = dict
@@ -248,7 +253,8 @@ class RelayService:
         known = self._peers.get(command.peer)
         if known is not None:
             return self._restart_peer(known, command)
-        if len(self._peers) >= self._config.max_peers:
+        reserve = 0 if command.role == "participant" else SENDERS_RESERVE
+        if len(self._peers) >= self._config.max_peers + reserve:
             raise Unavailable(RELAY_FULL)
         room = self._rooms.get(command.room) or Room(command.room)
         if command.role == "presenter":
@@ -324,16 +330,20 @@ class RelayService:
             keys = await peer.association.handshake()
             self._core.set_keys(peer.id, keys, self._clock.now())
         except HandshakeFailed as error:
-            self._handshakes_failed += 1
+            self._failed()
             log.info("a peer's DTLS failed", room=peer.room, role=peer.role, reason=str(error))
             self._drop(peer)
         except Exception:
-            self._handshakes_failed += 1
+            self._failed()
             log.exception("a peer's DTLS crashed", room=peer.room, role=peer.role)
             self._drop(peer)
         else:
             peer.handshake = None
             self._settle()
+
+    def _failed(self) -> None:
+        self._handshakes_failed += 1
+        self._connections_failed += 1
 
     def _left(self, peer: Peer) -> None:
         """The peer closed its DTLS association: it is gone at once."""
@@ -399,6 +409,8 @@ class RelayService:
             case PeerGone():
                 peer = self._peers.get(event.peer)
                 if peer is not None:
+                    # Whose handshake is still going on has never connected (seed row L35).
+                    self._connections_failed += peer.handshake is not None
                     log.info("peer gone", room=peer.room, role=peer.role, reason=event.reason)
                     self._forget(peer)
             case PipeJoined() | PipeGone():
@@ -465,6 +477,7 @@ class RelayService:
             "peers_gone": self._peers_gone,
             "commands_refused": self._commands_refused,
             "handshakes_failed": self._handshakes_failed,
+            "connections_failed": self._connections_failed,
             "dtls_dropped": self._dtls_dropped,
             **self._piping.stats(),
             **self._endpoint.counters(),

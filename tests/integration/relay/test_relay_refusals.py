@@ -163,3 +163,15 @@ async def test_load_follows_the_packets(clock: ManualClock) -> None:
     clock.advance(1)
     assert rig.service.load() == 1.0
     await rig.close()
+
+
+async def test_a_full_relay_takes_the_presenter_all_the_same() -> None:
+    rig = Rig(max_peers=2)
+    await rig.service.open()
+    one = await rig.join(videos=0)
+    await rig.join(videos=0)
+    with pytest.raises(Unavailable, match="full"):
+        await rig.join(videos=0)
+    await rig.join(presenter=True, videos=0)
+    await one.tunes_in(440)
+    await rig.close()
