@@ -14,6 +14,7 @@ from app.core.ids import LectureId
 from app.recorder import spool_folder, storage, work_folder
 from app.recording.delivery import Deliveries
 from app.recording.finaliser import Finaliser
+from app.recording.jobs import RecordingJobs
 from app.recording.records import RecordingRecords
 from app.recording.service import RecordingConfig, Recordings
 from app.recording.state import RecordingStates
@@ -57,7 +58,17 @@ async def api_recording(base: Foundation, stack: contextlib.AsyncExitStack) -> A
         ),
     )
     await entered(stack, Deliveries(kept, spool_folder(settings)))
-    await entered(stack, Finaliser(records, kept, _spawn_worker, base.node, work_folder(settings)))
+    await entered(
+        stack,
+        Finaliser(
+            records,
+            RecordingJobs(base.sql, clock),
+            kept,
+            _spawn_worker,
+            base.node,
+            work_folder(settings),
+        ),
+    )
     files = None
     if isinstance(kept, FolderStorage):
         files = LocalFiles(kept.root, links, clock)

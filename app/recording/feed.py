@@ -5,9 +5,7 @@ sends. What the kernel does not take at once is dropped and counted (docs/decisi
 """
 
 import asyncio
-import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 import structlog
@@ -16,9 +14,9 @@ from pydantic import ValidationError
 from app.core.clock import Clock
 from app.core.ids import LectureId, PeerId, RoomId
 from app.core.tasks import OnCrash, Tasks
-from app.recording.container import format_of
 from app.recording.link import Link, Spawn
 from app.recording.model import FaultReason
+from app.recording.told import Session, Told, payload_of, speaker_name
 from app.recording.wire import (
     FROM_RECORDER,
     MAX_MESSAGE,
@@ -34,7 +32,6 @@ from app.recording.wire import (
     packet_entry,
     packets_head,
 )
-from app.relay.core import red
 from app.relay.core.media import Codec
 from app.relay.core.peer import Peer
 from app.relay.core.rtp import Packet
@@ -54,28 +51,6 @@ class TappedRelay(Protocol):
 
     def listen(self, room: RoomId, listener: Listener | None) -> None: ...
     def ask_keyframe(self, peer: PeerId, ssrc: int) -> None: ...
-
-
-@dataclass(slots=True)
-class _Told:
-    """A track that the recorder knows."""
-
-    number: int
-    peer: PeerId
-    ssrc: int
-    clock: ClockReport | None = None
-
-
-@dataclass(slots=True)
-class _Session:
-    number: int
-    room: RoomId
-    lecture: LectureId
-    offset: float
-    """Lecture time less monotonic time, in seconds."""
-    told: dict[tuple[Track, str], _Told] = field(default_factory=dict)
-    """By track and codec."""
-    fault: FaultReason | None = None
 
 
 class Feed:
@@ -98,8 +73,8 @@ class Feed:
         self._clock = clock
         self._on_fault = on_fault
         self._tasks = Tasks("recording")
-        self._sessions: dict[RoomId, _Session] = {}
-        self._tracks: dict[int, _Told] = {}
+        self._sessions: dict[RoomId, Session] = {}
+        self._tracks: dict[int, Told] = {}
         self._numbers = 0
         self._counted = Counted()
         """Of the recorder that runs,"""
@@ -139,7 +114,7 @@ class Feed:
         if room in self._sessions:
             return
         self._numbers += 1
-        session = _Session(self._numbers, room, lecture, elapsed - self._clock.now())
+        session = Session(self._numbers, room, lecture, elapsed - self._clock.now())
         self._sessions[room] = session
         self._link.need()
         self._begin(session)
@@ -155,7 +130,7 @@ class Feed:
             self._tracks.pop(told.number, None)
         self._link.tell(End(session=session.number, at=self._clock.now()))
 
-    def _begin(self, session: _Session) -> None:
+    def _begin(self, session: Session) -> None:
         now = self._clock.now()
         self._link.tell(
             Begin(
@@ -170,7 +145,7 @@ class Feed:
 
     def take(
         self,
-        session: _Session,
+        session: Session,
         peer: Peer,
         stream: Stream,
         track: Track,
@@ -180,9 +155,9 @@ class Feed:
         """Send one wake-up's packets of a track."""
         parts: list[bytes] = []
         size = 0
-        current: _Told | None = None
+        current: Told | None = None
         for packet in packets:
-            found = _payload(track, packet)
+            found = payload_of(track, packet)
             if found is None:
                 continue
             codec, payload = found
@@ -205,17 +180,17 @@ class Feed:
             self._send_packets(current, parts, now)
 
     def _announce(
-        self, session: _Session, peer: Peer, stream: Stream, track: Track, codec: Codec
-    ) -> _Told:
+        self, session: Session, peer: Peer, stream: Stream, track: Track, codec: Codec
+    ) -> Told:
         self._numbers += 1
-        told = _Told(self._numbers, peer.id, track.ssrc)
+        told = Told(self._numbers, peer.id, track.ssrc)
         if len(session.told) >= MOST_TRACKS:
             oldest = session.told.pop(next(iter(session.told)))
             self._tracks.pop(oldest.number, None)
             self._link.tell(Retired(track=oldest.number))
         session.told[track, codec.key] = told
         self._tracks[told.number] = told
-        publisher = "presenter" if peer.role == "presenter" else _speaker(peer.id)
+        publisher = "presenter" if peer.role == "presenter" else speaker_name(peer.id)
         self._link.tell(
             Announce(
                 session=session.number,
@@ -229,12 +204,12 @@ class Feed:
         )
         return told
 
-    def _tell_clock(self, told: _Told, clock: ClockReport | None) -> None:
+    def _tell_clock(self, told: Told, clock: ClockReport | None) -> None:
         told.clock = clock
         if clock is not None:
             self._link.tell(ClockPair(track=told.number, ntp=clock.ntp, timestamp=clock.timestamp))
 
-    def _send_packets(self, told: _Told | None, parts: list[bytes], now: float) -> None:
+    def _send_packets(self, told: Told | None, parts: list[bytes], now: float) -> None:
         if told is None or not parts:
             return
         if not self._link.offer(packets_head(told.number, now) + b"".join(parts)):
@@ -260,7 +235,7 @@ class Feed:
         for session in self._sessions.values():
             self._set_fault(session, "recorder_down")
 
-    def _restart(self, session: _Session) -> None:
+    def _restart(self, session: Session) -> None:
         for told in session.told.values():
             self._tracks.pop(told.number, None)
         session.told.clear()
@@ -292,7 +267,7 @@ class Feed:
                     self._failures[said.reason] += 1
                 self._set_fault(session, said.reason)
 
-    def _set_fault(self, session: _Session, reason: FaultReason | None) -> None:
+    def _set_fault(self, session: Session, reason: FaultReason | None) -> None:
         if session.fault != reason:
             session.fault = reason
             self._on_fault(session.room, session.lecture, reason)
@@ -328,7 +303,7 @@ class Feed:
 class _Room:
     """A room's listener."""
 
-    def __init__(self, feed: Feed, session: _Session) -> None:
+    def __init__(self, feed: Feed, session: Session) -> None:
         self._feed = feed
         self._session = session
 
@@ -336,22 +311,3 @@ class _Room:
         self, peer: Peer, stream: Stream, track: Track, packets: Sequence[Packet], now: float
     ) -> None:
         self._feed.take(self._session, peer, stream, track, packets, now)
-
-
-def _payload(track: Track, packet: Packet) -> tuple[Codec, memoryview] | None:
-    """Return what a packet carries, RED's primary block taken out; None for what is not kept."""
-    codec = track.codecs.get(packet.payload_type)
-    payload = packet.data[packet.payload : packet.end]
-    if codec is not None and codec.key == "red":
-        block = red.primary(payload)
-        if block is None:
-            return None
-        codec, payload = track.codecs.get(block[0]), block[1]
-    if codec is None or not payload or format_of(codec.key) is None:
-        return None
-    return codec, payload
-
-
-def _speaker(peer: PeerId) -> str:
-    """Return a name for a speaker: its peer's id is a secret."""
-    return "speaker-" + hashlib.blake2b(peer.encode(), digest_size=4).hexdigest()

@@ -29,6 +29,7 @@ from app.recording.assembly import (
     Report,
 )
 from app.recording.delivery import raw_prefix
+from app.recording.jobs import RecordingJobs
 from app.recording.records import RecordingRecords
 from app.recording.storage.port import Storage
 
@@ -40,6 +41,8 @@ AGAIN_SECONDS: Final = 60.0
 LEASE_SECONDS: Final = 20.0
 RENEW_SECONDS: Final = 4.0
 INCOMPLETE_SECONDS: Final = 10.0
+STALL_SECONDS: Final = 1_800.0
+"""A worker that reports nothing for so long hangs; a long lecture's percents come every minute."""
 PATIENCE_SECONDS: Final = 600.0
 """After the end, segments that were announced and have not come are waited for no more."""
 MOST_CRASHES: Final = 4
@@ -75,6 +78,7 @@ class Finaliser:
     def __init__(
         self,
         records: RecordingRecords,
+        jobs: RecordingJobs,
         storage: Storage,
         spawn: SpawnWorker,
         node: NodeId,
@@ -82,6 +86,7 @@ class Finaliser:
     ) -> None:
         """``work``: where workers have their folders, named after their lectures."""
         self._records = records
+        self._jobs = jobs
         self._storage = storage
         self._spawn = spawn
         self._node = node
@@ -117,7 +122,7 @@ class Finaliser:
 
     async def look_again(self) -> None:
         """Finalise once more what got segments after it was done. Raises Unavailable."""
-        for lecture in await self._records.again():
+        for lecture in await self._jobs.again():
             if await self._storage.names(raw_prefix(lecture)):
                 log.info("segments came late", lecture=lecture)
                 _ = await self._records.ask_again(lecture)
@@ -125,8 +130,8 @@ class Finaliser:
     async def work(self) -> bool:
         """Take one job that is due, and finish it; False where there is none. Raises
         Unavailable."""
-        for lecture in await self._records.due():
-            attempt = await self._records.take(lecture, self._node, LEASE_SECONDS)
+        for lecture in await self._jobs.due():
+            attempt = await self._jobs.take(lecture, self._node, LEASE_SECONDS)
             if attempt is not None:
                 await self._work_on(_Job(lecture, attempt))
                 return True
@@ -137,7 +142,7 @@ class Finaliser:
         order = Order(
             lecture=job.lecture,
             finals=list(known.files) if known is not None else [],
-            is_last_call=await self._records.ended_for(job.lecture) > PATIENCE_SECONDS,
+            is_last_call=await self._jobs.ended_for(job.lecture) > PATIENCE_SECONDS,
         )
         log.info("a recording is finalised", lecture=job.lecture, attempt=job.attempt)
         worker = await self._spawn(job.lecture)
@@ -162,15 +167,17 @@ class Finaliser:
         await worker.stdin.drain()
         loop = asyncio.get_running_loop()
         renew_at = loop.time() + RENEW_SECONDS
+        heard_at = loop.time()
         while True:
             try:
                 async with asyncio.timeout_at(renew_at):
                     text = await worker.stdout.readline()
             except TimeoutError:
                 text = None
-            if text == b"":
+            if text == b"" or loop.time() - heard_at > STALL_SECONDS:
                 return True
             if text is not None:
+                heard_at = loop.time()
                 self._hear(job, text)
             if loop.time() >= renew_at:
                 renew_at = loop.time() + RENEW_SECONDS
@@ -179,7 +186,7 @@ class Finaliser:
 
     async def _renew(self, job: _Job) -> bool:
         try:
-            return await self._records.renew(job.lecture, self._node, LEASE_SECONDS, job.percent)
+            return await self._jobs.renew(job.lecture, self._node, LEASE_SECONDS, job.percent)
         except Unavailable:  # the lease may end; whoever takes the job then does it again
             return True
 
@@ -208,21 +215,21 @@ class Finaliser:
     async def _postpone(self, job: _Job, reason: str, seconds: float) -> None:
         """Not now; that counts for no attempt."""
         log.info("a recording waits", lecture=job.lecture, reason=reason)
-        await self._records.postpone(job.lecture, self._node, seconds, reason, job.attempt - 1)
+        await self._jobs.postpone(job.lecture, self._node, seconds, reason, job.attempt - 1)
 
     async def _crashed(self, job: _Job) -> None:
         reason = "the work on it crashed"
         if job.attempt < MOST_CRASHES:
-            await self._records.postpone(
+            await self._jobs.postpone(
                 job.lecture, self._node, CRASH_SECONDS * job.attempt, reason, job.attempt
             )
             return
         metrics.RECORDING_JOBS.labels("failed").inc()
         log.error("a recording cannot be finalised", lecture=job.lecture)
-        await self._records.fail(job.lecture, self._node, reason)
+        await self._jobs.fail(job.lecture, self._node, reason)
 
     async def _finish(self, job: _Job, made: Assembled) -> None:
-        if not await self._records.finish(job.lecture, self._node, made.files, made.audio):
+        if not await self._jobs.finish(job.lecture, self._node, made.files, made.audio):
             return
         metrics.RECORDING_JOBS.labels("done").inc()
         log.info("a recording is whole", lecture=job.lecture, files=len(made.files))

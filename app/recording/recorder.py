@@ -1,19 +1,17 @@
 """The recorder: a relay's messages in, files out. Single-threaded; only files and time outside."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
 
-from app.core.ids import LectureId
 from app.recording.container import Format, MediaFile, UnreadableError, format_of
-from app.recording.frames import Frames, joiner
+from app.recording.frames import Frames
 from app.recording.lanes import AudioLane, VideoLane
 from app.recording.model import Segment, new_segment_name
-from app.recording.reorder import HOLD_SECONDS, Ordered, Reorder
+from app.recording.reorder import HOLD_SECONDS, Ordered
+from app.recording.sessions import Lane, Session, Track, new_track
 from app.recording.spool import Spool
-from app.recording.timeline import Least, TrackTime
 from app.recording.wire import (
     PACKETS,
     TO_RECORDER,
@@ -40,31 +38,6 @@ RETRY_SECONDS: Final = 5.0
 ROOM_BYTES: Final = 4 * 1024 * 1024
 """How much more than the reserve must be free before a recording goes on."""
 
-Lane = AudioLane | VideoLane
-
-
-@dataclass(slots=True)
-class _Session:
-    lecture: LectureId
-    offset: float
-    """Lecture time less monotonic time, in seconds."""
-    lanes: dict[tuple[str, str], Lane] = field(default_factory=dict)
-    """By publisher and source."""
-    clocks: dict[str, Least] = field(default_factory=dict)
-    fault: str | None = None
-    retry_at: float = 0.0
-
-
-@dataclass(slots=True)
-class _Track:
-    session: _Session
-    said: Announce
-    form: Format
-    time: TrackTime
-    frames: Frames | None
-    reorder: Reorder = field(default_factory=Reorder)
-    asked_at: float = float("-inf")
-
 
 class Recorder:
     """All recordings of one relay.
@@ -87,8 +60,8 @@ class Recorder:
         self._reserve = reserve_bytes
         self._begun = begun
         self._finished = finished
-        self._sessions: dict[int, _Session] = {}
-        self._tracks: dict[int, _Track] = {}
+        self._sessions: dict[int, Session] = {}
+        self._tracks: dict[int, Track] = {}
         self._open: dict[MediaFile, Segment] = {}
         self._written = 0
         self._failures = 0
@@ -114,7 +87,7 @@ class Recorder:
         said = TO_RECORDER.validate_json(message)
         match said:
             case Begin():
-                self._sessions[said.session] = _Session(said.lecture, said.elapsed - said.at)
+                self._sessions[said.session] = Session(said.lecture, said.elapsed - said.at)
             case End():
                 self._end(said.session, said.at)
             case Passed():
@@ -134,15 +107,7 @@ class Recorder:
         if session is None or form is None:
             log.warning("a track is not recorded", codec=said.codec)
             return
-        join = joiner(said.codec)
-        shared = session.clocks.setdefault(said.publisher, Least())
-        self._tracks[said.track] = _Track(
-            session,
-            said,
-            form,
-            TrackTime(said.clock_rate, shared),
-            Frames(join) if said.kind == "video" and join is not None else None,
-        )
+        self._tracks[said.track] = new_track(session, said, form)
 
     def _retire(self, number: int, now: float) -> None:
         track = self._tracks.pop(number, None)
@@ -150,7 +115,7 @@ class Recorder:
             self._write(track, track.reorder.flush(), now)
             self._forget_counts(track)
 
-    def _forget_counts(self, track: _Track) -> None:
+    def _forget_counts(self, track: Track) -> None:
         self._late += track.reorder.late
         self._dropped_frames += track.frames.dropped if track.frames is not None else 0
 
@@ -174,7 +139,7 @@ class Recorder:
                 self._write(track, ready, now)
         self._ask_keyframe(number, track, now)
 
-    def _ask_keyframe(self, number: int, track: _Track, now: float) -> None:
+    def _ask_keyframe(self, number: int, track: Track, now: float) -> None:
         if track.frames is None or now - track.asked_at < KEYFRAME_SECONDS:
             return
         lane = track.session.lanes.get((track.said.publisher, track.said.source))
@@ -185,7 +150,7 @@ class Recorder:
 
     # Writing ---------------------------------------------------------------------------------
 
-    def _write(self, track: _Track, ready: list[Ordered], now: float) -> None:
+    def _write(self, track: Track, ready: list[Ordered], now: float) -> None:
         session = track.session
         try:
             for ordered in ready:
@@ -196,13 +161,13 @@ class Recorder:
         except OSError as error:
             self._fail(session, error, now)
 
-    def _write_sound(self, track: _Track, ordered: Ordered) -> None:
+    def _write_sound(self, track: Track, ordered: Ordered) -> None:
         at = track.time.place(ordered.packet.timestamp, ordered.arrived) + track.session.offset
         lane = self._lane(track)
         if lane is not None and isinstance(lane, AudioLane):
             lane.write(ordered.packet.payload, at)
 
-    def _write_picture(self, track: _Track, frames: Frames, ordered: Ordered) -> None:
+    def _write_picture(self, track: Track, frames: Frames, ordered: Ordered) -> None:
         for frame in frames.push(ordered):
             at = track.time.place(frame.timestamp, frame.arrived) + track.session.offset
             lane = self._lane(track)
@@ -214,7 +179,7 @@ class Recorder:
                 frames.dropped += 1
                 frames.needs_keyframe = True
 
-    def _lane(self, track: _Track) -> Lane | None:
+    def _lane(self, track: Track) -> Lane | None:
         """Return where the track is written: a new file where its codec is another than before's;
         None while the session cannot write."""
         session, said = track.session, track.said
@@ -229,7 +194,7 @@ class Recorder:
             lane = session.lanes[key] = self._new_lane(track)
         return lane
 
-    def _new_lane(self, track: _Track) -> Lane:
+    def _new_lane(self, track: Track) -> Lane:
         session, said = track.session, track.said
 
         def opened(form: Format, start: float, size: tuple[int, int] | None) -> MediaFile:
@@ -262,13 +227,13 @@ class Recorder:
 
     # Faults ----------------------------------------------------------------------------------
 
-    def _fail(self, session: _Session, error: OSError, now: float) -> None:
+    def _fail(self, session: Session, error: OSError, now: float) -> None:
         """End the session's files as they are; the lecture goes on, and later this does, too."""
         log.error("a recording cannot be written", reason=error.strerror or str(error))
         reason: Final = "disk_full" if error.errno in (28, 122) else "write_failed"
         self._stop(session, reason, now)
 
-    def _stop(self, session: _Session, reason: str, now: float) -> None:
+    def _stop(self, session: Session, reason: str, now: float) -> None:
         session.fault, session.retry_at = reason, now + RETRY_SECONDS
         self._failures += 1
         self._close_lanes(session, None)
@@ -279,10 +244,10 @@ class Recorder:
             )
         )
 
-    def _number(self, session: _Session) -> int:
+    def _number(self, session: Session) -> int:
         return next((n for n, known in self._sessions.items() if known is session), 0)
 
-    def _close_lanes(self, session: _Session, at: float | None) -> None:
+    def _close_lanes(self, session: Session, at: float | None) -> None:
         lanes, session.lanes = session.lanes, {}
         for lane in lanes.values():
             self._late += lane.late
@@ -321,7 +286,7 @@ class Recorder:
         except OSError:
             return True
 
-    def _try_again(self, session: _Session, now: float) -> None:
+    def _try_again(self, session: Session, now: float) -> None:
         if now < session.retry_at:
             return
         session.retry_at = now + RETRY_SECONDS
@@ -329,7 +294,7 @@ class Recorder:
             session.fault = None
             self._answers.append(Faulty(session=self._number(session), reason=None))
 
-    def _fill(self, session: _Session, at: float, now: float) -> None:
+    def _fill(self, session: Session, at: float, now: float) -> None:
         try:
             for lane in session.lanes.values():
                 if isinstance(lane, AudioLane):

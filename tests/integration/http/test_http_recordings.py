@@ -10,7 +10,8 @@ from app.auth.principal import Account
 from app.auth.tokens import UserTokens
 from app.bootstrap.recording import media_origins
 from app.core.ids import Email, LectureId
-from app.recording.records import SETTLE_SECONDS, RecordingRecords
+from app.recording.jobs import SETTLE_SECONDS, RecordingJobs
+from app.recording.records import RecordingRecords
 from app.recording.segments import RecordedFile, mix_name
 from app.recording.service import RecordingConfig, Recordings
 from app.recording.storage.folder import FolderStorage
@@ -56,7 +57,7 @@ class Library:
 async def library(site: Site, tmp_path: Path) -> Library:
     signer = Signer("s" * 32)
     storage = FolderStorage(tmp_path / "kept", signer)
-    records = RecordingRecords(site.sql, site.clock)
+    records, jobs = RecordingRecords(site.sql, site.clock), RecordingJobs(site.sql, site.clock)
     recordings = Recordings(
         records,
         None,  # type: ignore[arg-type]  # nothing here is live
@@ -78,7 +79,7 @@ async def library(site: Site, tmp_path: Path) -> Library:
     await records.went_live(lecture)
     await site.catalogue.ended(lecture)
     site.clock.advance(SETTLE_SECONDS)
-    assert await records.take(lecture, "api-1", 20) == 1
+    assert await jobs.take(lecture, "api-1", 20) == 1
     files = []
     for name, kind, content_type in (
         ("presenter-microphone-opus.webm", "audio", "audio/webm"),
@@ -93,7 +94,7 @@ async def library(site: Site, tmp_path: Path) -> Library:
                 len(SOUND), 500, 9_500, ((500, 9_500),),
             )
         )  # fmt: skip
-    assert await records.finish(lecture, "api-1", files, mix_name(lecture))
+    assert await jobs.finish(lecture, "api-1", files, mix_name(lecture))
     return Library(site, lecture, records, storage, site.tokens)
 
 

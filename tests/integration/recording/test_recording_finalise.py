@@ -19,6 +19,7 @@ from app.core.ids import Email, LectureId, NodeId
 from app.recording.container import MediaFile, format_of
 from app.recording.delivery import Deliveries, deliver
 from app.recording.finaliser import LEASE_SECONDS, Finaliser
+from app.recording.jobs import RecordingJobs
 from app.recording.model import Segment, new_segment_name
 from app.recording.records import Recording, RecordingRecords
 from app.recording.segments import mix_name
@@ -57,6 +58,7 @@ class Office:
         self.spool = Spool(folder / "recordings" / "spool")
         self.spool.open()
         self.records = RecordingRecords(sql, self.clock)
+        self.jobs = RecordingJobs(sql, self.clock)
         self.recordings = Recordings(
             self.records,
             None,  # type: ignore[arg-type]  # nothing here is live
@@ -79,7 +81,7 @@ class Office:
 
     def process(self, name: str = "api-1") -> Finaliser:
         work = self.folder / "recordings" / "work"
-        return Finaliser(self.records, self.storage, self.spawn, NodeId(name), work)
+        return Finaliser(self.records, self.jobs, self.storage, self.spawn, NodeId(name), work)
 
     async def lecture_over(self) -> None:
         """Give a lecture that was recorded, and end it."""
@@ -257,14 +259,14 @@ async def test_a_worker_that_dies_is_tried_again(office: Office) -> None:
 
 async def test_a_process_that_dies_loses_its_job_to_another(office: Office) -> None:
     await office.sound(0, 1)
-    assert await office.records.take(office.lecture, "api-dead", LEASE_SECONDS) == 1
+    assert await office.jobs.take(office.lecture, "api-dead", LEASE_SECONDS) == 1
     other = office.process("api-2")
     assert not await other.work()
     office.clock.ahead += LEASE_SECONDS + 1
     assert await other.work()
     assert (await office.found()).state == "done"
-    assert not await office.records.renew(office.lecture, "api-dead", LEASE_SECONDS, 50)
-    assert not await office.records.finish(office.lecture, "api-dead", [], None)
+    assert not await office.jobs.renew(office.lecture, "api-dead", LEASE_SECONDS, 50)
+    assert not await office.jobs.finish(office.lecture, "api-dead", [], None)
 
 
 async def test_work_can_be_cancelled_and_asked_for_again(

@@ -7,7 +7,8 @@ import pytest
 from app.auth.accounts import Accounts
 from app.auth.passwords import Passwords
 from app.core.ids import Email, LectureId
-from app.recording.records import LOOK_AGAIN_SECONDS, SETTLE_SECONDS, RecordingRecords
+from app.recording.jobs import LOOK_AGAIN_SECONDS, SETTLE_SECONDS, RecordingJobs
+from app.recording.records import RecordingRecords
 from app.recording.segments import RecordedFile
 from app.rooms.catalogue import Catalogue
 from app.store.sql import Sql
@@ -23,6 +24,7 @@ FILE = RecordedFile(
 class Desk:
     def __init__(self, sql: Sql, clock: ManualClock) -> None:
         self.records = RecordingRecords(sql, clock)
+        self.jobs = RecordingJobs(sql, clock)
         self.catalogue = Catalogue(sql, clock)
         self.sql = sql
         self.clock = clock
@@ -53,37 +55,37 @@ async def test_a_wish_is_kept_and_changed(desk: Desk) -> None:
 
 
 async def test_a_job_has_one_holder_from_the_end_to_the_files(desk: Desk) -> None:
-    lecture, records = await desk.lecture(), desk.records
+    lecture, records, jobs = await desk.lecture(), desk.records, desk.jobs
     await records.went_live(lecture)
-    assert await records.due() == []
+    assert await jobs.due() == []
     await desk.catalogue.ended(lecture)
-    assert await records.due() == []  # recorders close their files
+    assert await jobs.due() == []  # recorders close their files
     desk.clock.advance(SETTLE_SECONDS)
-    assert await records.due() == [lecture]
-    taken = await asyncio.gather(*(records.take(lecture, f"api-{n}", 20) for n in range(5)))
+    assert await jobs.due() == [lecture]
+    taken = await asyncio.gather(*(jobs.take(lecture, f"api-{n}", 20) for n in range(5)))
     assert sorted(one is not None for one in taken) == [False] * 4 + [True]
     holder = f"api-{[one is not None for one in taken].index(True)}"
-    assert await records.due() == []
+    assert await jobs.due() == []
     desk.clock.advance(15)
-    assert await records.renew(lecture, holder, 20, 40)
-    assert not await records.renew(lecture, "api-9", 20, 99)
+    assert await jobs.renew(lecture, holder, 20, 40)
+    assert not await jobs.renew(lecture, "api-9", 20, 99)
     desk.clock.advance(15)
-    assert await records.due() == []
+    assert await jobs.due() == []
     found = await records.read(lecture)
     assert found is not None
     assert (found.state, found.percent) == ("running", 40)
     assert found.seconds_left(records.now()) == 45
-    assert await records.finish(lecture, holder, [FILE], "lecture.mp3")
+    assert await jobs.finish(lecture, holder, [FILE], "lecture.mp3")
     done = await records.read(lecture)
     assert done is not None
     assert (done.state, done.percent, done.files) == ("done", 100, (FILE,))
     (ended,) = await desk.catalogue.ended_of(OWNER)
     assert ended.audio == "lecture.mp3"
-    assert await records.due() == []
-    assert await records.again() == []
+    assert await jobs.due() == []
+    assert await jobs.again() == []
     desk.clock.advance(LOOK_AGAIN_SECONDS)
-    assert await records.again() == [lecture]
-    assert await records.again() == []
+    assert await jobs.again() == [lecture]
+    assert await jobs.again() == []
 
 
 async def test_a_recording_is_for_who_gave_and_who_attended(desk: Desk) -> None:
@@ -96,17 +98,17 @@ async def test_a_recording_is_for_who_gave_and_who_attended(desk: Desk) -> None:
 
 
 async def test_what_is_forgotten_leaves_no_file(desk: Desk) -> None:
-    lecture, records = await desk.lecture(), desk.records
+    lecture, records, jobs = await desk.lecture(), desk.records, desk.jobs
     await records.set_wish(lecture, True)
     await records.went_live(lecture)
     await desk.catalogue.ended(lecture)
     desk.clock.advance(SETTLE_SECONDS)
-    assert await records.take(lecture, "api-1", 20) == 1
+    assert await jobs.take(lecture, "api-1", 20) == 1
     assert await records.cancel(lecture)
-    assert not await records.finish(lecture, "api-1", [FILE], "lecture.mp3")
+    assert not await jobs.finish(lecture, "api-1", [FILE], "lecture.mp3")
     assert await records.ask_again(lecture)
-    assert await records.take(lecture, "api-1", 20) == 1
-    assert await records.finish(lecture, "api-1", [FILE], None)
+    assert await jobs.take(lecture, "api-1", 20) == 1
+    assert await jobs.finish(lecture, "api-1", [FILE], None)
     await records.forget(lecture)
     found = await records.read(lecture)
     assert found is not None
