@@ -52,6 +52,7 @@ export default defineConfig({
       '/auth': server,
       '/profile': server,
       '^/lecture(/|\\?|$)': server,
+      '/recordings': server,
       '/socket.io': { target: server, ws: true },
     },
   },

@@ -17,6 +17,7 @@ import { SignUp } from './pages/SignUp'
 const Present = lazy(() => import('./pages/Present'))
 const Attend = lazy(() => import('./pages/Attend'))
 const Operator = lazy(() => import('./pages/Operator'))
+const Replay = lazy(() => import('./pages/Replay'))
 
 /** Sends whoever is not signed in to do so, and back here afterwards. */
 function SignedIn({ children }: { children: ReactNode }) {
@@ -56,6 +57,7 @@ export function Root() {
               <Route path="/home" element={<SignedIn><Home /></SignedIn>} />
               <Route path="/account" element={<SignedIn><Account /></SignedIn>} />
               <Route path="/present/:code" element={<SignedIn><Present /></SignedIn>} />
+              <Route path="/replay/:lectureId" element={<SignedIn><Replay /></SignedIn>} />
               <Route path="/join" element={<Join />} />
               <Route path="/join/:code" element={<Attend />} />
               <Route path="/operator" element={<Operator />} />

@@ -1,4 +1,5 @@
 import { useState } from 'react'
+import { Link } from 'react-router'
 import { useAccount, useApp } from '../app'
 import { errorKey, useWords } from '../i18n'
 import type { Key } from '../i18n'
@@ -35,16 +36,23 @@ export function PastLecture({ lecture, onDeleted }: { lecture: Lecture; onDelete
           {t('home.past.expires', { day: new Date(lecture.expires_at).toLocaleDateString(lang, { dateStyle: 'medium' }) })}
         </p>
       )}
-      {own && (
-        <div className="row">
+      <div className="row">
+        <ToReplay lecture={lecture} />
+        {own && (
           <button className="quiet small" data-testid="past-delete" onClick={() => { setAsking(true) }}>
             {t('home.past.delete')}
           </button>
-        </div>
-      )}
+        )}
+      </div>
       {asking && <Delete lecture={lecture} onClose={() => { setAsking(false) }} onDeleted={onDeleted} />}
     </li>
   )
+}
+
+function ToReplay({ lecture: { _id: id, state = 'none' } }: { lecture: Lecture }) {
+  const { t } = useWords()
+  if (!STATES[state]) return null
+  return <Link className="button small" to={`/replay/${id}`} data-testid="past-replay">{t('replay.watch')}</Link>
 }
 
 interface DeleteProps {

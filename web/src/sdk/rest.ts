@@ -118,7 +118,45 @@ export class Rest {
     return this.call('DELETE', `/lecture/${encodeURIComponent(code)}/token?role=presenter`)
   }
 
-  private async call<T>(method: string, path: string, body?: object, asAccount = true): Promise<T> {
+  /** Reads JSON as the account; `signal` gives it up. */
+  read<T>(path: string, signal?: AbortSignal): Promise<T> {
+    return this.call('GET', path, undefined, true, signal)
+  }
+
+  post(path: string): Promise<unknown> {
+    return this.call('POST', path)
+  }
+
+  /** Reads a whole file as the account, for as long as that takes; `seen` hears how much has come, and of how much. */
+  async download(path: string, signal: AbortSignal, seen: (bytes: number, total: number | null) => void): Promise<Blob> {
+    const response = await this.request('GET', path, undefined, true, signal)
+    const length = Number(response.headers.get('content-length'))
+    // Of a compressed answer the length is another's.
+    const total = length > 0 && !response.headers.get('content-encoding') ? length : null
+    const reader = response.body?.getReader()
+    const parts: Uint8Array<ArrayBuffer>[] = []
+    let bytes = 0
+    try {
+      for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) {
+        parts.push(part.value)
+        bytes += part.value.byteLength
+        seen(bytes, total)
+      }
+    } catch (error) {
+      throw new LecternError('offline', String(error), true)
+    }
+    return new Blob(parts, { type: response.headers.get('content-type') ?? '' })
+  }
+
+  private async call<T>(method: string, path: string, body?: object, asAccount = true, signal?: AbortSignal): Promise<T> {
+    const late = AbortSignal.timeout(TIMEOUT_MS)
+    const response = await this.request(method, path, body, asAccount, signal ? AbortSignal.any([signal, late]) : late)
+    return this.body<T>(response)
+  }
+
+  private async request(
+    method: string, path: string, body: object | undefined, asAccount: boolean, signal: AbortSignal,
+  ): Promise<Response> {
     const headers: Record<string, string> = { accept: 'application/json' }
     const token = this.token()
     if (asAccount && token) headers.authorization = token
@@ -129,13 +167,13 @@ export class Rest {
         method,
         headers,
         body: body ? JSON.stringify(body) : null,
-        signal: AbortSignal.timeout(TIMEOUT_MS),
+        signal,
       })
     } catch (error) {
       const late = error instanceof DOMException && error.name === 'TimeoutError'
       throw new LecternError(late ? 'timeout' : 'offline', String(error), true)
     }
-    if (response.ok) return this.body<T>(response)
+    if (response.ok) return response
     if (response.status === 401 && asAccount) this.onUnauthorized()
     throw await this.refusal(response)
   }
