@@ -2,7 +2,10 @@
 
 import json
 
+import pytest
+
 from app.core.ids import RoomId
+from app.lecture.model import LectureConfig
 from app.store import keys
 from app.whiteboard.model import Author, Put
 from app.whiteboard.store import RedisBoardStore
@@ -12,6 +15,12 @@ from tests.integration.sio.test_sio_elements import element, new_student, put, v
 ENTER, LECTURE = "/enter-room", "/lecture"
 LOG_BYTES = 64 << 20
 STROKE_BYTES = 60_000
+
+
+@pytest.fixture
+def lecture_config() -> LectureConfig:
+    """A presenter who is away for as long as the log takes to fill on a slow machine."""
+    return LectureConfig(grace_seconds=300.0, lease_seconds=2.0)
 
 
 async def come_back(stack: Stack, room: str, cursor: int) -> Client:

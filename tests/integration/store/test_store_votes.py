@@ -8,7 +8,7 @@ from typing import Any, get_args
 import pytest
 
 from app.auth.policy import POLICY, Action, Role, may
-from app.core.errors import Conflict, Forbidden, NotFound, RateLimited, StalePresenter
+from app.core.errors import Conflict, Forbidden, NotFound, RateLimited, StalePresenter, Unavailable
 from app.core.ids import QuestionId
 from app.questions.model import Caller, QuestionConfig
 from app.questions.service import Questions
@@ -60,7 +60,11 @@ async def test_ten_thousand_votes_at_once_of_one_person_are_one(live: LiveRoomWo
 
     async def vote() -> int:
         async with gate:
-            return await live.questions.upvote(ROOM, TOM, question)
+            while True:
+                try:
+                    return await live.questions.upvote(ROOM, TOM, question)
+                except Unavailable:  # too late an answer, on a busy machine: as a client would
+                    continue
 
     counts = await asyncio.gather(*(vote() for _ in range(10_000)))
     assert set(counts) == {1}
