@@ -23,7 +23,9 @@ async def _lecture(browser: Browser, stack: Stack, name: str) -> tuple[Presenter
 
 
 @pytest.mark.timeout(120)
-async def test_media_comes_back_after_the_relay_was_killed(browser: Browser, stack: Stack) -> None:
+async def test_media_comes_back_after_the_relay_was_killed(  # O31
+    browser: Browser, stack: Stack
+) -> None:
     teacher, student = await _lecture(browser, stack, "Relay Teacher")
     stack.kill("relay")
 
@@ -36,7 +38,9 @@ async def test_media_comes_back_after_the_relay_was_killed(browser: Browser, sta
 
 
 @pytest.mark.timeout(120)
-async def test_everybody_is_back_after_the_api_was_killed(browser: Browser, stack: Stack) -> None:
+async def test_everybody_is_back_after_the_api_was_killed(  # O31
+    browser: Browser, stack: Stack
+) -> None:
     teacher, student = await _lecture(browser, stack, "Api Teacher")
     await teacher.draw([(0.3, 0.4), (0.6, 0.4)])
     await student.sees_strokes(1)

@@ -93,6 +93,37 @@ async def test_a_process_that_is_gone_loses_its_tasks(  # O9, O32
     assert await scheduler.tasks_of("relay", B) == ["room"]
 
 
+@pytest.mark.parametrize("strategy", list(Strategy))
+async def test_a_dead_process_is_skipped_whatever_the_strategy(  # L31, O15
+    store: Redis, strategy: Strategy
+) -> None:
+    scheduler = Scheduler(Registry(store), {"relay": strategy})
+    for node in (A, B, C):
+        await announce(store, node, 0.1 if node == B else 0.4)
+    before = {(await scheduler.schedule("relay", f"room-{n}")).id for n in range(12)}
+    assert before <= {A, B, C}
+    await Registry(store).bury("relay", B)  # announced a moment ago: it lives
+    assert B in {node.id for node in await Registry(store).alive("relay")}
+    await Registry(store).withdraw("relay", B)
+    again = {(await scheduler.schedule("relay", f"room-{n}")).id for n in range(24)}
+    assert again <= {A, C}, "nothing new, and what it had goes elsewhere"
+    if strategy in (Strategy.ROUND_ROBIN, Strategy.WEIGHTED):
+        assert again == {A, C}
+
+
+async def test_the_policy_looks_at_load(store: Redis) -> None:  # L31
+    await announce(store, A, 0.2)
+    await announce(store, B, 0.6)
+    least, most = (
+        Scheduler(Registry(store)),
+        Scheduler(Registry(store), {"relay": Strategy.MOST_USED}),
+    )
+    assert (await least.schedule("relay", "one")).id == A
+    assert (await most.schedule("relay", "two")).id == B
+    await announce(store, A, 0.7)
+    assert (await least.schedule("relay", "three")).id == B
+
+
 async def test_only_its_owner_gives_a_task_up(store: Redis, scheduler: Scheduler) -> None:  # O10
     await announce(store, A)
     await scheduler.schedule("relay", "room")

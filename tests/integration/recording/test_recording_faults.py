@@ -28,7 +28,7 @@ def microphone(studio: Studio) -> list[tuple[Segment, Path]]:
     return [(segment, path) for segment, path in found if path.exists()]
 
 
-async def test_a_killed_recorder_costs_a_second(studio: Studio) -> None:  # L27
+async def test_a_killed_recorder_costs_a_second(studio: Studio) -> None:  # L27, O31
     studio.feed.begin(ROOM, LECTURE, elapsed=0)
     began = time.monotonic()
     await studio.rig.join(presenter=True)

@@ -1,12 +1,13 @@
 """Figures agree with what came out of the socket; mutes, pauses and notices on a real relay."""
 
 import asyncio
+import re
 from collections import Counter
 
 import pytest
 
 from app.core.errors import NotFound
-from app.core.ids import PeerId
+from app.core.ids import PeerId, RoomId
 from app.relay.messages import MuteTrack, PauseSection, Publish, RestartIce
 from tests.integration.relay.clients import NODE, ROOM, Client, Rig, until
 
@@ -111,3 +112,44 @@ async def test_commands_about_strangers_are_refused(rig: Rig) -> None:
             NODE, RestartIce(room=ROOM, peer=stranger, ufrag="abcd", password="p" * 24)
         )
     assert await rig.client.see(NODE, ROOM, [stranger]) == set()
+
+
+async def test_a_relays_figures_are_the_load_that_is_driven(rig: Rig) -> None:  # L35
+    """Rooms, publishers, subscribers and failed connections, as `/metrics` gives them out."""
+
+    async def figures() -> dict[str, int]:
+        return await rig.client.count(NODE)
+
+    def who(found: dict[str, int]) -> dict[str, int]:
+        return {
+            name.partition("{")[2]: count
+            for name, count in found.items()
+            if name.startswith("participants{")
+        }
+
+    await rig.join(presenter=True)
+    listeners = [await rig.join() for _ in range(3)]
+    other = await rig.join(presenter=True, room=RoomId("222222"))
+    refused = Client(rig.client, ROOM, "participant", 0)
+    rig.clients.append(refused)
+    refused.pc.addTransceiver("audio", direction="recvonly")
+    await refused.offer(lambda sdp: re.sub(r"(a=fingerprint:sha-\d+ )..", r"\g<1>00", sdp))
+    await listeners[-1].hears()
+    await until(lambda: rig.service.stats()["connections_failed"] == 1)
+    found = await figures()
+    assert who(found) == {
+        'role="presenter",connected="1"}': 2,
+        'role="participant",connected="1"}': 3,
+    }
+    assert (found["rooms"], found["peers"], found["connections_failed"]) == (2, 5, 1)
+    assert found['tracks{source="microphone"}'] == 2
+    await rig.client.close_room(NODE, other.room)
+    await rig.client.close_peer(NODE, ROOM, listeners[0].peer)
+    found = await figures()
+    assert who(found) == {
+        'role="presenter",connected="1"}': 1,
+        'role="participant",connected="1"}': 2,
+    }
+    assert (found["rooms"], found["peers"], found["connections_failed"]) == (1, 3, 1), (
+        "who is told to go has not failed"
+    )

@@ -136,6 +136,7 @@ async def test_a_handshake_that_never_comes_frees_the_peer(clock: ManualClock) -
             rig.service._timer_fired()
             assert rig.service.stats()["peers"] == (1 if seconds < 10 else 0)
             clock.advance(1)
+    assert rig.service.stats()["connections_failed"] == 1  # L35
     await rig.close()
 
 
@@ -147,6 +148,7 @@ async def test_another_certificate_than_the_offers_is_refused_and_freed(rig: Rig
     await until(lambda: rig.service.stats()["handshakes_failed"] == 1)
     await until(lambda: rig.service.stats()["tasks"] == 0)
     assert rig.service.stats()["peers"] == rig.service.stats()["rooms"] == 0
+    assert rig.service.stats()["connections_failed"] == 1  # L35
 
 
 async def test_load_follows_the_packets(clock: ManualClock) -> None:

@@ -225,7 +225,7 @@ async def test_heard_through_turn_alone_and_again_after_it_was_killed(
     inside: Namespace,
     url_and_turns: tuple[str, list[psutil.Process]],
     tmp_path: Path,
-) -> None:  # row 35, X20
+) -> None:  # row 35, X20, O31
     url, monitors = url_and_turns
     unreachable = inside.command("ping", "-c1", "-W1", inside.hidden)
     if Path("/bin/ping").exists():

@@ -23,15 +23,15 @@ def picked(strategy: Strategy, candidates: list[NodeInfo], times: int) -> str:
     return "".join(found)
 
 
-def test_least_used() -> None:
+def test_least_used() -> None:  # O14
     assert picked(Strategy.LEAST_USED, nodes(a=0.5, c=0.2, b=0.2), 3) == "bbb"
 
 
-def test_most_used() -> None:
+def test_most_used() -> None:  # O14
     assert picked(Strategy.MOST_USED, nodes(a=0.2, c=0.5, b=0.5), 3) == "bbb"
 
 
-def test_last_used_sticks_while_it_may() -> None:
+def test_last_used_sticks_while_it_may() -> None:  # O14
     both = nodes(a=0.5, b=0.2)
     chosen, turns = pick(Strategy.LAST_USED, both, Turns(), 0)
     assert chosen.id == "b"
@@ -39,19 +39,19 @@ def test_last_used_sticks_while_it_may() -> None:
     assert pick(Strategy.LAST_USED, nodes(a=0.1), turns, 0)[0].id == "a"  # b is gone or full
 
 
-def test_round_robin_goes_round_also_past_one_that_is_gone() -> None:
+def test_round_robin_goes_round_also_past_one_that_is_gone() -> None:  # O14
     assert picked(Strategy.ROUND_ROBIN, nodes(c=0, a=0.8, b=0), 7) == "abcabca"
     assert pick(Strategy.ROUND_ROBIN, nodes(a=0, c=0), Turns(NodeId("b")), 0)[0].id == "c"
     assert pick(Strategy.ROUND_ROBIN, nodes(a=0, b=0), Turns(NodeId("c")), 0)[0].id == "a"
 
 
-def test_random_is_even_over_even_chances() -> None:
+def test_random_is_even_over_even_chances() -> None:  # O14
     assert Counter(picked(Strategy.RANDOM, nodes(a=0, b=0.8, c=0), 300)) == dict.fromkeys(
         "abc", 100
     )
 
 
-def test_weighted_gives_each_its_share_of_the_room_and_spreads_it() -> None:
+def test_weighted_gives_each_its_share_of_the_room_and_spreads_it() -> None:  # O14
     sequence = picked(Strategy.WEIGHTED, nodes(a=0.4, b=0.7, c=0.9), 100)  # free 60, 30, 10
     assert Counter(sequence) == {"a": 60, "b": 30, "c": 10}
     assert "aaa" not in sequence + sequence  # smooth: nobody gets all of its turns at once
@@ -71,7 +71,7 @@ def test_weighted_gives_each_its_share_of_the_room_and_spreads_it() -> None:
         ("whatever", Strategy.RANDOM),
     ],
 )
-def test_names_of_ours_and_of_owt(name: str, strategy: Strategy) -> None:
+def test_names_of_ours_and_of_owt(name: str, strategy: Strategy) -> None:  # O14
     assert strategy_of(name) is strategy
 
 
