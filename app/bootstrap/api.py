@@ -23,7 +23,7 @@ from app.bootstrap.secrets import jwt_secret, service_token
 from app.bootstrap.server import Server
 from app.bootstrap.service_api import service_api
 from app.cluster.registry import Registry
-from app.core import garbage
+from app.core import garbage, metrics
 from app.core.clock import SystemClock
 from app.core.ids import NodeId
 from app.core.limits import allow_more_files
@@ -135,6 +135,7 @@ async def _api(base: Foundation, stack: contextlib.AsyncExitStack) -> tuple[Any,
     accounts, catalogue = Accounts(sql, passwords, clock), Catalogue(sql, clock)
 
     rooms, presence = RoomStore(redis), Presence()
+    metrics.ROOMS.set_function(lambda: len(presence.held()))
     relay_client = RelayClient(base.bus)
     media = Media(registry, relay_client, base.scheduler, base.clock, home_of(settings))
     stack.push_async_callback(media.close)
@@ -243,11 +244,20 @@ async def _api(base: Foundation, stack: contextlib.AsyncExitStack) -> tuple[Any,
 
 
 async def _relay_figures(registry: Registry, relays: RelayClient) -> dict[str, dict[str, int]]:
-    """Return the counters of every relay that answers."""
-    nodes = [node.id for node in await registry.alive("relay")]
-    answers = await asyncio.gather(*(relays.count(node) for node in nodes), return_exceptions=True)
-    pairs = zip(nodes, answers, strict=True)
-    return {node: found for node, found in pairs if not isinstance(found, BaseException)}
+    """Return the counters of every relay that answers, and how full it says it is."""
+    nodes = await registry.alive("relay")
+    answers = await asyncio.gather(
+        *(relays.count(node.id) for node in nodes), return_exceptions=True
+    )
+    return {
+        node.id: {
+            **found,
+            "load_percent": round(100 * node.share),
+            "takes_rooms": int(node.is_available),
+        }
+        for node, found in zip(nodes, answers, strict=True)
+        if not isinstance(found, BaseException)
+    }
 
 
 def _ice_servers(turn: TurnServers | None) -> IceServers | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from app.core import metrics
 from app.core.clock import Clock, SystemClock
 from app.core.errors import BY_CODE, Internal, LecternError, Unavailable
 from app.core.ids import NodeId
@@ -147,6 +148,19 @@ class CommandBus:
         run or not), too many calls at once, or Redis is away.
         """
         self.counters.calls += 1
+        outcome = "cancelled"
+        try:
+            with metrics.COMMAND_SECONDS.time():
+                answer = await self._ask(to, payload, timeout)
+            outcome = "ok"
+        except LecternError as error:
+            outcome = error.code
+            raise
+        finally:
+            metrics.COMMANDS.labels(outcome).inc()
+        return answer
+
+    async def _ask(self, to: NodeId, payload: bytes, timeout: float) -> bytes:  # noqa: ASYNC109
         request = secrets.token_hex(8)
         future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._waiting[request] = future

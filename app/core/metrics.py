@@ -84,14 +84,13 @@ INPUT_DROPS = Counter(
 )
 COMMAND_SECONDS = Histogram(
     "lectern_command_seconds",
-    "Seconds from a command between processes to its answer.",
-    ["kind"],
+    "Seconds from a command between processes to its answer, or to its deadline.",
     registry=REGISTRY,
 )
 COMMANDS = Counter(
     "lectern_commands_total",
-    "Commands between processes by kind and outcome.",
-    ["kind", "outcome"],
+    "Commands between processes, by what came of them: ok, unavailable, or a refusal's code.",
+    ["outcome"],
     registry=REGISTRY,
 )
 JOIN_SECONDS = Histogram(
@@ -107,14 +106,7 @@ REDIS_SECONDS = Histogram(
     buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
     registry=REGISTRY,
 )
-ROOMS = Gauge("lectern_rooms", "Live rooms served by this process.", registry=REGISTRY)
-PEERS = Gauge("lectern_peers", "Peer connections of this relay.", registry=REGISTRY)
-PACKETS_IN = Counter(
-    "lectern_relay_packets_received_total", "Datagrams received by this relay.", registry=REGISTRY
-)
-PACKETS_OUT = Counter(
-    "lectern_relay_packets_sent_total", "Datagrams sent by this relay.", registry=REGISTRY
-)
+ROOMS = Gauge("lectern_rooms", "Live rooms whose presenter this process serves.", registry=REGISTRY)
 LOOP_LAG_SECONDS = Histogram(
     "lectern_loop_lag_seconds",
     "How late the event loop's timers were, whatever the reason.",

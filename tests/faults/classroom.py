@@ -51,6 +51,7 @@ class Mover(Person):
         self.moves = 0
         self.refused = 0
         """Offers that had to be made again."""
+        self.refused_with: list[Any] = []
         self.seq: int | None = None
         self._connecting: asyncio.Task[None] | None = None
 
@@ -116,6 +117,7 @@ class Mover(Person):
         }
         said = await self.link.call(self.door, self.offer_event, message, ANSWER_SECONDS)
         if not said["ok"]:
+            self.refused_with.append(said["error"])
             return None
         await self.until(lambda: self.answer, ANSWER_SECONDS)
         return str(self.answer["SDP"]["sdp"])

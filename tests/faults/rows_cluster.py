@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import signal
 import subprocess
 import sys
@@ -47,6 +48,28 @@ def moved_once(row: Row) -> None:
         assert person.heard("presenter_away") == [], person.name
 
 
+async def metrics_are_true(row: Row, people: int) -> None:  # L35
+    """What /metrics says is what is there: one room, everybody's socket and media, no load lost."""
+
+    async def are_true() -> bool:
+        texts = [(await api.get("/metrics")).text for api in row.world.apis]
+        sockets = sum(
+            figure(text, 'lectern_socket_connections{namespace="/lecture"}') for text in texts
+        )
+        rooms = sum(figure(text, "lectern_rooms") for text in texts)
+        relays = re.findall(r"^lectern_relay_peers{[^}]*} (\d+)$", texts[0], re.MULTILINE)
+        takes = re.findall(r"^lectern_relay_takes_rooms{[^}]*} 1$", texts[0], re.MULTILINE)
+        seen = (sockets, rooms, sum(map(int, relays)), len(takes))
+        return seen == (people, 1, people, len(row.world.relays))
+
+    await until(are_true, 5, "the metrics are true")
+
+
+def figure(text: str, name: str) -> float:
+    found = re.search(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE)
+    return float(found[1]) if found else 0.0
+
+
 async def no_orphan_key(row: Row, node: str) -> None:
     """Nothing in Redis is named after a process that is gone, nor assigned to it."""
 
@@ -72,6 +95,7 @@ async def test_row_10_relay_killed(row: Row) -> None:
     board = (await room.voice.edit()).outcome
     before = await row.raw.hgetall(f"room:{{{row.room}}}")
     victim, node = await relay_of(row), before[b"relay"].decode()
+    await metrics_are_true(row, LISTENERS + 1)
     room.forget()
     row.killed.append(victim)
     victim.kill()
@@ -79,6 +103,7 @@ async def test_row_10_relay_killed(row: Row) -> None:
     await until(lambda: all(one.moves for one in room.listeners), 15, "all are told")
     row.figure("told after", time.monotonic() - began)
     await room.all_hear(20)
+    row.figure("offers made again", sum(one.refused for one in (room.voice, *room.listeners)), "")
     row.figure("hear again, p99", room.p99(), most=5.0)
     row.figure("median", room.silences()[LISTENERS // 2])
     moved_once(row)
