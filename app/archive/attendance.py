@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 import structlog
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from app.archive.log import RoomLogs
@@ -146,25 +147,22 @@ class AttendanceBook:
             lecture = lectures[change.room]
             if lecture is not None:
                 rows[change.stay] = _row(lecture, change)
-        for stay, at_ms in gone.items():
-            if stay in rows:
-                rows[stay]["left_ms"] = at_ms
-        by_lecture: dict[str, list[dict[str, Any]]] = {}
+        by_lecture: dict[LectureId, list[dict[str, Any]]] = {}
         for row in rows.values():
             by_lecture.setdefault(row["lecture_id"], []).append(row)
-        for some in by_lecture.values():
-            await self._insert(some)
-        await self._update({s: at for s, at in gone.items() if s not in rows})
+        for lecture, some in by_lecture.items():
+            await self._insert(lecture, some)
+        await self._update(gone)
 
-    async def _insert(self, rows: list[dict[str, Any]]) -> None:
+    async def _insert(self, lecture: LectureId, rows: list[dict[str, Any]]) -> None:
+        insert: Any = postgresql.insert if self._sql.dialect == "postgresql" else sqlite.insert
         try:
             async with self._sql.writing() as connection:
-                await connection.execute(sa.insert(archive_attendance), rows)
-        except IntegrityError:  # the lecture was deleted, or these are there after a time-out
+                # After a time-out they may be there already.
+                await connection.execute(insert(archive_attendance).on_conflict_do_nothing(), rows)
+        except IntegrityError:  # the lecture was deleted
             return
-        for row in rows:
-            if row["left_ms"] is None:
-                self._written[row["stay"]] = row["lecture_id"]
+        self._written.update({row["stay"]: lecture for row in rows})
 
     async def _update(self, gone: dict[str, int]) -> None:
         stays = archive_attendance.c
