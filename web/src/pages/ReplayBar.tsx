@@ -89,7 +89,7 @@ function Timeline({ replay }: { replay: Replay }) {
       onPointerLeave={() => { setOver(null) }}
     >
       <input
-        type="range" min={0} max={Math.max(1, duration)} step={100} value={at} data-testid="replay-seek"
+        type="range" min={0} max={Math.max(1, duration)} step={1} value={at} data-testid="replay-seek"
         aria-label={t('replay.seek')} aria-valuetext={`${clock(at)} / ${clock(duration)}`}
         style={{ '--played': share(at) } as React.CSSProperties}
         onChange={(event) => { replay.seek(Number(event.target.value)) }}
