@@ -10,7 +10,7 @@ export function RecordingBadge({ recording }: { recording: Recording }) {
   return (
     <span className="badge rec" role="status" data-testid="recording-badge" data-state={state === 'on' ? 'recording' : 'failed'}>
       <span className="dot" aria-hidden="true" />
-      <span aria-hidden="true">{t('rec.badge')}</span>
+      <span className="word" aria-hidden="true">{t('rec.badge')}</span>
       <span className="visually-hidden">{t(state === 'on' ? 'rec.on' : 'rec.paused')}</span>
     </span>
   )

@@ -47,10 +47,10 @@ function Create({ onCreated }: { onCreated: () => void }) {
         value={title} onChange={(event) => { setTitle(event.target.value) }} />
       <Field label={t('home.create.description')} maxLength={2000} data-testid="create-description"
         value={description} onChange={(event) => { setDescription(event.target.value) }} />
-      <label className="row">
+      <label className="row check">
         <input type="checkbox" data-testid="create-record" checked={record}
           onChange={(event) => { setRecord(event.target.checked) }} />
-        {t('home.create.record')}
+        <span>{t('home.create.record')}</span>
       </label>
       <FormError text={error} />
       <button className="primary" type="submit" disabled={busy} data-testid="create-submit">
