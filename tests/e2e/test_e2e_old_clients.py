@@ -148,3 +148,18 @@ async def test_a_lecture_of_existing_clients(
         assert (response["type"], response["content"]) == ("lecture", "success")
     status, _ = await _rest(guest, stack, "GET", f"/lecture?code={code}")
     assert status == 404
+
+    # Afterwards both find it in their lists, once, and replay its record; a guest does not.
+    for page, bearer in ((presenter, token), (student, student_token)):
+        status, listed = await _rest(page, stack, "GET", "/lecture/list", bearer)
+        assert (status, [one["title"] for one in listed]) == (200, ["Waves"])
+        path = f"/lecture/record/{listed[0]['_id']}"
+
+        async def archived(page: Page = page, bearer: str = bearer, path: str = path) -> bool:
+            _, record = await _rest(page, stack, "GET", path, bearer)
+            boards = await page.evaluate("record => replay(record)", record)
+            assert set(record) == {"logs", "subtitles", "audio_file"}
+            return bool(boards and boards[-1] == SECOND and FIRST in boards)
+
+        await eventually("the record has both boards", archived)
+    assert (await _rest(guest, stack, "GET", path))[0] == 401

@@ -142,3 +142,13 @@ function end() {
 async function firstBoard() {
   return await gunzip(client.serverAnswer.whiteboard.objects);
 }
+
+// The replay: every log's objects are inflated as they stand, whatever they are.
+async function replay(record) {
+  const boards = [];
+  for (const log of record.logs) {
+    if (!Array.isArray(log.viewport)) throw new Error("no viewport");
+    boards.push(await gunzip(new Uint8Array(log.objects).buffer));
+  }
+  return boards;
+}
