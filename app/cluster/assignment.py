@@ -4,8 +4,12 @@ Times are milliseconds of Redis' clock, which all processes share.
 """
 
 from dataclasses import dataclass, replace
+from typing import Final
 
 from app.core.ids import NodeId
+
+HARDLY_MS: Final = 1000
+"""A reservation that would end this much later is not begun anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,14 @@ def asked_again(assignment: Assignment, reserve_ms: int, now_ms: int) -> Assignm
     longest = max(assignment.reserve_ms, reserve_ms)
     due = None if assignment.is_executing else now_ms + longest
     return replace(assignment, reserve_ms=longest, due_ms=due)
+
+
+def is_hardly_newer(again: Assignment, held: Assignment) -> bool:
+    """Tell whether asking again changed nothing worth a write: a class that asks at once would
+    only compete for the last word about a few milliseconds."""
+    if again.reserve_ms != held.reserve_ms:
+        return False
+    return (again.due_ms or 0) - (held.due_ms or 0) < HARDLY_MS
 
 
 def picked_up(assignment: Assignment | None, node: NodeId, reserve_ms: int) -> Assignment:

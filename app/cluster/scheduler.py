@@ -14,6 +14,7 @@ from typing import Final
 
 from app.cluster.assignment import (
     asked_again,
+    is_hardly_newer,
     laid_down,
     picked_up,
     read_assignment,
@@ -131,6 +132,8 @@ class Scheduler:
         owner = next((n for n in nodes if held and n.id == held.node and n.id != avoid), None)
         if held is not None and owner is not None:
             again = asked_again(held, reserve_ms, now_ms)
+            if is_hardly_newer(again, held):
+                return owner
             done = await self._store.put(purpose, [(task, record, again.write())])
             return owner if done[0] else None
         strategy = self._strategies[purpose]

@@ -187,6 +187,22 @@ async def test_all_who_ask_at_once_are_told_the_same(  # L17
         await redis.close()
 
 
+async def test_a_class_that_asks_at_once_after_a_death_is_told_at_once(  # L17, P5
+    store: Redis, redis_url: str, scheduler: Scheduler
+) -> None:
+    await announce(store, A)
+    await scheduler.schedule("relay", "room")
+    await scheduler.pick_up("relay", A, ["room"])
+    await Registry(store).withdraw("relay", A)
+    await announce(store, B)
+    await announce(store, C)
+    other = Redis(redis_url)
+    both = (scheduler, Scheduler(Registry(other)))
+    answers = await asyncio.gather(*(one.schedule("relay", "room") for one in both * 100))
+    assert len({answer.id for answer in answers}) == 1
+    await other.close()
+
+
 SCHEDULES = textwrap.dedent(
     """
     import asyncio, sys

@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from app.cluster.assignment import (
     Assignment,
     asked_again,
+    is_hardly_newer,
     laid_down,
     picked_up,
     read_assignment,
@@ -25,6 +26,16 @@ def test_asking_again_for_what_is_reserved_begins_the_longer_time_anew() -> None
     first = reserved(A, 60_000, now_ms=0)
     assert asked_again(first, 10_000, 50_000) == Assignment(A, 60_000, 110_000)
     assert asked_again(first, 90_000, 50_000) == Assignment(A, 90_000, 140_000)
+
+
+def test_a_repeat_within_a_second_is_not_worth_a_write() -> None:  # L17
+    first = reserved(A, 60_000, now_ms=0)
+    assert is_hardly_newer(asked_again(first, 60_000, 999), first)
+    assert not is_hardly_newer(asked_again(first, 60_000, 1_000), first)
+    assert not is_hardly_newer(asked_again(first, 60_001, 1), first)
+    executed = picked_up(first, A, 60_000)
+    assert is_hardly_newer(asked_again(executed, 60_000, 50_000), executed)
+    assert not is_hardly_newer(asked_again(executed, 90_000, 50_000), executed)
 
 
 def test_asking_again_for_what_is_executed_starts_no_time() -> None:  # O9
