@@ -7,6 +7,7 @@ from typing import Annotated, Protocol
 from fastapi import APIRouter, Depends, Query
 
 from app.auth.principal import Account
+from app.auth.services import is_service_account
 from app.core.errors import Forbidden, NotFound
 from app.core.ids import Email, LectureId, RoomId, is_room_id
 from app.rooms.catalogue import Catalogue, Lecture
@@ -97,10 +98,10 @@ def lecture_routes(
         await lectures.end_by_owner(caller.email, lecture.code)
         return LectureCode(code=lecture.code)
 
-    @router.patch("/lecture/{code}", responses=refusals(401, 404, 503))
+    @router.patch("/lecture/{code}", responses=refusals(401, 403, 404, 503))
     async def join(code: str, caller: Annotated[Account, Depends(user)]) -> LectureCode:
         """Put the caller on the lecture's audience list, once however often it is asked."""
-        lecture = await _open_lecture(catalogue, code)
+        lecture = await _public_lecture(catalogue, code)
         await catalogue.attend(lecture.id, caller.email)
         return LectureCode(code=lecture.code)
 
@@ -126,6 +127,13 @@ async def _open_lecture(catalogue: Catalogue, code: str) -> Lecture:
     lecture = await catalogue.open_by_code(RoomId(code))
     if lecture is None:
         raise NotFound("no open lecture has this code")
+    return lecture
+
+
+async def _public_lecture(catalogue: Catalogue, code: str) -> Lecture:
+    lecture = await _open_lecture(catalogue, code)
+    if is_service_account(lecture.owner_email):
+        raise Forbidden("this lecture is entered with a ticket of its service")
     return lecture
 
 

@@ -7,7 +7,9 @@ import json
 from typing import Any
 
 from app.auth.tickets import TicketUsed
-from tests.integration.services.conftest import OFFER, Site
+from app.auth.tokens import UserTokens
+from app.core.clock import SystemClock
+from tests.integration.services.conftest import OFFER, SECRET, Site
 
 
 async def test_a_member_comes_in_with_a_ticket_and_comes_back_without(site: Site) -> None:
@@ -119,3 +121,14 @@ async def test_the_room_is_full_for_the_one_too_many_of_those_who_come_at_once(s
 
     outcomes = sorted(await asyncio.gather(*(come(number) for number in range(8))))
     assert outcomes == ["in"] * 3 + ["room_full: Room is full"] * 5
+
+
+async def test_nobody_gets_on_a_services_audience_list_by_its_code(site: Site) -> None:
+    room = await site.room()
+    await site.ticket(room["id"], "Ada", "presenter")
+    code = await site.code(room["id"])
+    account = await site.one.accounts.create("Eve", "eve@example.org", "secret")
+    token = UserTokens(SECRET).issue(account, SystemClock().wall())
+    headers = {"Authorization": token}
+    joined = await site.one.http.patch(f"/lecture/{code}", headers=headers)
+    assert joined.status_code == 403
