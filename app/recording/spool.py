@@ -16,6 +16,7 @@ from app.recording.model import Segment
 log = structlog.get_logger(__name__)
 
 _LOCK = "lock"
+OPEN_TRIES = 5
 
 
 class Spool:
@@ -29,8 +30,17 @@ class Spool:
 
     def open(self) -> None:
         """Make the folder and lock it. Raises OSError."""
-        self.folder.mkdir(mode=0o700, parents=True)
-        self._lock = _locked(self.folder)
+        for tries_left in reversed(range(OPEN_TRIES)):
+            self.folder.mkdir(mode=0o700, parents=True)
+            try:
+                self._lock = _locked(self.folder)
+            except (BlockingIOError, FileNotFoundError):
+                # Somebody who looks for what the dead left was here in between, and takes it away.
+                if not tries_left:
+                    raise
+                self.folder = self._root / secrets.token_hex(6)
+            else:
+                return
 
     def close(self) -> None:
         """Give the folder up; it goes when nothing is left in it."""
