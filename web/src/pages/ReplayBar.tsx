@@ -77,7 +77,8 @@ function Timeline({ replay }: { replay: Replay }) {
   const { at, duration } = useStore(replay.play)
   const [over, setOver] = useState<{ x: number; t: number } | null>(null)
   const marks = timelineMarks(questions, chapters, duration)
-  const share = (ms: number) => `${String(duration > 0 ? (ms / duration) * 100 : 0)}%`
+  // Half of the thumb, which never leaves the bar, is beyond both ends.
+  const share = (ms: number) => `calc(8px + (100% - 16px) * ${String(duration > 0 ? ms / duration : 0)})`
   return (
     <div
       className="timeline"
@@ -91,7 +92,6 @@ function Timeline({ replay }: { replay: Replay }) {
       <input
         type="range" min={0} max={Math.max(1, duration)} step={1} value={at} data-testid="replay-seek"
         aria-label={t('replay.seek')} aria-valuetext={`${clock(at)} / ${clock(duration)}`}
-        style={{ '--played': share(at) } as React.CSSProperties}
         onChange={(event) => { replay.seek(Number(event.target.value)) }}
       />
       {marks.map((mark) => (
