@@ -78,6 +78,15 @@ def best(stream: Stream, wish: Wish, limit: tuple[int, int] | None) -> Track:
     return stream.by_size()[top if limit is None else min(top, limit[0])]
 
 
+def wants_more(stream: Stream, wish: Wish, limit: tuple[int, int] | None) -> bool:
+    """Tell whether one should get a larger layer than any that the stream has had so far."""
+    layers = stream.by_size()
+    top = len(layers) - 1
+    is_bounded = wish.layer is not None and wish.layer <= top
+    is_narrow = limit is not None and limit[0] < top
+    return not is_bounded and not is_narrow and (not layers or _is_small(layers[top], wish))
+
+
 def choose(
     stream: Stream,
     wish: Wish,

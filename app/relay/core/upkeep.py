@@ -6,9 +6,9 @@ from app.relay.core.events import LayersWanted, Levels, SpeakerChanged, TrackSto
 from app.relay.core.loudness import EVERY_SECONDS, SILENT, Loudness
 from app.relay.core.publisher import Publisher
 from app.relay.core.scene import Scene
-from app.relay.core.selection import best
+from app.relay.core.selection import best, wants_more
 from app.relay.core.stream import Stream
-from app.relay.core.track import Track
+from app.relay.core.subscription import Subscription
 
 if TYPE_CHECKING:
     from app.core.ids import PeerId
@@ -90,19 +90,26 @@ class Upkeep:
         """Tell the client when which of its layers anybody watches has changed."""
         layers = stream.by_size()
         taped = layers[-1] if stream.is_taped and layers else None
-        hoped = self._hoped_for(stream, now) if len(layers) > 1 else set()
+        is_simulcast = len(layers) > 1 or bool(stream.section.rids)
+        watchers = self._watchers(stream, now) if is_simulcast else []
+        hoped = {best(stream, one.wish, one.limit) for one in watchers} if layers else set()
         wanted = tuple(track.rid for track in layers if track is taped or track in hoped or any(
             not line.is_empty for line in track.lines
         ))  # fmt: skip
+        # A client that has just begun sends the smallest alone: the others must not be stopped
+        # before they were ever seen.
+        if any(wants_more(stream, one.wish, one.limit) for one in watchers):
+            seen = {track.rid for track in layers}
+            wanted += tuple(rid for rid in stream.section.rids if rid not in seen)
         if wanted != stream.rids_wanted and (wanted or stream.rids_wanted is not None):
             stream.rids_wanted = wanted
             self._room.emit(LayersWanted(self._room.id, stream.peer, stream.source, wanted))
 
-    def _hoped_for(self, stream: Stream, now: float) -> set[Track]:
-        """Return the layers that somebody should get, whether or not they are sent now."""
+    def _watchers(self, stream: Stream, now: float) -> list[Subscription]:
+        """Return the subscriptions that should get this stream, whether or not it is sent now."""
         room = self._room
-        return {
-            best(stream, one.wish, one.limit)
+        return [
+            one
             for peer in room.peers.values()
             for one in peer.subscriptions.values()
             if one.is_video
@@ -110,4 +117,4 @@ class Upkeep:
             and not one.is_starved
             and not one.is_broken
             and room.stream_for(one, now) is stream
-        }
+        ]

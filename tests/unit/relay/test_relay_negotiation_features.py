@@ -279,9 +279,7 @@ def test_eight_speakers_fit() -> None:
 def test_what_a_receiver_takes_at_most_is_read(lines: str, expected: int | None) -> None:  # L28
     plain = offers.offer(offers.audio("0", "recvonly"), offers.video("1", "recvonly"))
     head, sound, picture = plain.partition("m=audio")[0], "m=audio", plain.partition("m=audio")[2]
-    session = negotiate(
-        f"{head}{lines}{sound}{picture}", "participant", {}, ssrc_of
-    ).plan
+    session = negotiate(f"{head}{lines}{sound}{picture}", "participant", {}, ssrc_of).plan
     assert session.max_bps == expected
     assert all(section.max_bps is None for section in session.sections)
     marked = plain.replace("a=mid:1\r\n", f"{lines}a=mid:1\r\n").replace(

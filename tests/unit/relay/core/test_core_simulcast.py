@@ -248,3 +248,23 @@ def test_a_client_that_sends_only_what_is_watched_is_asked_for_more_in_time() ->
     assert len(student.heard_of(OUT_VIDEO)) > now, "a small picture within a second"
     obey(2.0)
     assert height_of(student.heard_of(OUT_VIDEO)[-1]) == 720
+
+
+def test_layers_that_have_not_begun_are_not_given_up() -> None:  # M10
+    world = World()
+    camera = Camera(world)
+    camera.silent = {"h", "f"}  # as browsers begin: the smallest alone
+    student = world.participant()
+    camera.play(3.0)
+    assert world.events_of(LayersWanted)[-1].rids == ("q", "h", "f")  # type: ignore[attr-defined]
+    world.relay.prefer(student.id, "1", Wish(height=200), world.now)
+    camera.play(1.0)
+    assert world.events_of(LayersWanted)[-1].rids == ("q",)  # type: ignore[attr-defined]
+    world.relay.prefer(student.id, "1", Wish(height=700), world.now)
+    camera.play(1.0)
+    assert set(world.events_of(LayersWanted)[-1].rids) == {"q", "h", "f"}  # type: ignore[attr-defined]
+    camera.silent = set()
+    camera._plis = -1  # a layer that begins, begins with a keyframe
+    camera.play(4.0)
+    assert height_of(student.heard_of(OUT_VIDEO)[-1]) == 720
+    assert world.events_of(LayersWanted)[-1].rids == ("f",)  # type: ignore[attr-defined]
