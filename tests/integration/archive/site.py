@@ -25,6 +25,7 @@ from app.transport.http.app import create_http
 from app.transport.http.archive_endpoints import ArchiveEndpoints
 from app.transport.http.archive_routes import archive_routes
 from app.transport.http.config import HttpConfig
+from app.transport.http.export_routes import export_routes
 from app.transport.http.person_routes import person_routes
 from app.transport.http.subtitle_routes import SubtitleEndpoints, subtitle_routes
 from tests.integration.archive.conftest import ArchiveWorld
@@ -78,6 +79,9 @@ class ArchiveSite:
         self.subtitles = Subtitles(self.jobs, engine, self.files, self.entries)
         self.book = AttendanceBook(sql, world.logs, NodeId("api-1"), clock)
         archive = Archive(sql, world.reader, clock)
+        endpoints = ArchiveEndpoints(
+            archive, world.reader, self.entries, self.deletion, 0, self.files
+        )
 
         async def yes() -> bool:
             return True
@@ -93,12 +97,8 @@ class ArchiveSite:
             relay_ready=yes,
             clock=clock,
             more=lambda callers: [
-                archive_routes(
-                    ArchiveEndpoints(
-                        archive, world.reader, self.entries, self.deletion, 0, self.files
-                    ),
-                    callers,
-                ),
+                archive_routes(endpoints, callers),
+                export_routes(endpoints, callers),
                 subtitle_routes(
                     SubtitleEndpoints(archive, self.subtitles, self.keys, clock), callers
                 ),
