@@ -6,6 +6,7 @@ from typing import Final
 
 from app.cluster.node import KINDS, NodeInfo, read_node
 from app.cluster.refusals import NoSuchWorker
+from app.core.errors import LecternError
 from app.core.ids import NodeId
 from app.store import keys
 from app.store.redis import Redis
@@ -66,7 +67,10 @@ class Registry:
         return [node for node in nodes if node.id not in killed]
 
     async def _cut_off(self, nodes: Sequence[NodeId]) -> set[NodeId]:
-        listening = await self.redis.listening([keys.lifeline(node) for node in nodes])
+        try:
+            listening = await self.redis.listening([keys.lifeline(node) for node in nodes])
+        except LecternError:  # it does not tell us (ACL): then silence alone decides
+            return set()
         return {node for node, is_up in zip(nodes, listening, strict=True) if not is_up}
 
     async def all(self) -> list[NodeInfo]:

@@ -15,6 +15,7 @@ from app.cluster.heartbeat import Heartbeat
 from app.cluster.node import NodeInfo, NodeState
 from app.cluster.refusals import NoSuchWorker
 from app.cluster.registry import CUT_SECONDS, GONE_SECONDS, Registry
+from app.core.errors import Unavailable
 from app.core.ids import NodeId
 from app.store.redis import Redis
 
@@ -221,6 +222,21 @@ async def test_a_frozen_process_is_missed_within_four_seconds(  # O18, L15
     child.send_signal(signal.SIGSTOP)
     took = await is_missed(Registry(store))
     assert CUT_SECONDS < took < 4.0  # its connections stand: only silence tells
+
+
+async def test_where_redis_does_not_say_who_listens_silence_decides(
+    store: Redis, raw: driver.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refused(_: object) -> list[bool]:
+        raise Unavailable("no permission")
+
+    registry = Registry(store)
+    alone = NodeInfo(RELAY, "relay", "", 0.0, has_lifeline=True)  # it listens to nothing
+    await registry.announce("relay", RELAY, alone)
+    await raw.zincrby("nodes:relay", -2000, RELAY)
+    assert await registry.alive("relay") == []
+    monkeypatch.setattr(store, "listening", refused)
+    assert await registry.alive("relay") == [alone]
 
 
 async def test_a_lifeline_that_only_broke_is_mended(
