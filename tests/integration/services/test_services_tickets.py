@@ -132,3 +132,16 @@ async def test_nobody_gets_on_a_services_audience_list_by_its_code(site: Site) -
     headers = {"Authorization": token}
     joined = await site.one.http.patch(f"/lecture/{code}", headers=headers)
     assert joined.status_code == 403
+
+
+async def test_a_ticket_names_the_address_that_the_caller_used(site: Site) -> None:
+    # O1, L9
+    room = (await site.room())["id"]
+    said = {}
+    for proto in ("https", "http", ""):
+        headers = {"Host": "class.example", **({"X-Forwarded-Proto": proto} if proto else {})}
+        body = {"user": "Bob", "role": "viewer"}
+        made = await site.call("POST", f"/v1/rooms/{room}/tokens", body, headers=headers)
+        said = json.loads(base64.b64decode(made.text))
+        assert (said["host"], said["secure"]) == ("class.example", proto == "https")
+    assert set(said) >= {"tokenId", "host", "secure", "webTransportUrl", "signature"}

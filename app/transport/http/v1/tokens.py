@@ -103,4 +103,6 @@ async def _address(parts: ApiParts, caller: Caller, where: Preference, request: 
         kind, words = _NO_PORTAL[caller.dialect]
         raise kind(words) from fault
     host = chosen or request.url.netloc
-    return Address(host, request.url.scheme == "https")
+    # A proxy that ends TLS says so; the caller, which is proved, might: the ticket is its own.
+    forwarded = request.headers.get("x-forwarded-proto", "").partition(",")[0].strip()
+    return Address(host, (forwarded or request.url.scheme) == "https")
