@@ -337,6 +337,7 @@ export const en = {
   'replay.recording.again': 'Try again',
   'replay.left.minutes': 'about {count} min left',
   'replay.left.seconds': 'about {count} s left',
+  'replay.board.partly': 'Some things on this board were drawn with another client and cannot be shown.',
   'replay.board.failed': 'The board could not be read.',
   'replay.lists': 'Questions and chapters',
   'replay.lists.failed': 'Questions, chapters or captions could not be read.',

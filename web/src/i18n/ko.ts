@@ -338,6 +338,7 @@ export const ko: Record<Key, string> = {
   'replay.recording.again': '다시 시도',
   'replay.left.minutes': '약 {count}분 남음',
   'replay.left.seconds': '약 {count}초 남음',
+  'replay.board.partly': '이 칠판의 일부는 다른 프로그램으로 그려져 보여 드릴 수 없습니다.',
   'replay.board.failed': '칠판을 읽지 못했습니다.',
   'replay.lists': '질문과 목차',
   'replay.lists.failed': '질문, 목차 또는 자막을 읽지 못했습니다.',

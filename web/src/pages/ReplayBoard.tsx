@@ -9,6 +9,7 @@ import { fitViewport } from '../sdk'
 import type { Viewport } from '../sdk'
 import { hashOf } from '../sdk/replay/fold'
 import type { Replay } from '../sdk/replay/replay'
+import { ReplayCanvas } from './ReplayCanvas'
 
 function follow(api: ExcalidrawImperativeAPI, view: Viewport, box: Element): void {
   const { width, height } = box.getBoundingClientRect()
@@ -21,7 +22,7 @@ function follow(api: ExcalidrawImperativeAPI, view: Viewport, box: Element): voi
 export default function ReplayBoard({ replay }: { replay: Replay }) {
   const { t, lang } = useWords()
   const dark = usePrefersDark()
-  const { elements, foreign, view, page, hash, seq, loading } = useStore(replay.board)
+  const { elements, foreign, view, raw, page, hash, seq, loading } = useStore(replay.board)
   const [editor, setEditor] = useState<ExcalidrawImperativeAPI | null>(null)
   // As on a participant's page: its first, empty scene would replace what was put there before.
   const [loaded, setLoaded] = useState(false)
@@ -62,11 +63,7 @@ export default function ReplayBoard({ replay }: { replay: Replay }) {
           UIOptions={OPTIONS} aiEnabled={false} validateEmbeddable={false}
         />
       </div>
-      {foreign && (
-        <div className="board-over">
-          <p className="notice warn" role="status" data-testid="board-foreign">{t('board.foreign')}</p>
-        </div>
-      )}
+      {foreign && <ReplayCanvas objects={foreign} view={raw} />}
       {loading && (
         <div className="board-over"><p className="notice" role="status" data-testid="replay-board-loading">{t('board.loading')}</p></div>
       )}

@@ -3,7 +3,9 @@ import { clock, useStore } from '../app'
 import { Dialog } from '../components/Dialog'
 import { errorKey, useWords } from '../i18n'
 import type { Key } from '../i18n'
-import { carried } from '../sdk/board/codec'
+import { LecternError, toError } from '../sdk'
+import { sheetsOf } from '../sdk/replay/content'
+import type { Sheet } from '../sdk/replay/content'
 import { ExportJob, fileName, saveFile } from '../sdk/replay/exports'
 import type { RecordingFile, Summary } from '../sdk/replay/archive'
 import { BoardFold } from '../sdk/replay/fold'
@@ -90,27 +92,27 @@ function BoardExport({ replay, summary, job }: { replay: Replay; summary: Summar
   const { t } = useWords()
   const [at] = useState(() => replay.play.get().at)
   const [moment, setMoment] = useState<'now' | 'end'>('end')
-  const [board, setBoard] = useState<BoardFold | null>(null)
+  const [read, setRead] = useState<{ when: number; sheets: Sheet[] | LecternError } | null>(null)
+  const [tries, setTries] = useState(0)
   const when = moment === 'end' ? Number.MAX_SAFE_INTEGER : at
   useEffect(() => {
     const reading = new AbortController()
-    replay.archive.boardAt(when, reading.signal).then(
-      (found) => { setBoard(BoardFold.of(found)) },
-      () => { if (!reading.signal.aborted) setBoard(null) },
-    )
+    const show = (sheets: Sheet[] | LecternError) => { if (!reading.signal.aborted) setRead({ when, sheets }) }
+    replay.archive.boardAt(when, reading.signal).then((found) => sheetsOf(BoardFold.of(found))).then(show, (raw: unknown) => { show(toError(raw)) })
     return () => { reading.abort() }
-  }, [replay, when])
-  const pages = board?.pages().filter((page) => carried(board.shown(page)).length > 0) ?? []
-  const svg = (page: number) => {
-    void job.run(fileName(summary.title, `board-${String(page + 1)}.svg`), async () => {
+  }, [replay, when, tries])
+  const known = read?.when === when ? read.sheets : null
+  const sheets = Array.isArray(known) ? known : []
+  const svg = (sheet: Sheet) => {
+    void job.run(fileName(summary.title, `board-${String(sheet.page + 1)}.svg`), async () => {
       const { svgOf } = await import('./replaySheets')
-      return svgOf(carried(board?.shown(page) ?? []))
+      return svgOf(sheet)
     })
   }
   const pdf = () => {
     void job.run(fileName(summary.title, 'board.pdf'), async (report, signal) => {
       const { pdfOf } = await import('./replaySheets')
-      return pdfOf(pages.map((page) => carried(board?.shown(page) ?? [])), report, signal)
+      return pdfOf(sheets, report, signal)
     })
   }
   return (
@@ -123,12 +125,17 @@ function BoardExport({ replay, summary, job }: { replay: Replay; summary: Summar
           <option value="now">{clock(at)}</option>
         </select>
       </label>
-      {board && pages.length === 0 && <p className="soft" data-testid="export-noboard">{t('replay.export.noboard')}</p>}
+      {known instanceof LecternError && (
+        <p className="notice error row" role="alert">
+          {t(errorKey(known))} <button className="small" onClick={() => { setTries(tries + 1) }}>{t('app.retry')}</button>
+        </p>
+      )}
+      {Array.isArray(known) && sheets.length === 0 && <p className="soft" data-testid="export-noboard">{t('replay.export.noboard')}</p>}
       <div className="row">
-        {pages.map((page) => (
-          <button key={page} className="small" data-testid="export-svg" onClick={() => { svg(page) }}>{t('replay.export.page', { page: page + 1 })}</button>
+        {sheets.map((sheet) => (
+          <button key={sheet.page} className="small" data-testid="export-svg" onClick={() => { svg(sheet) }}>{t('replay.export.page', { page: sheet.page + 1 })}</button>
         ))}
-        {pages.length > 0 && <button className="small" data-testid="export-pdf" onClick={pdf}>{t('replay.export.pdf')}</button>}
+        {sheets.length > 0 && <button className="small" data-testid="export-pdf" onClick={pdf}>{t('replay.export.pdf')}</button>}
       </div>
     </section>
   )

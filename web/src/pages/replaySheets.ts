@@ -1,6 +1,7 @@
 import { exportToSvg } from '@excalidraw/excalidraw'
 import { toEditor } from '../components/board/editor'
-import type { BoardElement } from '../sdk'
+import { drawing, svgText } from '../sdk/replay/canvas'
+import type { Sheet } from '../sdk/replay/content'
 import type { Report } from '../sdk/replay/exports'
 
 const PADDING = 24
@@ -13,17 +14,28 @@ const POINTS = 0.75
 const MOST_POINTS = 14_400
 
 /** One page of the board, with its fonts in it. */
-async function draw(elements: readonly BoardElement[]): Promise<SVGSVGElement> {
+async function draw(sheet: Sheet): Promise<SVGSVGElement> {
+  if (sheet.foreign) return canvas(sheet.foreign, sheet.view)
   return exportToSvg({
-    elements: toEditor(elements).filter((element) => !element.isDeleted),
+    elements: toEditor(sheet.elements ?? []).filter((element) => !element.isDeleted),
     appState: { exportBackground: true, viewBackgroundColor: '#ffffff', exportWithDarkMode: false },
     files: null,
     exportPadding: PADDING,
   })
 }
 
-export async function svgOf(elements: readonly BoardElement[]): Promise<Blob> {
-  const text = new XMLSerializer().serializeToString(await draw(elements))
+/** A board of another client, as large as its presenter's window was. */
+function canvas(objects: readonly unknown[], view: Sheet['view']): SVGSVGElement {
+  const [width, height] = [Math.max(1, view?.width ?? 1280), Math.max(1, view?.height ?? 720)]
+  const matrix = (view?.viewport ?? [1, 0, 0, 1, 0, 0]).map(Number).join(' ')
+  const size = `width="${String(width)}" height="${String(height)}"`
+  const text = `<svg xmlns="http://www.w3.org/2000/svg" ${size} viewBox="0 0 ${String(width)} ${String(height)}">`
+    + `<rect ${size} fill="#ffffff"/><g transform="matrix(${matrix})">${svgText(drawing(objects))}</g></svg>`
+  return new DOMParser().parseFromString(text, 'image/svg+xml').documentElement as unknown as SVGSVGElement
+}
+
+export async function svgOf(sheet: Sheet): Promise<Blob> {
+  const text = new XMLSerializer().serializeToString(await draw(sheet))
   return new Blob([text], { type: 'image/svg+xml' })
 }
 
@@ -31,15 +43,15 @@ export async function svgOf(elements: readonly BoardElement[]): Promise<Blob> {
  * Every page of the board in one PDF, drawn in lines and areas. Texts are pictures in it: their hand-written fonts,
  * and those of most scripts, are of a kind that PDF does not take.
  */
-export async function pdfOf(pages: readonly (readonly BoardElement[])[], report: Report, signal: AbortSignal): Promise<Blob> {
+export async function pdfOf(sheets: readonly Sheet[], report: Report, signal: AbortSignal): Promise<Blob> {
   const [{ jsPDF: Pdf }, { svg2pdf }] = await Promise.all([import('jspdf'), import('svg2pdf.js')])
   let pdf: InstanceType<typeof Pdf> | null = null
-  for (const [n, elements] of pages.entries()) {
+  for (const [n, sheet] of sheets.entries()) {
     signal.throwIfAborted()
-    report(n, pages.length)
+    report(n, sheets.length)
     // Let the page be drawn, and a click on "cancel" be heard.
     await new Promise((done) => { setTimeout(done, 0) })
-    const svg = await draw(elements)
+    const svg = await draw(sheet)
     const { width, height } = size(svg)
     const scale = Math.min(POINTS, MOST_POINTS / Math.max(width, height))
     const format: [number, number] = [width * scale, height * scale]
@@ -51,7 +63,7 @@ export async function pdfOf(pages: readonly (readonly BoardElement[])[], report:
     })
   }
   signal.throwIfAborted()
-  report(pages.length, pages.length)
+  report(sheets.length, sheets.length)
   if (!pdf) throw new Error('a PDF has a page')
   return pdf.output('blob')
 }
@@ -103,11 +115,11 @@ async function painted(source: string, width: number, height: number): Promise<s
     const image = new Image()
     image.src = url
     await image.decode()
-    const canvas = document.createElement('canvas')
-    canvas.width = Math.ceil(width)
-    canvas.height = Math.ceil(height)
-    canvas.getContext('2d')?.drawImage(image, 0, 0)
-    return canvas.toDataURL('image/png')
+    const pixels = document.createElement('canvas')
+    pixels.width = Math.ceil(width)
+    pixels.height = Math.ceil(height)
+    pixels.getContext('2d')?.drawImage(image, 0, 0)
+    return pixels.toDataURL('image/png')
   } finally {
     URL.revokeObjectURL(url)
   }

@@ -1,13 +1,15 @@
-import { carried, classify, fromWireViewport, gunzipList } from '../board/codec'
+import { carried, fromWireViewport } from '../board/codec'
 import type { BoardElement, Viewport } from '../board/codec'
 import { toError } from '../errors'
 import type { LecternError } from '../errors'
 import { Store } from '../store'
 import type {
-  Archive, RecordingCard, RecordingFile, ReplayCaption, ReplayChapter, ReplayQuestion, Stay, Summary,
+  Archive, RecordingCard, RecordingFile, ReplayCaption, ReplayChapter, ReplayQuestion, Stay, Summary, WireView,
 } from './archive'
 import { Boards } from './boards'
 import { ReplayClock } from './clock'
+import { unpacked } from './content'
+import type { Content } from './content'
 import type { BoardFold } from './fold'
 import { Players } from './players'
 
@@ -43,6 +45,8 @@ export interface ReplayBoardState {
   /** Objects of another client's board. */
   foreign: unknown[] | null
   view: Viewport | null
+  /** As it came, for a board of another client. */
+  raw: WireView | null
   page: number
   pages: number[]
   /** As the live board's was; empty for a whole one. */
@@ -62,7 +66,7 @@ export class Replay {
   })
   readonly play = new Store<PlayState>({ at: 0, duration: 0, playing: false, rate: 1, buffering: false })
   readonly board = new Store<ReplayBoardState>({
-    elements: null, foreign: null, view: null, page: 0, pages: [0], hash: '', seq: -1, at: 0, loading: true, error: null,
+    elements: null, foreign: null, view: null, raw: null, page: 0, pages: [0], hash: '', seq: -1, at: 0, loading: true, error: null,
   })
   readonly clock = new ReplayClock(0)
   readonly players = new Players(this.clock)
@@ -255,7 +259,7 @@ export class Replay {
   private show(board: BoardFold, elements: BoardElement[] | null, foreign: unknown[] | null): void {
     const view = board.view === null ? null : fromWireViewport(board.view)
     this.board.set({
-      elements, foreign, view: view ?? this.board.get().view, page: board.page, pages: board.pages(), hash: board.hash,
+      elements, foreign, view: view ?? this.board.get().view, raw: board.view, page: board.page, pages: board.pages(), hash: board.hash,
       seq: board.seq, at: board.at,
     })
   }
@@ -268,23 +272,5 @@ export class Replay {
     const { elements, foreign } = await this.unpacked.content
     if (this.closed || this.boards.board !== board || board.seq !== seq) return
     this.show(board, elements, foreign)
-  }
-}
-
-interface Content {
-  elements: BoardElement[] | null
-  /** Objects of another client's. */
-  foreign: unknown[] | null
-}
-
-/** Never rejects: what cannot be read is a board of another client that shows nothing. */
-async function unpacked(objects: string): Promise<Content> {
-  try {
-    const list = await gunzipList(Uint8Array.from(atob(objects), (one) => one.charCodeAt(0)).buffer)
-    const content = classify(list)
-    if (content.kind === 'foreign') return { elements: null, foreign: list }
-    return { elements: content.kind === 'elements' ? content.elements : [], foreign: null }
-  } catch {
-    return { elements: null, foreign: [] }
   }
 }
