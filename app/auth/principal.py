@@ -54,6 +54,8 @@ class Member:
     """Members that may send media at once; below 0: as many as any lecture has."""
     notifying: bool = False
     """The room is told who comes and goes."""
+    p2p: bool = False
+    """Media in the room goes from browser to browser, by no relay."""
     isp: str | None = None
     region: str | None = None
     """Where it is, as its service says; None is unknown."""

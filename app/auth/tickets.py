@@ -171,6 +171,7 @@ def written(member: Member) -> dict[str, Any]:
         "participantLimit": member.participant_limit,
         "inputLimit": member.input_limit,
         "notifying": member.notifying,
+        "p2p": member.p2p,
         "isp": member.isp,
         "region": member.region,
     }
@@ -193,6 +194,7 @@ def read_member(said: dict[str, Any], *, returning: bool = False) -> Member:
         participant_limit=int(said["participantLimit"]),
         input_limit=int(said["inputLimit"]),
         notifying=bool(said["notifying"]),
+        p2p=bool(said.get("p2p", False)),
         isp=said.get("isp"),
         region=said.get("region"),
     )

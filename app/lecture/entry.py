@@ -68,15 +68,17 @@ class Entries:
         if isinstance(who, Member):
             hear = hearing_of(seat.permission)
             preference = preference or _where(who)
-        relay, peer, answer = await self._answered(room, offer, hear, preference)
+        answer, peer, media = None, None, None
+        if not seat.p2p:
+            relay, peer, answer = await self._answered(room, offer, hear, preference)
+            media = (peer, relay)
         try:
-            permission = await self._admissions.admit(
-                room, who, "student", connection, (peer, relay)
-            )
+            permission = await self._admissions.admit(room, who, "student", connection, media)
             return await self._entered(replace(seat, permission=permission), answer, peer)
         except BaseException:
-            if offer.peer != peer:  # a working peer whose ICE was restarted is left alone
-                self._media.close_peer_soon(relay, room, peer)
+            if media is None or offer.peer != peer:  # one whose ICE was restarted is left alone
+                if media is not None:
+                    self._media.close_peer_soon(media[1], room, media[0])
                 await self._admissions.depart(seat, peer)
             raise
 
@@ -124,12 +126,16 @@ class Entries:
             return AudienceSeat(room, connection, "GUEST", who.id, who.name)
         if isinstance(who, Member):
             await self._admissions.check(who, room)
-            return AudienceSeat(room, connection, "MEMBER", who.identity, who.name, who.permission)
+            return AudienceSeat(
+                room, connection, "MEMBER", who.identity, who.name, who.permission, who.p2p
+            )
         if who.expired and room not in (await self._rooms.membership(who.email)).kinds:
             raise Unauthorized("the token has expired")
         return AudienceSeat(room, connection, "STUDENT", who.email, who.username)
 
-    async def _entered(self, seat: AudienceSeat, answer: PeerOpened, peer: PeerId) -> Entered:
+    async def _entered(
+        self, seat: AudienceSeat, answer: PeerOpened | None, peer: PeerId | None
+    ) -> Entered:
         live = await self._rooms.read(seat.room)  # again: the board may have changed meanwhile
         if live is None:
             raise await self._rooms.why_missing(seat.room)

@@ -23,7 +23,8 @@ class LectureConfig:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A client's SDP offer. ``peer``, when given, restarts that peer's ICE."""
+    """A client's SDP offer, empty where media goes from browser to browser. ``peer``, when given,
+    restarts that peer's ICE."""
 
     sdp: str
     sources: dict[str, Source] = field(default_factory=dict)
@@ -45,8 +46,9 @@ class Started:
     """The presenter holds the slot, and the relay has answered."""
 
     seat: PresenterSeat
-    answer: PeerOpened
-    peer: PeerId
+    answer: PeerOpened | None
+    """None where media goes from browser to browser, as ``peer``."""
+    peer: PeerId | None
     returned: Returned | None
     """None: this call began the lecture."""
 
@@ -56,8 +58,9 @@ class Entered:
     """A participant is in, and the relay has answered."""
 
     seat: AudienceSeat
-    answer: PeerOpened
-    peer: PeerId
+    answer: PeerOpened | None
+    """None where media goes from browser to browser, as ``peer``."""
+    peer: PeerId | None
     board: Board
     start_time: str
     presenter_present: bool

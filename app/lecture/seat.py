@@ -23,6 +23,8 @@ class PresenterSeat:
     member: str = ""
     """Of one who presents in a service's room: its identity, which is not the room's owner's."""
     permission: Permission = EVERYTHING
+    p2p: bool = False
+    """Media in the room goes from browser to browser, by no relay."""
 
     @property
     def identity(self) -> str:
@@ -41,6 +43,7 @@ class AudienceSeat:
     """The e-mail of an account, a guest's id, or a member's identity."""
     name: str
     permission: Permission = EVERYTHING
+    p2p: bool = False
 
 
 Seat = PresenterSeat | AudienceSeat

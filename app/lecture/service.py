@@ -196,7 +196,9 @@ class Lectures:
         if isinstance(who, Guest):
             return AudienceSeat(room, connection, "GUEST", who.id, who.name)
         if isinstance(who, Member):
-            return AudienceSeat(room, connection, "MEMBER", who.identity, who.name, permission)
+            return AudienceSeat(
+                room, connection, "MEMBER", who.identity, who.name, permission, who.p2p
+            )
         return AudienceSeat(room, connection, "STUDENT", who.email, who.username)
 
     async def _resume_presenter(
@@ -205,7 +207,14 @@ class Lectures:
         account, member = (who.account, who.identity) if isinstance(who, Member) else (who, "")
         permission = await self._admissions.admit(room, who, "presenter", connection)
         seat = PresenterSeat(
-            room, connection, account.email, account.username, 0, member, permission
+            room,
+            connection,
+            account.email,
+            account.username,
+            0,
+            member,
+            permission,
+            isinstance(who, Member) and who.p2p,
         )
         try:
             return await self.try_claim(seat) or seat

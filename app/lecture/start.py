@@ -118,26 +118,15 @@ class Starts:
         seen = (live.epoch, live.relay) if live else (0, None)
         has_program = live is not None and live.whip is not None
         relay = await self._media.relay_for(room, seen[1])
-        peer = peer_on(relay, offer.peer)
-        command = OpenPeer(
-            room=room,
-            peer=peer,
-            role="presenter",
-            sdp=offer.sdp,
-            sources=offer.sources,
-            epoch=seen[0] + 1,
-            # Ours hears of the session's end and offers again; an existing client cannot.
-            idle=has_program and bool(offer.sources),
-            waits=has_program and not offer.sources,
-            publish=sources_of(who.permission) if isinstance(who, Member) else None,
-        )
+        is_p2p = isinstance(who, Member) and who.p2p
+        peer = None if is_p2p else peer_on(relay, offer.peer)
+        command = _opening(who, room, peer, offer, seen[0] + 1, has_program)
         try:
-            answer = await self._media.open(relay, command)
+            answer = None if command is None else await self._media.open(relay, command)
         except RelayGone:
             return None
-        except (
-            StalePresenter
-        ):  # a newer start was faster, or an older lecture's room is still there
+        except StalePresenter:
+            # A newer start was faster, or an older lecture's room is still there.
             if live is None:
                 await self._media.close_room(relay, room)
             return None
@@ -145,7 +134,7 @@ class Starts:
         try:
             await self._rooms.remember(identity_of(who), "PRESENTER", room)
             if live is not None:  # before the slot is taken from anybody
-                permission = await self._admit(who, connection, room, (peer, relay))
+                permission = await self._admit(who, connection, room, peer, relay)
             claim = await self._rooms.claim(
                 room,
                 lecture,
@@ -157,18 +146,26 @@ class Starts:
                 record=live is None and await self._is_recorded(lecture),
             )
             if claim is not None and live is None:
-                permission = await self._admit(who, connection, room, (peer, relay))
+                permission = await self._admit(who, connection, room, peer, relay)
         except BaseException:
-            if offer.peer != peer:  # a working peer whose ICE was restarted is left alone
+            # A working peer whose ICE was restarted is left alone.
+            if peer is not None and peer != offer.peer:
                 self._media.close_peer_soon(relay, room, peer)
             raise
         if claim is None:
-            if offer.peer != peer:
+            if peer is not None and peer != offer.peer:
                 await self._media.close_peer(relay, room, peer)
             return None
         member = identity_of(who) if isinstance(who, Member) else ""
         seat = PresenterSeat(
-            room, connection, account.email, account.username, claim.epoch, member, permission
+            room,
+            connection,
+            account.email,
+            account.username,
+            claim.epoch,
+            member,
+            permission,
+            is_p2p,
         )
         self._presence.hold(seat_slot(seat))
         await self._note_start(lecture)
@@ -179,8 +176,10 @@ class Starts:
         who: Account | Member,
         connection: ConnectionId,
         room: RoomId,
-        media: tuple[PeerId, NodeId],
+        peer: PeerId | None,
+        relay: NodeId,
     ) -> Permission:
+        media = None if peer is None else (peer, relay)
         return await self._admissions.admit(room, who, "presenter", connection, media)
 
     async def _is_recorded(self, lecture: LectureId) -> bool:
@@ -192,6 +191,30 @@ class Starts:
             await self._catalogue.started(lecture)
         except LecternError as error:
             log.warning("a start was not noted", lecture=lecture, reason=error.message)
+
+
+def _opening(
+    who: Account | Member,
+    room: RoomId,
+    peer: PeerId | None,
+    offer: Offer,
+    epoch: int,
+    has_program: bool,
+) -> OpenPeer | None:
+    if peer is None:
+        return None
+    return OpenPeer(
+        room=room,
+        peer=peer,
+        role="presenter",
+        sdp=offer.sdp,
+        sources=offer.sources,
+        epoch=epoch,
+        # Ours hears of the session's end and offers again; an existing client cannot.
+        idle=has_program and bool(offer.sources),
+        waits=has_program and not offer.sources,
+        publish=sources_of(who.permission) if isinstance(who, Member) else None,
+    )
 
 
 def check_publishing(who: Member, offer: Offer) -> None:

@@ -11,6 +11,9 @@ from app.store.redis import Redis
 PRESENTER = "presenter"
 """The name of the presenter's stream; a speaker's is its member id."""
 
+SIGNALS_PER_SECOND, SIGNALS_BURST = 10.0, 60
+"""Of one person: a connection between two browsers takes an offer or answer and some candidates."""
+
 
 class StreamStore:
     """Every method raises NotStarted, Ended, Unavailable.
@@ -29,6 +32,12 @@ class StreamStore:
     async def describe(self, room: RoomId, epoch: int | None, member: str, text: bytes) -> int:
         """Replace the attributes (a JSON object) of the caller's stream; return the ``seq``."""
         return await self._do(room, "attributes", epoch, member, text)
+
+    async def signal(self, room: RoomId, sender: str, to: str, message: bytes) -> int:
+        """Pass a message (JSON) to one person, or whoever presents (``PRESENTER``); return its
+        ``seq``. Raises NotFound for somebody who is not in, RateLimited."""
+        args = (sender, to, message, SIGNALS_PER_SECOND, SIGNALS_BURST)
+        return int(await self._redis.on_room("signal", room, *args))
 
     async def _do(
         self, room: RoomId, what: str, epoch: int | None, member: str, text: bytes

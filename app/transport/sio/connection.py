@@ -170,7 +170,7 @@ KNOWN_EVENTS = frozenset(
     | {"solved", "end", "leave", "sources", "draw", "drawing", "page", "snapshot"}
     | {"upvote", "answer", "hide", "approve", "claim", "appoint", "dismiss", "moderation"}
     | {"text", "people", "remove", "readmit", "record", "caption", "chapter"}
-    | {"data", "attributes", "follow"}
+    | {"data", "attributes", "follow", "signal"}
     | {"questions", "hand", "invite", "uninvite", "speak", "mute", "pause", "prefer", "stats"}
 )
 """Every event that clients may send; any other name is counted as ``unknown``."""

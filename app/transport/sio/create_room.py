@@ -9,7 +9,15 @@ from app.transport.sio import wire
 from app.transport.sio.canvas import canvas_json
 from app.transport.sio.config import MAX_CANDIDATES
 from app.transport.sio.connection import Connection, Seated
-from app.transport.sio.desk import Desk, Fields, Route, check_offer, note_abilities, note_candidate
+from app.transport.sio.desk import (
+    Desk,
+    Fields,
+    Route,
+    check_media,
+    check_offer,
+    note_abilities,
+    note_candidate,
+)
 from app.transport.sio.house import tell_seat
 from app.transport.sio.messages import ClientCandidate, Credentials, OfferMessage, WhiteboardInit
 
@@ -47,6 +55,7 @@ class CreateRoom:
         """Take the slot and answer; a returning presenter first hears what it missed."""
         if connection.host is None:
             raise Forbidden("only a presenter may offer here")
+        check_media(connection.host, message)
         check_offer(connection, message.room, True, self._desk.clock.now())
         started = await self._desk.lectures.start(
             connection.host, connection.id, message.room, message.offer()
@@ -63,7 +72,7 @@ class CreateRoom:
         }
         connection.emit(self.name, "serverAnswer", answer)
         tell_seat(connection, self._desk, self.name, connection.host)
-        for candidate in started.answer.candidates:
+        for candidate in started.answer.candidates if started.answer is not None else ():
             connection.emit(self.name, "serverCandidate", wire.candidate(candidate))
         return {"peerId": started.peer, "epoch": started.seat.epoch}
 

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from app.auth.principal import Account, Guest, Member, Principal, identity_of
 from app.core.clock import Clock
 from app.core.errors import (
+    BadOffer,
     Ended,
     Forbidden,
     NotFound,
@@ -157,6 +158,18 @@ def check_offer(connection: Connection, room: RoomId, presents: bool, now: float
         return
     if seat.room != room or isinstance(seat, PresenterSeat) != presents:
         raise WrongOrder("this connection is in a lecture already: leave it first")
+
+
+def check_media(who: Principal, message: messages.OfferMessage) -> None:
+    """Have an offer made where media goes by a relay, and none where it does not (seed row L37).
+
+    Raises BadOffer, Forbidden.
+    """
+    is_p2p = isinstance(who, Member) and who.p2p
+    if is_p2p and message.SDP is not None:
+        raise Forbidden("media goes from browser to browser in this room: enter without SDP")
+    if not is_p2p and message.SDP is None:
+        raise BadOffer("SDP: Field required")
 
 
 def note_candidate(connection: Connection, limit: int) -> None:

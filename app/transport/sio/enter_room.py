@@ -6,7 +6,15 @@ from app.lecture.seat import AudienceSeat
 from app.transport.sio import wire
 from app.transport.sio.config import MAX_CANDIDATES
 from app.transport.sio.connection import Connection, Seated
-from app.transport.sio.desk import Desk, Fields, Route, check_offer, note_abilities, note_candidate
+from app.transport.sio.desk import (
+    Desk,
+    Fields,
+    Route,
+    check_media,
+    check_offer,
+    note_abilities,
+    note_candidate,
+)
 from app.transport.sio.house import tell_seat
 from app.transport.sio.messages import ClientCandidate, Credentials, OfferMessage
 
@@ -51,6 +59,7 @@ class EnterRoom:
         who = connection.visitor
         if who is None:
             raise Unauthorized("enter first")
+        check_media(who, message)
         check_offer(connection, message.room, False, self._desk.clock.now())
         entered = await self._desk.lectures.enter(who, connection.id, message.room, message.offer())
         if isinstance(who, Guest):
@@ -71,7 +80,7 @@ class EnterRoom:
         }
         connection.emit(self.name, "serverAnswer", answer)
         tell_seat(connection, self._desk, self.name, who)
-        for candidate in entered.answer.candidates:
+        for candidate in entered.answer.candidates if entered.answer is not None else ():
             connection.emit(self.name, "serverCandidate", wire.candidate(candidate))
         return {"peerId": entered.peer, "presenterPresent": entered.presenter_present}
 

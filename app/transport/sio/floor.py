@@ -62,6 +62,8 @@ class FloorDesk:
         if message.SDP is None:
             await self._floor.stop(seat)
             return {}
+        if seat.p2p:
+            raise Forbidden("media goes from browser to browser in this room")
         if not connection.budgets.offers.take(self._desk.clock.now()):
             raise Forbidden("too many offers: slow down")
         peer, answer = await self._floor.publish(seat, message.offer(message.SDP))

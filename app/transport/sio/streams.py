@@ -6,7 +6,7 @@ from app.rooms.floor import member_id
 from app.rooms.streams import PRESENTER, StreamStore
 from app.transport.sio.connection import Connection
 from app.transport.sio.desk import Fields, Route, presenter_in, seat_in
-from app.transport.sio.messages import Follow, StreamAttributes, StreamData
+from app.transport.sio.messages import Follow, Signal, StreamAttributes, StreamData
 
 MAX_FOLLOWED = 16
 """Streams that one connection follows; a lecture has eight at a time."""
@@ -21,6 +21,7 @@ class StreamDesk:
             "data": Route(StreamData, self.data),
             "attributes": Route(StreamAttributes, self.attributes),
             "follow": Route(Follow, self.follow),
+            "signal": Route(Signal, self.signal),
         }
 
     async def data(self, connection: Connection, message: StreamData) -> Fields:
@@ -34,6 +35,14 @@ class StreamDesk:
         text = message.attributes
         return {"seq": await self._store.describe(message.room, epoch, member, text)}
 
+    async def signal(self, connection: Connection, message: Signal) -> Fields:
+        """Pass a message to one other browser, where media goes between them (seed row L37)."""
+        seat = seat_in(connection, message.room)
+        _check_p2p(seat)
+        sender = member_id(seat.room, seat.identity)
+        seq = await self._store.signal(message.room, sender, message.to, message.message)
+        return {"seq": seq}
+
     async def follow(self, connection: Connection, message: Follow) -> Fields:
         """Hear a stream's data from now on, or no more. A repeat changes nothing (L24)."""
         _ = seat_in(connection, message.room)
@@ -45,6 +54,11 @@ class StreamDesk:
         attributes = await self._store.look(message.room, message.stream)
         connection.follows.add(message.stream)
         return {"following": sorted(connection.follows), "attributes": attributes}
+
+
+def _check_p2p(seat: Seat) -> None:
+    if not seat.p2p:
+        raise Forbidden("media goes by a relay in this lecture")
 
 
 def may_follow(seat: Seat) -> bool:

@@ -40,8 +40,9 @@ def board_digest(of: Board) -> bytes:
     return hashlib.blake2b(of.objects + view, digest_size=16).digest()
 
 
-def description(answer: PeerOpened) -> dict[str, str]:
-    return {"type": "answer", "sdp": answer.sdp}
+def description(answer: PeerOpened | None) -> dict[str, str] | None:
+    """None where media goes from browser to browser."""
+    return None if answer is None else {"type": "answer", "sdp": answer.sdp}
 
 
 def candidate(of: Candidate) -> dict[str, Any]:
@@ -295,6 +296,15 @@ def text(event: RoomEvent, seat: Seat | None) -> Parcel | None:
     return room_event(event) if member in (event.data["to"], event.data["from"]) else None
 
 
+def signal(event: RoomEvent, seat: Seat | None) -> Parcel | None:
+    """What one browser tells another, for that one alone."""
+    if seat is None:
+        return None
+    if isinstance(seat, PresenterSeat) and event.data["to"] == "presenter":
+        return room_event(event)
+    return room_event(event) if member_id(seat.room, seat.identity) == event.data["to"] else None
+
+
 def concerns(event: RoomEvent, peer: str | None) -> bool:
     """Tell whether ``media_moved`` is for one member: of a relay beside the room's first one, only
     those who are on it need to hear. Who is not known to be elsewhere hears."""
@@ -316,7 +326,7 @@ def follows(event: RoomEvent, streams: Collection[str]) -> bool:
     return event.data["stream"] in streams
 
 
-PERSONAL = frozenset({*BY_PEER, *FOLLOWED, "layers", "drawing", "text", "media_moved"})
+PERSONAL = frozenset({*BY_PEER, *FOLLOWED, "layers", "signal", "drawing", "text", "media_moved"})
 """Room events of which not every member hears the same."""
 
 
@@ -327,6 +337,8 @@ def room_event_for(event: RoomEvent) -> Callable[[Seat | None], Parcel | None]:
         return lambda _: None
     if event.type == "text" and event.data["to"] != "all":
         return lambda seat: text(event, seat)
+    if event.type == "signal":
+        return lambda seat: signal(event, seat)
     if event.type == "layers":
         return lambda seat: layers(event, seat)
     if event.type != "drawing":

@@ -74,8 +74,34 @@ class Walk:
             one = site.client()
             await one.join(space, "", ticket=await site.ticket(self.room, user, role))
             self.doors.append(one)
-        self.acks = [Acks(one) for one in (self.ada, self.bob, self.cem, *self.doors)]
+        self.pair = (await site.room(p2p=True, roles=ROLES))["id"]
+        self.pairs = [
+            await self._present("Ada"),
+            await self._door("Bob", "/enter-room"),
+        ]
+        self.acks = [Acks(one) for one in (*self.pairs, self.ada, self.bob, self.cem, *self.doors)]
         return self
+
+    async def _door(self, user: str, space: str) -> Client:
+        client = self.site.client()
+        role = "presenter" if space == "/create-room" else "talker"
+        await client.join(space, "", ticket=await self.site.ticket(self.pair, user, role))
+        return client
+
+    async def _present(self, user: str) -> Client:
+        client = await self._door(user, "/create-room")
+        self.pair_code = await self.site.code(self.pair)
+        answer = await client.ask("/create-room", "presenterOffer", self._no_offer())
+        assert answer == {"ok": True, "peerId": None, "epoch": 1}
+        await client.join(LECTURE, client.all("seat")[0]["accessToken"])
+        await client.event("state")
+        return client
+
+    def _no_offer(self) -> dict[str, Any]:
+        return {"roomId": self.pair_code}
+
+    def _signal(self) -> dict[str, Any]:
+        return {"roomId": self.pair_code, "to": "presenter", "message": {"sdp": "x"}}
 
     def member(self, client: Client) -> str:
         return str(client.all("seat")[0]["id"])
@@ -129,6 +155,8 @@ class Walk:
             of(ada, "chapter", {"title": "One"}),
             of(cem, "text", {"message": "hello"}),
             of(ada, "people"),
+            ("/enter-room", "studentOffer", self.pairs[1], self._no_offer),
+            (LECTURE, "signal", self.pairs[0], self._signal),
             of(ada, "remove", {"member": bobs}),
             of(ada, "readmit", {"member": bobs}),
             of(cem, "leave"),
@@ -365,6 +393,51 @@ async def test_data_reaches_the_followers_of_its_stream_in_order(walk: Walk) -> 
     for code, fields in long.items():
         assert (await ask(ada, "data", **fields))["error"]["code"] == code
     assert (await ask(ada, "attributes", attributes=[1]))["error"]["code"] == "bad_request"
+
+
+async def test_a_room_whose_media_goes_between_browsers(walk: Walk) -> None:
+    # L37: signals to one person alone, and no relay hears of anybody
+    ada, site = walk.pairs[0], walk.site
+    rooms = [command.room for command in site.relay.opened]
+    bob, cem = [await walk._door(user, "/enter-room") for user in ("Bob", "Cem")]
+    for client in (bob, cem):
+        refused = await client.ask("/enter-room", "studentOffer", {
+            "roomId": walk.pair_code, "SDP": OFFER
+        })  # fmt: skip
+        assert refused["error"]["code"] == "forbidden", "by no relay"
+        assert (await client.ask("/enter-room", "studentOffer", walk._no_offer()))["ok"]
+        await client.join(LECTURE, client.all("seat")[0]["accessToken"])
+        await client.event("state")
+    ask = {"roomId": walk.pair_code, "to": "presenter", "message": {"wants": ["media"]}}
+    assert (await bob.ask(LECTURE, "signal", ask))["ok"]
+    heard = await ada.event("signal")
+    assert (heard["from"], heard["message"]) == (walk.member(bob), {"wants": ["media"]})
+    back = {"roomId": walk.pair_code, "to": heard["from"], "message": {"sdp": "v=0"}}
+    assert (await ada.ask(LECTURE, "signal", back))["ok"]
+    assert (await bob.event("signal"))["from"] == walk.member(ada)
+    for client in (bob, cem):
+        text = {"roomId": walk.pair_code, "message": "after"}
+        assert (await ada.ask(LECTURE, "text", text))["ok"]
+        await client.event("text")
+    assert cem.all("signal") == []
+    for fields, code in (({"to": NOBODY}, "not_found"), ({"message": "x" * 33_000}, "too_large")):
+        answer = await bob.ask(LECTURE, "signal", {**ask, **fields})
+        assert answer["error"]["code"] == code
+    speak = {"roomId": walk.pair_code, "SDP": OFFER}
+    assert (await bob.ask(LECTURE, "speak", speak))["error"]["code"] == "forbidden"
+    assert [command.room for command in site.relay.opened] == rooms
+    assert walk.pair_code not in rooms
+    elsewhere = {"roomId": walk.code, "to": "presenter", "message": 1}
+    refused = await walk.bob.ask(LECTURE, "signal", elsewhere)
+    assert refused["error"]["code"] == "forbidden", "a room whose media goes by a relay"
+    refused = await walk.doors[1].ask("/enter-room", "studentOffer", {"roomId": walk.code})
+    assert refused["error"]["code"] == "bad_offer"
+    token = bob.all("seat")[0]["accessToken"]
+    await bob.drop()
+    again = site.client(site.two)
+    await again.join(LECTURE, token)
+    await again.event("state")
+    assert (await again.ask(LECTURE, "signal", ask))["ok"], "its return needs no media either"
 
 
 async def test_who_comes_back_gets_the_data_that_it_missed(walk: Walk) -> None:

@@ -66,7 +66,6 @@ def test_a_code_has_six_digits(room: Any) -> None:
 @pytest.mark.parametrize(
     ("sdp", "error"),
     [
-        (None, BadOffer),
         ({"type": "answer", "sdp": "v=0"}, BadOffer),
         ({"type": "offer", "sdp": ""}, BadOffer),
         ({"type": "offer", "sdp": 1}, BadOffer),

@@ -84,6 +84,7 @@ def _member(
         participant_limit=room.options.participant_limit,
         input_limit=room.options.input_limit,
         notifying=room.options.notifying,
+        p2p=room.options.p2p,
         isp=where.isp,
         region=where.region,
     )

@@ -38,7 +38,7 @@ from app.transport.sio.messages.questions import (
     Upvote,
     ViewQuestions,
 )
-from app.transport.sio.messages.streams import Follow, StreamAttributes, StreamData
+from app.transport.sio.messages.streams import Follow, Signal, StreamAttributes, StreamData
 
 __all__ = [
     "Answer",
@@ -71,6 +71,7 @@ __all__ = [
     "Readmit",
     "Record",
     "Remove",
+    "Signal",
     "Solved",
     "Sources",
     "Speak",

@@ -34,7 +34,8 @@ class OfferMessage(Message):
     """``presenterOffer``, ``studentOffer``. ``sources`` and ``peerId`` are our own clients'."""
 
     roomId: Room  # noqa: N815
-    SDP: Description
+    SDP: Description | None = None
+    """None where media goes from browser to browser."""
     sources: Annotated[dict[ShortId, Source], Field(max_length=8)] = Field(default_factory=dict)
     peerId: Annotated[str, Field(min_length=1, max_length=64)] | None = None  # noqa: N815
 
@@ -43,7 +44,8 @@ class OfferMessage(Message):
         return RoomId(self.roomId)
 
     def offer(self) -> Offer:
-        return Offer(self.SDP.sdp, self.sources, PeerId(self.peerId) if self.peerId else None)
+        sdp = self.SDP.sdp if self.SDP is not None else ""
+        return Offer(sdp, self.sources, PeerId(self.peerId) if self.peerId else None)
 
 
 class CandidateInit(Message):

@@ -10,6 +10,9 @@ from app.transport.sio.messages.form import InRoom, LimitError
 MAX_DATA_BYTES = 4096
 MAX_ATTRIBUTES_BYTES = 2048
 
+MAX_SIGNAL_BYTES = 32 * 1024
+"""A description with its candidates is a quarter of it."""
+
 StreamName = Annotated[str, Field(pattern=r"^(presenter|[0-9a-f]{16})$")]
 """As ``tracks`` names a speaker; ``"presenter"`` is the presenter's."""
 
@@ -26,6 +29,10 @@ def _json(value: object, limit: int) -> bytes:
 
 def _message(value: Any) -> bytes:
     return _json(value, MAX_DATA_BYTES)
+
+
+def _signal(value: Any) -> bytes:
+    return _json(value, MAX_SIGNAL_BYTES)
 
 
 def _attributes(value: Any) -> bytes:
@@ -45,6 +52,12 @@ class StreamAttributes(InRoom):
     attributes: Annotated[bytes, PlainValidator(_attributes)]
     """A JSON object, as text."""
     stream: StreamName | None = None
+
+
+class Signal(InRoom):
+    to: Annotated[str, Field(pattern=r"^(presenter|[0-9a-f]{16})$")]
+    message: Annotated[bytes, PlainValidator(_signal)]
+    """Any JSON, as text."""
 
 
 class Follow(InRoom):
