@@ -32,6 +32,8 @@ CALM_QUEUE_SECONDS = 0.05
 """A queue of this length is looked at closely, whatever its slope: a feedback tells little of a
 link that has become narrow, and the slope of few points would be found late."""
 LONG_QUEUE_SECONDS = 0.25
+LONG_QUEUE_GROWTHS = 3
+"""What was held up once, by a machine or an access point that stood still, comes ever less late."""
 LEAST_DELAY_RISE = 0.0001
 HOLD_SECONDS = 0.3
 """Shortest time between two decreases by delay: what was sent before must arrive first."""
@@ -83,7 +85,8 @@ class Estimator:
     def __init__(self, now: float, start_bps: int = START_BPS) -> None:
         self._trend = Trendline()
         self._acked = Acked()
-        self._is_growing = False
+        self._growths = 0
+        """Feedbacks in a row that told of a long queue which had grown."""
         self._delay = self._least_delay = 0.0
         """Between the clocks of both ends: of the last group, and the least lately."""
         self._before: tuple[float, float] | None = None
@@ -116,7 +119,7 @@ class Estimator:
     def usage(self) -> Usage:
         """As the slope of the delays says; a long queue that grows is over-use, however few its
         points are."""
-        return Usage.OVER if self._is_growing else self._trend.usage
+        return Usage.OVER if self._growths >= LONG_QUEUE_GROWTHS else self._trend.usage
 
     @property
     def acked_bps(self) -> int | None:
@@ -155,7 +158,8 @@ class Estimator:
         if self._before is None:
             self._delay = self._least_delay = group[1] - group[0]
         before, self._delay = self._delay, group[1] - group[0]
-        self._is_growing = before < self._delay > self._least_delay + LONG_QUEUE_SECONDS
+        is_longer = before < self._delay > self._least_delay + LONG_QUEUE_SECONDS
+        self._growths = self._growths + 1 if is_longer else 0
         least = self._least_delay + LEAST_DELAY_RISE
         self._least_delay = min(self._delay, least)
 

@@ -50,6 +50,25 @@ def test_the_estimate_falls_to_a_part_of_what_arrives_and_grows_again() -> None:
     assert fallen < estimator.bps <= 1.5 * 300_000 + 10_000, "what is not sent is not known to fit"
 
 
+def test_a_long_queue_that_grows_is_over_use_however_few_its_points() -> None:
+    estimator = Estimator(0.0, 1_000_000)
+    now = steady(estimator, 0.0, 3.0, 800_000)
+    for step in range(10):  # half a second in which nothing came, then all of it: no long queue
+        sent = now + 0.05 * step
+        estimator.take(Points([(sent, now + 0.5)], 5_000, 0.05, 10, 0), now + 0.5)
+        assert estimator._growths < 3
+    assert estimator._growths == 0
+    estimator = Estimator(0.0, 1_000_000)
+    steady(estimator, 0.0, 0.2, 800_000)
+    fell = []
+    for step in range(8):  # one packet in each, ever later: too few for a slope
+        sent, late = 1.0 + 0.01 * step, 0.2 + 0.05 * step
+        estimator.take(Points([(sent, sent + late)], 1_200, 0.05, 1, 0), sent + late)
+        fell.append(estimator.usage is Usage.OVER)
+    assert fell.index(True) in range(3, 6)
+    assert estimator.bps < 900_000
+
+
 def test_loss_above_a_tenth_lowers_and_loss_between_holds() -> None:
     estimator = Estimator(0.0, 2_000_000)
     for step in range(20):
