@@ -282,3 +282,72 @@ async def downloads(person: Person) -> None:
             await file.click()
         assert Path(await (await coming.value).path()).stat().st_size > 1000
     await person.part("export-close").click()
+
+
+FIRST = [
+    {
+        "type": "path",
+        "left": 99,
+        "top": 49,
+        "width": 100,
+        "height": 50,
+        "stroke": "#1971c2",
+        "strokeWidth": 2,
+        "path": [["M", 100, 100], ["Q", 150, 0, 200, 100]],
+    }
+]
+SECOND = [*FIRST, {"type": "i-text", "left": 300, "top": 80, "width": 90, "height": 45,
+                   "fill": "red", "fontSize": 40, "text": "v = f"}]  # fmt: skip
+
+
+@pytest.mark.timeout(200)
+async def test_a_lecture_of_an_existing_client_without_recording(
+    browser: Browser, stack: Stack, other_origin: str
+) -> None:  # X2
+    teacher = await presenter(browser, stack.url)
+    await teacher.sign_up("Olga Teacher")
+    code, _ = await teacher.create_lecture("Drawn elsewhere")
+    token = await teacher.page.evaluate("JSON.parse(localStorage['lectern.account']).token")
+    old = await browser.new_page()
+    await old.goto(other_origin)
+    await old.evaluate("([s, t, c, o]) => present(s, t, c, o)", [stack.url, token, code, []])
+
+    async def connected() -> bool:
+        return "lecture connected" in await old.evaluate("client.log")
+
+    await eventually("the old client is in", connected)
+    for objects in (FIRST, SECOND):
+        await asyncio.sleep(1)
+        await old.evaluate("o => edit(o)", objects)
+    await asyncio.sleep(1)
+    await old.evaluate("end()")
+    await old.close()
+
+    lecture = await open_replay(teacher, "Drawn elsewhere")
+    await expect(teacher.part("replay-sound")).to_have_count(0)
+    await expect(teacher.part("replay-making")).to_have_count(0)
+    changes = (await fetch(teacher, f"/lecture/archive/{lecture}/board"))["items"]
+    first, second = [one["at"] for one in changes if one["objects"]][-2:]
+    canvas = teacher.part("replay-canvas")
+    for at, objects in ((second, 2), (first, 1), (second, 2)):
+        await seek(teacher, at)
+        await expect(canvas).to_have_attribute("data-objects", str(objects))
+    await expect(canvas.locator("text")).to_have_text("v = f")
+    await expect(teacher.part("board-foreign")).to_have_count(0)
+    # The clock runs without any media.
+    await teacher.page.keyboard.press("1")
+    await teacher.page.keyboard.press("Space")
+    await expect(canvas).to_have_attribute("data-objects", "2", timeout=TIMEOUT)
+    await expect(teacher.part("replay-bar")).to_have_attribute(
+        "data-playing", "false", timeout=TIMEOUT
+    )
+    await teacher.part("replay-export").click()
+    _, data = await saved(teacher, "export-svg")
+    drawn = ET.fromstring(data)
+    assert drawn.find(".//{*}path").attrib["d"] == "M-50 25Q0 -75 50 25"  # type: ignore[union-attr]
+    _, data = await saved(teacher, "export-pdf")
+    assert data.startswith(b"%PDF-")
+    await teacher.part("export-close").click()
+    await teacher.part("list-people").click()
+    await expect(teacher.part("list-empty")).to_be_visible()
+    assert teacher.errors == []
