@@ -6,6 +6,7 @@ import pytest
 
 from app.core.ids import NodeId
 from app.questions.model import Caller
+from app.rooms.streams import StreamStore
 from app.whiteboard.model import Author, Board, Delete, Drawing, Put
 from tests.integration.store.live_room import EMAIL, ROOM, LiveRoomWorld
 
@@ -33,6 +34,8 @@ WRITES: dict[str, Callable[[LiveRoomWorld], Awaitable[object]]] = {
     "try_claim": lambda live: live.rooms.try_claim(ROOM, EMAIL, "api/1", 6),
     "listeners": lambda live: live.rooms.set_listeners(ROOM, R1, 3, 20),
     "sources": lambda live: live.rooms.set_sources(ROOM, 1, {"camera": True}),
+    "data": lambda live: StreamStore(live.rooms.redis).say(ROOM, 1, "", b"1"),
+    "attributes": lambda live: StreamStore(live.rooms.redis).describe(ROOM, 1, "", b"{}"),
     "media_moved": lambda live: live.rooms.media_moved(ROOM, R1),
     "place": lambda live: live.rooms.place(ROOM, R1, NodeId("relay-2")),
     "snapshot": lambda live: live.rooms.snapshot(ROOM, questions=True),
