@@ -334,6 +334,7 @@ export const en = {
   'replay.recording.making': 'The recording is being made ready. The board can be replayed meanwhile.',
   'replay.recording.failed': 'The recording could not be made ready.',
   'replay.recording.cancelled': 'The recording was not made ready.',
+  'replay.recording.busy': 'Nothing needs to be done there any more: reload the page.',
   'replay.recording.again': 'Try again',
   'replay.left.minutes': 'about {count} min left',
   'replay.left.seconds': 'about {count} s left',

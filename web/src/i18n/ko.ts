@@ -335,6 +335,7 @@ export const ko: Record<Key, string> = {
   'replay.recording.making': '녹화를 준비하고 있습니다. 그동안 칠판은 다시 볼 수 있습니다.',
   'replay.recording.failed': '녹화를 준비하지 못했습니다.',
   'replay.recording.cancelled': '녹화 준비가 취소되었습니다.',
+  'replay.recording.busy': '이미 처리되었습니다. 페이지를 새로 고치세요.',
   'replay.recording.again': '다시 시도',
   'replay.left.minutes': '약 {count}분 남음',
   'replay.left.seconds': '약 {count}초 남음',

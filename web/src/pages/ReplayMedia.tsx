@@ -54,6 +54,9 @@ function useLink(replay: Replay, file: RecordingFile) {
   }
 }
 
+/** A file that was made anew, from segments that came late, is another one. */
+const version = ({ name, bytes }: RecordingFile): string => `${name}:${String(bytes)}`
+
 /** Puts an element on the replay's clock. */
 function usePlayer(replay: Replay, file: RecordingFile, ref: RefObject<HTMLMediaElement | null>): void {
   const { name, start, end } = file
@@ -91,7 +94,7 @@ function Sound({ replay, file, volume }: { replay: Replay; file: RecordingFile; 
 
 /** What is heard: everybody's sound. */
 export function Sounds({ replay, files, volume }: { replay: Replay; files: RecordingFile[]; volume: Volume }) {
-  return soundsOf(files).map((file) => <Sound key={file.name} replay={replay} file={file} volume={volume} />)
+  return soundsOf(files).map((file) => <Sound key={version(file)} replay={replay} file={file} volume={volume} />)
 }
 
 function Picture({ replay, file, small }: { replay: Replay; file: RecordingFile; small: boolean }) {
@@ -130,7 +133,7 @@ export function Pictures({ replay, files }: { replay: Replay; files: RecordingFi
       {seen.map((file) => {
         const place = small.indexOf(file)
         return (
-          <div key={file.name} style={{ '--place': Math.max(0, place) } as React.CSSProperties}>
+          <div key={version(file)} style={{ '--place': Math.max(0, place) } as React.CSSProperties}>
             <Picture replay={replay} file={file} small={place >= 0} />
           </div>
         )

@@ -81,7 +81,7 @@ function Act({ testId, label, what }: { testId: string; label: string; what: () 
   return (
     <>
       <button className="small" disabled={busy} data-testid={testId} onClick={() => void go()}>{label}</button>
-      {error && <span role="alert">{t(errorKey(error))}</span>}
+      {error && <span role="alert">{t(error.code === 'conflict' ? 'replay.recording.busy' : errorKey(error))}</span>}
     </>
   )
 }

@@ -6,8 +6,10 @@ import { BoardFold } from './fold'
 const COPY_EVERY = 250
 /** The next changes are there this long before they are shown, at any speed. */
 const LEAD_MS = 120_000
-/** Changes that are kept; the oldest make room. */
+/** Changes that are kept, and what they weigh, about, in characters; those before the shown moment make room. */
 const MOST_CHANGES = 20_000
+const MOST_WEIGHT = 48_000_000
+const OPERATION_WEIGHT = 500
 const RETRY_MS = 1500
 
 export interface BoardSource {
@@ -181,13 +183,17 @@ export class Boards {
   }
 
   private makeRoom(): void {
-    if (this.changes.length <= MOST_CHANGES) return
-    const from = Math.max(0, ...[...this.copies.keys()].filter((n) => n <= this.done))
-    const copy = this.copies.get(from)
-    if (!copy) return
-    this.base = copy
+    const weight = this.changes.reduce((sum, change) => sum + weightOf(change), 0)
+    if (!this.board || (this.changes.length <= MOST_CHANGES && weight <= MOST_WEIGHT)) return
+    const from = this.done
+    this.base = this.board.copy()
     this.changes = this.changes.slice(from)
-    this.done -= from
+    this.done = 0
     this.copies = new Map([...this.copies].filter(([n]) => n > from).map(([n, board]) => [n - from, board]))
   }
+}
+
+function weightOf(change: BoardChange): number {
+  if (change.kind === 'drawn') return change.ops.length * OPERATION_WEIGHT
+  return change.kind === 'board' ? (change.objects?.length ?? 0) : 0
 }
