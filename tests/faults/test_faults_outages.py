@@ -7,7 +7,7 @@ from tests.faults.rows import Row
 from tests.faults.world import until
 
 
-async def test_row_11_api_killed_under_load(row: Row) -> None:
+async def test_row_11_api_killed_under_load(row: Row) -> None:  # O31
     """api kill -9 under load: nothing acknowledged is lost, clients are back."""
     await row.lecture(6)
     row.stay()

@@ -3,6 +3,7 @@
 The events are read off the code: one that is new and is not walked through here fails the test.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -473,3 +474,36 @@ async def test_a_role_without_data_follows_nothing(site: Site) -> None:
                           ("attributes", {"attributes": {}})):  # fmt: skip
         answer = await client.ask(LECTURE, event, {"roomId": code, **fields})
         assert answer["error"]["code"] == "forbidden", event
+
+
+async def figures(site: Site) -> dict[str, float]:
+    """What `/metrics` of this process says now; the two api processes of a test are one here."""
+    text = (await site.one.http.get("/metrics")).text
+    pairs = (line.rpartition(" ") for line in text.splitlines() if line and line[0] != "#")
+    return {name: float(value) for name, _, value in pairs}
+
+
+async def test_metrics_count_the_members_that_there_are(site: Site) -> None:
+    # L35
+    sockets = 'lectern_socket_connections{namespace="/lecture"}'
+    joins = 'lectern_socket_events_total{event="studentOffer",outcome="ok"}'
+    refused = 'lectern_socket_events_total{event="studentOffer",outcome="not_found"}'
+    before = await figures(site)
+    room = (await site.room())["id"]
+    await site.enter(room, "Ada", "presenter")
+    members = [await site.enter(room, f"Member {n}", process=site.two) for n in range(4)]
+    stranger = site.client()
+    await stranger.join("/enter-room", "")
+    offer = {"roomId": "111111", "SDP": OFFER}
+    assert not (await stranger.ask("/enter-room", "studentOffer", offer))["ok"]
+
+    async def counted() -> dict[str, float]:
+        now = await figures(site)
+        return {name: now.get(name, 0) - before.get(name, 0) for name in (sockets, joins, refused)}
+
+    assert await counted() == {sockets: 5, joins: 4, refused: 1}
+    for member in members[:3]:
+        await member.part()
+    async with asyncio.timeout(5):
+        while (await counted())[sockets] != 2:
+            await asyncio.sleep(0.05)

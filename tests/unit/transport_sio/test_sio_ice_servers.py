@@ -71,7 +71,7 @@ def test_without_turn_an_answer_is_as_it_always_was(clock: ManualClock) -> None:
     assert someone.sent == []
 
 
-def test_every_answer_has_the_persons_own_servers(ice: IceServers, turn: Turn) -> None:  # X20
+def test_every_answer_has_the_persons_own_servers(ice: IceServers, turn: Turn) -> None:  # X20, L20
     ada, bob = Someone(1, presents=True), Someone(2)
     first = ice.with_answer(ada, ada.seat)
     second = ice.with_answer(bob, bob.seat)
