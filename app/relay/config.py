@@ -22,7 +22,7 @@ class RelayConfig:
     """IP addresses at which clients reach this relay, the most wanted first. A name must be
     resolved by whoever makes this value: ICE candidates of names are not understood everywhere."""
     max_peers: int = 2_000
-    """Peers at once; each costs about 130 KB. The next participant is refused as ``unavailable``."""
+    """Peers at once; each costs about 130 KB. The next one is refused as ``unavailable``."""
     packets_per_second: int = 150_000
     """Forwarded packets per second at which this process counts as fully loaded (one core)."""
     pipe_hosts: tuple[str, ...] = ()
