@@ -58,8 +58,8 @@ def draws(room_id: RoomId) -> str:
 
 
 def relays(room_id: RoomId) -> str:
-    """Hash: relay → ``upper|depth|peers|deadline ms|region``; the relays that a room is on, each with
-    the one that feeds it (empty for the first)."""
+    """Hash: relay → ``upper|depth|peers|deadline ms|region``; the relays that a room is on, each
+    with the one that feeds it (empty for the first)."""
     return f"room:{{{room_id}}}:relays"
 
 

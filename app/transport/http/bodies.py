@@ -150,9 +150,7 @@ class EndedLecture(BaseModel):
     expires_at: datetime | None = Field(None, description="When all of it is deleted.")
 
     @classmethod
-    def of(
-        cls, lecture: Lecture, state: str = "none", expires_at: datetime | None = None
-    ) -> Self:
+    def of(cls, lecture: Lecture, state: str = "none", expires_at: datetime | None = None) -> Self:
         return cls(
             id=lecture.id,
             code=lecture.code,
