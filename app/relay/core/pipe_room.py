@@ -1,6 +1,5 @@
 """The pipes of one room: who is behind them, what goes into them, what is wanted from them."""
 
-import secrets
 from typing import Protocol
 
 from app.core.ids import PeerId
@@ -16,29 +15,21 @@ from app.relay.core.events import (
     TrackStarted,
     TrackStopped,
 )
-from app.relay.core.lines import Lines
-from app.relay.core.media import Section, SourceName
 from app.relay.core.peer import Peer
 from app.relay.core.pipe import Pipe
-from app.relay.core.pipe_sheet import LayerSheet, Sheet, StreamSheet, decode, parts_of
-from app.relay.core.pipe_tracks import FEEDBACK, PipedPublisher, PipedTrack
+from app.relay.core.pipe_feeds import Feeds, Source
+from app.relay.core.pipe_sheet import Sheet, StreamSheet, decode, parts_of
+from app.relay.core.pipe_tracks import PipedPublisher, PipedTrack
 from app.relay.core.rtcp import Compound
-from app.relay.core.rtp import HOP_BY_HOP_URIS, TRANSPORT_WIDE_URI
-from app.relay.core.scene import Scene
 from app.relay.core.selection import ALL
-from app.relay.core.sink import Sink
 from app.relay.core.stream import Stream
-from app.relay.core.subscription import Subscription
-from app.relay.core.track import Track
 
 _OF_TRACKS = (TrackStarted, TrackStopped, TrackMuted, LayersWanted)
 _OF_ROOMS = (SpeakerChanged, Levels)
 
 
-class Home(Scene, Protocol):
+class Home(Source, Protocol):
     """``room.Room``, as its pipes see it."""
-
-    lines: Lines
 
     @property
     def is_taped(self) -> bool: ...
@@ -62,10 +53,7 @@ class Pipes:
         self._room = room
         self._pipes: dict[str, Pipe] = {}
         self._guests: set[PeerId] = set()
-        self._ssrcs: dict[tuple[PeerId, SourceName, str], int] = {}
-        """What each layer of each stream is called in pipes; the same in all of them, so that they
-        share one line. None is given twice: a pipe's keys must not seal two packets alike."""
-        self._next_ssrc = secrets.randbits(32)
+        self._feeds = Feeds(room)
         self._is_stale = False
         """What there is may have changed: every neighbour is told at once."""
         self.due = float("inf")
@@ -219,77 +207,7 @@ class Pipes:
         """Let every pipe get what its neighbour wants, and nothing else."""
         for pipe in self._pipes.values():
             if not pipe.is_dead:
-                self._aim_pipe(pipe, now)
-
-    def _aim_pipe(self, pipe: Pipe, now: float) -> None:
-        feeds = pipe.carrier.subscriptions
-        offered = {ssrc: found for stream in self._streams(pipe)
-                   for ssrc, found in self._layers(stream).items()}  # fmt: skip
-        for mid, one in list(feeds.items()):
-            if one.section.ssrc not in offered:
-                one.leave()
-                del feeds[mid]
-        for ssrc, (stream, track) in offered.items():
-            temporal = pipe.wanted.get(ssrc)
-            feed = feeds.get(str(ssrc))
-            if temporal is None or not stream.flows:
-                if feed is not None:
-                    feed.leave()
-                continue
-            if feed is None:
-                feed = feeds[str(ssrc)] = self._feed(pipe, ssrc, track)
-            # Other relays come before listeners: behind them are more.
-            self._room.lines.lead(feed, track, temporal, now, is_first=True)
-
-    def _feed(self, pipe: Pipe, ssrc: int, track: Track) -> Subscription:
-        section = Section(
-            mid=str(ssrc),
-            kind=track.section.kind,
-            source=track.source,
-            direction="send",
-            codecs=tuple(codec for codec in track.section.codecs if codec.key != "rtx"),
-            extensions=_passed_on(track.section),
-            ssrc=ssrc,
-            feedback=FEEDBACK,
-        )
-        sink = Sink(pipe.address, pipe.sender, section.kind == "video")
-        return Subscription(pipe.carrier.id, section, sink)
-
-    def _streams(self, pipe: Pipe) -> list[Stream]:
-        """Return what may go by a pipe: all that did not come by it."""
-        room = self._room
-        return [
-            stream
-            for peer in room.peers.values()
-            if peer.publisher is not None and peer.id not in pipe.guests and room.hears(peer)
-            for stream in peer.publisher.streams.values()
-            if stream.is_allowed and stream.layers
-        ]
-
-    def _layers(self, stream: Stream) -> dict[int, tuple[Stream, Track]]:
-        found = {}
-        for track in sorted(stream.layers, key=lambda layer: layer.rid):
-            key = (stream.peer, stream.source, track.rid)
-            ssrc = self._ssrcs.get(key)
-            if ssrc is None:
-                self._next_ssrc = self._next_ssrc % 0xFFFFFFFF + 1
-                ssrc = self._ssrcs[key] = self._next_ssrc
-            found[ssrc] = (stream, track)
-        return found
-
-    def _forget_ssrcs(self) -> None:
-        """Give up the names of what is gone, so that they are not given again."""
-        if len(self._ssrcs) > 0:
-            here = {
-                (stream.peer, stream.source, track.rid)
-                for peer in self._room.peers.values()
-                if peer.publisher is not None
-                for stream in peer.publisher.streams.values()
-                if stream.is_allowed
-                for track in stream.layers
-            }
-            for key in set(self._ssrcs) - here:
-                del self._ssrcs[key]
+                self._feeds.aim(pipe, now)
 
     def _wants(self, pipe: Pipe) -> tuple[tuple[int, int], ...]:
         wants = (
@@ -308,29 +226,6 @@ class Pipes:
         is_taped = self._room.is_taped and track is stream.by_size()[-1]
         return ALL if is_hoped_for or is_taped else None
 
-    def _describe(self, stream: Stream, now: float) -> StreamSheet:
-        presenter = self._room.presenter
-        return StreamSheet(
-            stream.peer,
-            presenter is not None and stream.peer == presenter.id,
-            stream.source,
-            stream.section.kind,
-            tuple(codec for codec in stream.section.codecs if codec.key != "rtx"),
-            _passed_on(stream.section),
-            tuple(sorted(stream.muted_by)),
-            tuple(
-                LayerSheet(
-                    ssrc,
-                    track.is_active(now),
-                    track.width,
-                    track.height,
-                    tuple(track.rates.up_to(n) - (track.rates.up_to(n - 1) if n else 0)
-                          for n in range(4)),
-                )
-                for ssrc, (_, track) in self._layers(stream).items()
-            ),
-        )  # fmt: skip
-
     # Time ------------------------------------------------------------------------------------
 
     def serve(self, now: float) -> None:
@@ -342,7 +237,7 @@ class Pipes:
             return
         self._room.lines.has_changed = False
         if is_due:
-            self._forget_ssrcs()
+            self._feeds.forget_names()
         for pipe in self.values():
             if pipe.is_dead:
                 continue
@@ -354,11 +249,5 @@ class Pipes:
 
     def _tell(self, pipe: Pipe, now: float) -> None:
         pipe.wants = self._wants(pipe)
-        streams = tuple(self._describe(stream, now) for stream in self._streams(pipe))
+        streams = tuple(self._feeds.describe(stream, now) for stream in self._feeds.streams(pipe))
         pipe.tell(Sheet(streams, pipe.wants), now)
-
-
-def _passed_on(section: Section) -> tuple[tuple[str, int], ...]:
-    """Return the header extensions that mean something beyond the next neighbour."""
-    own = {*HOP_BY_HOP_URIS, TRANSPORT_WIDE_URI}
-    return tuple(one for one in section.extensions if one[0] not in own)

@@ -246,8 +246,8 @@ def offered(site: Site) -> dict[int, tuple[object, object]]:
     pipes = site.relay._rooms[ROOM].pipes
     return {
         ssrc: found
-        for stream in pipes._streams(pipes.values()[0])
-        for ssrc, found in pipes._layers(stream).items()
+        for stream in pipes._feeds.streams(pipes.values()[0])
+        for ssrc, found in pipes._feeds.layers(stream).items()
     }
 
 
