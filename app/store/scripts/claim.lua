@@ -44,7 +44,12 @@ local was_away = get('status') == 'AWAY'
 redis.call('HSET', ROOM, 'status', 'LIVE', 'holder', holder, 'lease', ms(lease), 'relay', relay)
 redis.call('HDEL', ROOM, 'deadline')
 if was_away then append('presenter_back', '{}', 'room') end
-if seen_relay ~= '' and seen_relay ~= relay then append('media_moved', '{}', 'room') end
+if seen_relay ~= '' and seen_relay ~= relay then
+  if redis.call('HEXISTS', RELAYS, seen_relay) == 1 then
+    redis.call('HSET', RELAYS, '!' .. seen_relay, ms(NOW)) -- told once (relay_lost.lua)
+  end
+  append('media_moved', '{}', 'room')
+end
 local questions = pending()
 touch()
 return { 'returned', epoch, get('startTime'), get('currentWhiteboardData') or '',
