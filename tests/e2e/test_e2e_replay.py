@@ -7,6 +7,7 @@ import json
 import re
 import time
 import xml.etree.ElementTree as ET
+import zlib
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -257,6 +258,15 @@ async def link_ends(person: Person) -> None:
     await person.page.unroute("**/recordings/**")
 
 
+def inked(pdf: bytes) -> list[int]:
+    """Return how much there is in each of a PDF's pictures that shows something."""
+    found = []
+    for one in re.finditer(rb"/DeviceGray.*?/Length (\d+).*?stream\r?\n", pdf, re.DOTALL):
+        rows = zlib.decompress(pdf[one.end() : one.end() + int(one.group(1))])
+        found.append(sum(byte > 16 for byte in rows))
+    return [ink for ink in found if ink > 50]
+
+
 async def downloads(person: Person) -> None:
     """Take everything home."""
     await expect(person.part("replay-board")).to_have_attribute("data-loading", "false")
@@ -347,6 +357,7 @@ async def test_a_lecture_of_an_existing_client_without_recording(
     assert drawn.find(".//{*}path").attrib["d"] == "M-50 25Q0 -75 50 25"  # type: ignore[union-attr]
     _, data = await saved(teacher, "export-pdf")
     assert data.startswith(b"%PDF-")
+    assert len(inked(data)) == 1  # the text
     await teacher.part("export-close").click()
     await teacher.part("list-people").click()
     await expect(teacher.part("list-empty")).to_be_visible()

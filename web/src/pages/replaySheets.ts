@@ -79,10 +79,11 @@ async function withTextsAsPictures(svg: SVGSVGElement, then: (svg: SVGSVGElement
   place.append(svg)
   document.body.append(place)
   try {
-    const style = svg.querySelector('style')?.textContent ?? ''
-    await document.fonts.ready
+    withoutMasks(svg)
+    // Before anything is measured.
+    for (const text of svg.querySelectorAll('text')) await document.fonts.load(fontOf(text), text.textContent)
     const groups = new Set([...svg.querySelectorAll('text')].flatMap(({ parentElement }) => parentElement ?? []))
-    for (const group of groups) await toPicture(group as unknown as SVGGElement, style)
+    for (const group of groups) toPicture(svg, group as unknown as SVGGElement)
     for (const one of svg.querySelectorAll('style')) one.remove()
     await then(svg)
   } finally {
@@ -90,37 +91,80 @@ async function withTextsAsPictures(svg: SVGSVGElement, then: (svg: SVGSVGElement
   }
 }
 
-/** Puts a picture in place of a group's texts. */
-async function toPicture(group: SVGGElement, style: string): Promise<void> {
-  const bounds = group.getBBox()
-  if (bounds.width === 0 || bounds.height === 0) return
-  const pad = 4
-  const [x, y] = [bounds.x - pad, bounds.y - pad]
-  const [width, height] = [bounds.width + 2 * pad, bounds.height + 2 * pad]
-  const scale = Math.min(TEXT_SCALE, MOST_TEXT_PIXELS / Math.max(width, height))
-  const copy = group.cloneNode(true) as SVGGElement
-  copy.removeAttribute('transform')
-  const source = `<svg xmlns="http://www.w3.org/2000/svg" width="${String(width * scale)}" height="${String(height * scale)}" `
-    + `viewBox="${[x, y, width, height].join(' ')}"><style>${style}</style>${new XMLSerializer().serializeToString(copy)}</svg>`
-  const image = document.createElementNS('http://www.w3.org/2000/svg', 'image')
-  for (const [name, value] of Object.entries({ x, y, width, height })) image.setAttribute(name, String(value))
-  image.setAttribute('href', await painted(source, width * scale, height * scale))
-  for (const text of [...group.querySelectorAll('text')]) text.remove()
-  group.append(image)
+/** A PDF has no masks of this kind: what the label of an arrow cuts out of it is painted over instead. */
+function withoutMasks(svg: SVGSVGElement): void {
+  for (const masked of svg.querySelectorAll('[mask]')) masked.removeAttribute('mask')
+  for (const mask of svg.querySelectorAll('mask')) {
+    const holes = [...mask.querySelectorAll('rect')].filter((rect) => rect.getAttribute('fill') === '#000')
+    for (const hole of holes) hole.setAttribute('fill', '#ffffff')
+    mask.replaceWith(...holes)
+  }
 }
 
-async function painted(source: string, width: number, height: number): Promise<string> {
-  const url = URL.createObjectURL(new Blob([source], { type: 'image/svg+xml' }))
-  try {
-    const image = new Image()
-    image.src = url
-    await image.decode()
-    const pixels = document.createElement('canvas')
-    pixels.width = Math.ceil(width)
-    pixels.height = Math.ceil(height)
-    pixels.getContext('2d')?.drawImage(image, 0, 0)
-    return pixels.toDataURL('image/png')
-  } finally {
-    URL.revokeObjectURL(url)
+/** Puts a picture in place of a group's texts: upright, as they stand on the page, however they are turned. */
+function toPicture(svg: SVGSVGElement, group: SVGGElement): void {
+  const bounds = group.getBBox()
+  const [page, turned, around] = [svg.getScreenCTM(), group.getScreenCTM(), (group.parentElement as SVGGElement | null)?.getScreenCTM()]
+  if (bounds.width === 0 || bounds.height === 0 || !page || !turned || !around) return
+  const onPage = page.inverse().multiply(turned)
+  const { x, y, width, height } = boxOf(bounds, onPage)
+  const scale = Math.min(TEXT_SCALE, MOST_TEXT_PIXELS / Math.max(width, height))
+  const pixels = document.createElement('canvas')
+  pixels.width = Math.ceil(width * scale)
+  pixels.height = Math.ceil(height * scale)
+  const toPixels = new DOMMatrix([scale, 0, 0, scale, -x * scale, -y * scale]).multiply(onPage)
+  for (const text of group.querySelectorAll('text')) write(pixels, text, toPixels)
+  const image = document.createElementNS('http://www.w3.org/2000/svg', 'image')
+  for (const [name, value] of Object.entries({ x, y, width, height })) image.setAttribute(name, String(value))
+  image.setAttribute('href', pixels.toDataURL('image/png'))
+  const toPage = around.inverse().multiply(page)
+  if (!toPage.isIdentity) image.setAttribute('transform', matrixOf(toPage))
+  group.replaceWith(image)
+}
+
+function matrixOf({ a, b, c, d, e, f }: DOMMatrix): string {
+  return `matrix(${[a, b, c, d, e, f].map((one) => one.toFixed(6)).join(' ')})`
+}
+
+/** What a box covers when it is turned, and a little more: letters may reach beyond their line. */
+function boxOf({ x, y, width, height }: DOMRect, matrix: DOMMatrix): { x: number; y: number; width: number; height: number } {
+  const pad = 4
+  const corners = [[x - pad, y - pad], [x + width + pad, y - pad], [x - pad, y + height + pad], [x + width + pad, y + height + pad]]
+    .map(([left, top]) => new DOMPoint(left, top).matrixTransform(matrix))
+  const [xs, ys] = [corners.map((one) => one.x), corners.map((one) => one.y)]
+  const [left, top] = [Math.min(...xs), Math.min(...ys)]
+  return { x: left, y: top, width: Math.max(...xs) - left, height: Math.max(...ys) - top }
+}
+
+const ALIGN: Partial<Record<string, CanvasTextAlign>> = { start: 'left', middle: 'center', end: 'right' }
+
+/**
+ * Writes a text, or its lines. Not by an SVG in an image: browsers paint that before its fonts have come, without its
+ * letters.
+ */
+function write(pixels: HTMLCanvasElement, text: SVGTextElement, matrix: DOMMatrix): void {
+  const { fill, fillOpacity, textAnchor, direction } = getComputedStyle(text)
+  const context = pixels.getContext('2d')
+  if (!context) return
+  context.setTransform(matrix)
+  context.font = fontOf(text)
+  context.textAlign = ALIGN[textAnchor] ?? 'left'
+  context.direction = direction === 'rtl' ? 'rtl' : 'ltr'
+  context.fillStyle = fill
+  context.globalAlpha = Number(fillOpacity) * opacityOf(text)
+  const lines = text.querySelectorAll('tspan')
+  for (const line of lines.length > 0 ? lines : [text]) {
+    context.fillText(line.textContent, Number(line.getAttribute('x')), Number(line.getAttribute('y')))
   }
+}
+
+function fontOf(text: SVGTextElement): string {
+  const { fontStyle, fontWeight, fontSize, fontFamily } = getComputedStyle(text)
+  return `${fontStyle} ${fontWeight} ${fontSize} ${fontFamily}`
+}
+
+/** Of an element and all that it is in. */
+function opacityOf(element: Element): number {
+  const own = Number(getComputedStyle(element).opacity)
+  return element.parentElement && !(element instanceof SVGSVGElement) ? own * opacityOf(element.parentElement) : own
 }
