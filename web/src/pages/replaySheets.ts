@@ -35,8 +35,9 @@ function canvas(objects: readonly unknown[], view: Sheet['view']): SVGSVGElement
 }
 
 export async function svgOf(sheet: Sheet): Promise<Blob> {
-  const text = new XMLSerializer().serializeToString(await draw(sheet))
-  return new Blob([text], { type: 'image/svg+xml' })
+  const svg = await draw(sheet)
+  if (!sheet.foreign) await inPage(svg, () => { fit(svg) })
+  return new Blob([new XMLSerializer().serializeToString(svg)], { type: 'image/svg+xml' })
 }
 
 /**
@@ -45,50 +46,71 @@ export async function svgOf(sheet: Sheet): Promise<Blob> {
  */
 export async function pdfOf(sheets: readonly Sheet[], report: Report, signal: AbortSignal): Promise<Blob> {
   const [{ jsPDF: Pdf }, { svg2pdf }] = await Promise.all([import('jspdf'), import('svg2pdf.js')])
-  let pdf: InstanceType<typeof Pdf> | null = null
+  const made: { pdf?: InstanceType<typeof Pdf> } = {}
   for (const [n, sheet] of sheets.entries()) {
     signal.throwIfAborted()
     report(n, sheets.length)
     // Let the page be drawn, and a click on "cancel" be heard.
     await new Promise((done) => { setTimeout(done, 0) })
     const svg = await draw(sheet)
-    const { width, height } = size(svg)
-    const scale = Math.min(POINTS, MOST_POINTS / Math.max(width, height))
-    const format: [number, number] = [width * scale, height * scale]
-    const orientation = width >= height ? 'landscape' : 'portrait'
-    if (pdf) pdf.addPage(format, orientation)
-    else pdf = new Pdf({ unit: 'pt', format, orientation, compress: true })
-    await withTextsAsPictures(svg, async (drawing) => {
-      await svg2pdf(drawing, pdf as InstanceType<typeof Pdf>, { x: 0, y: 0, width: format[0], height: format[1] })
+    await inPage(svg, async () => {
+      if (!sheet.foreign) fit(svg)
+      const { width, height } = size(svg)
+      const scale = Math.min(POINTS, MOST_POINTS / Math.max(width, height))
+      const format: [number, number] = [width * scale, height * scale]
+      const orientation = width >= height ? 'landscape' : 'portrait'
+      if (made.pdf) made.pdf.addPage(format, orientation)
+      made.pdf ??= new Pdf({ unit: 'pt', format, orientation, compress: true })
+      textsAsPictures(svg)
+      await svg2pdf(svg, made.pdf, { x: 0, y: 0, width: format[0], height: format[1] })
     })
   }
   signal.throwIfAborted()
   report(sheets.length, sheets.length)
-  if (!pdf) throw new Error('a PDF has a page')
-  return pdf.output('blob')
+  if (!made.pdf) throw new Error('a PDF has a page')
+  return made.pdf.output('blob')
 }
 
 function size(svg: SVGSVGElement): { width: number; height: number } {
   return { width: Number(svg.getAttribute('width')), height: Number(svg.getAttribute('height')) }
 }
 
-async function withTextsAsPictures(svg: SVGSVGElement, then: (svg: SVGSVGElement) => Promise<void>): Promise<void> {
+/** Has a drawing in the page, out of sight and with its fonts there, so that it can be measured. */
+async function inPage(svg: SVGSVGElement, then: () => Promise<void> | void): Promise<void> {
   const place = document.createElement('div')
-  // In the page, so that it can be measured, and out of sight.
   place.style.cssText = 'position:fixed;left:-100000px;top:0;visibility:hidden'
   place.append(svg)
   document.body.append(place)
   try {
-    withoutMasks(svg)
-    // Before anything is measured.
     for (const text of svg.querySelectorAll('text')) await document.fonts.load(fontOf(text), text.textContent)
-    const groups = new Set([...svg.querySelectorAll('text')].flatMap(({ parentElement }) => parentElement ?? []))
-    for (const group of groups) toPicture(svg, group as unknown as SVGGElement)
-    for (const one of svg.querySelectorAll('style')) one.remove()
-    await then(svg)
+    await then()
   } finally {
     place.remove()
   }
+}
+
+/** Makes room for texts that are wider than they were where they were typed: with other fonts, or before these came. */
+function fit(svg: SVGSVGElement): void {
+  const { width, height } = size(svg)
+  const boxes = [...svg.querySelectorAll('text')].flatMap((text) => {
+    const [page, own] = [svg.getScreenCTM(), text.getScreenCTM()]
+    return page && own ? [boxOf(text.getBBox(), page.inverse().multiply(own))] : []
+  })
+  const right = Math.max(width, ...boxes.map((box) => box.x + box.width + PADDING / 2))
+  const bottom = Math.max(height, ...boxes.map((box) => box.y + box.height + PADDING / 2))
+  if (right === width && bottom === height) return
+  svg.setAttribute('viewBox', `0 0 ${String(right)} ${String(bottom)}`)
+  for (const one of [svg, svg.querySelector(':scope > rect')]) {
+    one?.setAttribute('width', String(right))
+    one?.setAttribute('height', String(bottom))
+  }
+}
+
+function textsAsPictures(svg: SVGSVGElement): void {
+  withoutMasks(svg)
+  const groups = new Set([...svg.querySelectorAll('text')].flatMap(({ parentElement }) => parentElement ?? []))
+  for (const group of groups) toPicture(svg, group as unknown as SVGGElement)
+  for (const one of svg.querySelectorAll('style')) one.remove()
 }
 
 /** A PDF has no masks of this kind: what the label of an arrow cuts out of it is painted over instead. */
