@@ -46,6 +46,7 @@ async def test_who_is_early_waits_and_enters_by_itself_on_a_phone(
     await teacher.open_lobby(code)
     await teacher.start()
     await guest.is_in()
+    await guest.part("tab-video").click()  # behind another tab the picture is not sent
     await hears_and_sees(guest.page, "the guest who waited")
     for tab in ("board", "video", "questions"):
         await guest.part(f"tab-{tab}").click()
