@@ -114,7 +114,7 @@ class RelayService:
             config.socket_buffer_bytes,
             self._streams.transmit,
         )
-        self._core = Relay(self._endpoint.transmit)
+        self._core = Relay(self._endpoint.sender.transmit)
         self._timer = WakeTimer(clock, self._timer_fired)
         self._rooms: dict[RoomId, Room] = {}
         self._peers: dict[PeerId, Peer] = {}

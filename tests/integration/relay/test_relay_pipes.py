@@ -99,7 +99,7 @@ class Campus:
 
     def _thin_out(self, relay: RelayService, ports: set[int]) -> None:
         """Lose ``loss`` of what goes from this relay to another."""
-        send = relay._endpoint.transmit
+        send = relay._endpoint.sender.transmit
 
         def transmit(data: memoryview, segment: int, address: Address) -> int:
             if address[1] not in ports:

@@ -4,7 +4,8 @@ import pytest
 
 from app.relay.config import RelayConfig
 from app.relay.core.media import Address
-from app.relay.udp import _kernel_address, plain_address
+from app.relay.sending import kernel_address
+from app.relay.udp import plain_address
 
 
 @pytest.mark.parametrize(
@@ -33,7 +34,7 @@ def test_the_core_knows_one_name_per_address(
     ],
 )
 def test_an_ipv6_socket_gets_what_it_can_send_to(cores: Address, kernels: object) -> None:
-    assert _kernel_address(cores) == kernels
+    assert kernel_address(cores) == kernels
 
 
 @pytest.mark.parametrize("field", [{"bind_host": "fe80::1%2"}, {"public_hosts": ("fe80::1%2",)}])

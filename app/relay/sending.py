@@ -1,0 +1,154 @@
+"""What goes out by the media socket: single datagrams, and bursts by UDP_SEGMENT."""
+
+import errno
+import socket
+import struct
+from typing import Final
+
+import structlog
+
+from app.relay.complaints import Complaints
+from app.relay.core.burst import Transmit
+from app.relay.core.media import Address
+
+log = structlog.get_logger(__name__)
+
+UDP_SEGMENT: Final = 103
+"""Linux' socket option and control message (since 4.18) for one send of many datagrams."""
+
+REFUSALS_UNTIL_PLAIN: Final = 16
+"""Segmented sends refused, before any was taken, until they are given up."""
+
+LAST_PORT: Final = 65_535
+
+_REFUSED: Final = frozenset(
+    {errno.EINVAL, errno.EIO, errno.ENOPROTOOPT, errno.EOPNOTSUPP, errno.EMSGSIZE}
+)
+_MAPPED: Final = "::ffff:"
+
+Target = Address | tuple[str, int, int, int]
+
+
+class DatagramSender:
+    """Sends by a socket that ``udp`` owns and reads; without one everything counts as taken."""
+
+    def __init__(self, complaints: Complaints, streams: Transmit | None = None) -> None:
+        """``streams`` sends to the addresses that are no UDP ports."""
+        self._complaints = complaints
+        self._streams = streams or _nowhere
+        self._socket: socket.socket | None = None
+        self._is_ipv6 = False
+        self._segment_messages: dict[int, list[tuple[int, int, bytes]]] = {}
+        self._is_segmenting = True
+        self._refusals = 0
+        self.bursts_sent = 0
+        self.singles_sent = 0
+        self._burst_datagrams = 0
+        self.would_block = 0
+        self.send_errors = 0
+
+    @property
+    def datagrams_sent(self) -> int:
+        """What the kernel took, alone or in bursts."""
+        return self.singles_sent + self._burst_datagrams
+
+    def use(self, sock: socket.socket | None) -> None:
+        """Send by ``sock`` from now on, which must not block; None when it is closed."""
+        self._socket = sock
+        self._is_ipv6 = sock is not None and sock.family == socket.AF_INET6
+
+    def transmit(self, data: memoryview, segment_size: int, address: Address) -> int:
+        """Send ``data`` as datagrams of ``segment_size`` bytes; return how many were taken.
+
+        At most 64 of them and 65,507 bytes. Fewer are taken only where the kernel's buffer is
+        full. What it refuses for good (no route, too large for the path) counts as taken, so that
+        nobody tries it again, and as an error.
+        """
+        if address[1] > LAST_PORT:
+            return self._streams(data, segment_size, address)
+        target = kernel_address(address) if self._is_ipv6 else address
+        if len(data) <= segment_size:
+            return self._transmit_one(data, target)
+        sock = self._socket
+        if sock is None or not self._is_segmenting:
+            return self._transmit_plain(data, segment_size, target)
+        control = self._segment_messages.get(segment_size)
+        if control is None:
+            control = [(socket.SOL_UDP, UDP_SEGMENT, struct.pack("=H", segment_size))]
+            self._segment_messages[segment_size] = control
+        count = -(-len(data) // segment_size)
+        try:
+            sock.sendmsg((data,), control, 0, target)
+        except BlockingIOError:
+            self.would_block += 1
+            return 0
+        except OSError as error:
+            if error.errno not in _REFUSED:
+                self._send_failed(error)
+                return count
+            self._segment_refused(error)
+            return self._transmit_plain(data, segment_size, target)
+        self.bursts_sent += 1
+        self._burst_datagrams += count
+        return count
+
+    def _transmit_plain(self, data: memoryview, segment_size: int, target: Target) -> int:
+        taken = 0
+        for start in range(0, len(data), segment_size):
+            if not self._transmit_one(data[start : start + segment_size], target):
+                break
+            taken += 1
+        return taken
+
+    def _transmit_one(self, data: memoryview, target: Target) -> int:
+        """Send one datagram; return 0 only where the kernel's buffer is full."""
+        sock = self._socket
+        if sock is None:
+            return 1
+        try:
+            sock.sendto(data, target)
+        except BlockingIOError:
+            self.would_block += 1
+            return 0
+        except OSError as error:
+            self._send_failed(error)
+            return 1
+        self.singles_sent += 1
+        return 1
+
+    def _segment_refused(self, error: OSError) -> None:
+        """Give segmented sends up only where none ever worked: one path's MTU is no reason."""
+        self._refusals += 1
+        if self._refusals == REFUSALS_UNTIL_PLAIN and not self.bursts_sent:
+            self._is_segmenting = False
+            log.warning("the kernel refuses UDP_SEGMENT; sending plainly", error=str(error))
+
+    def _send_failed(self, error: OSError) -> None:
+        self.send_errors += 1
+        self._complaints.say("a datagram was not sent", error)
+
+    def counters(self) -> dict[str, int]:
+        """Return what was counted since the start, each with the prefix ``udp_``."""
+        return {
+            "udp_datagrams_sent": self.datagrams_sent,
+            "udp_bursts_sent": self.bursts_sent,
+            "udp_singles_sent": self.singles_sent,
+            "udp_would_block": self.would_block,
+            "udp_send_errors": self.send_errors,
+        }
+
+
+def kernel_address(address: Address) -> Target:
+    """Return the address that an IPv6 socket sends to; the opposite of ``udp.plain_address``."""
+    host, port = address
+    if ":" not in host:
+        return (_MAPPED + host, port)
+    if "%" in host:
+        host, _, scope = host.partition("%")
+        return (host, port, 0, int(scope))
+    return address
+
+
+def _nowhere(data: memoryview, segment_size: int, _: Address) -> int:
+    """Take everything, as a connection that is gone does."""
+    return -(-len(data) // segment_size)
