@@ -168,21 +168,26 @@ class OpusSource:
         return self.line.packet(body, False, now, level=40)
 
 
-def checksum(packet: bytes) -> bytes | None:
-    """Return the checksum of an opened RTP packet's content, or None where the content is not one
-    that the sources here made."""
+def payload(packet: bytes) -> bytes:
+    """Return what an opened RTP packet carries, without its padding."""
     start = HEADER_BYTES + 4 * (packet[0] & 0x0F)
     if packet[0] & _EXTENSION_BIT:
         start += 4 + 4 * int.from_bytes(packet[start + 2 : start + 4], "big")
     end = len(packet) - (packet[-1] if packet[0] & _PADDING_BIT else 0)
-    payload = packet[start:end]
+    return packet[start:end]
+
+
+def checksum(packet: bytes) -> bytes | None:
+    """Return the checksum of an opened RTP packet's content, or None where the content is not one
+    that the sources here made."""
+    content = payload(packet)
     if packet[1] & 0x7F == VP8:
-        payload = payload[_VP8_DESCRIPTOR:]
-    if len(payload) <= CHECKSUM_BYTES:
+        content = content[_VP8_DESCRIPTOR:]
+    if len(content) <= CHECKSUM_BYTES:
         return None
-    expected = payload[-CHECKSUM_BYTES:]
+    expected = content[-CHECKSUM_BYTES:]
     return (
-        expected if zlib.crc32(payload[:-CHECKSUM_BYTES]).to_bytes(4, "big") == expected else None
+        expected if zlib.crc32(content[:-CHECKSUM_BYTES]).to_bytes(4, "big") == expected else None
     )
 
 
