@@ -2,9 +2,12 @@
 # The work is in the scripts, which say what they do and do it only when something has changed.
 
 VENV_PYTHON := .venv/bin/python
+# Python keeps what it has compiled (in __pycache__, which git ignores) even where the environment
+# says otherwise: a process that compiles everything anew starts half as fast, and `serve` has many.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test faults check bench lock web venv venv-dev components
+.PHONY: help serve test faults soak check bench lock web venv venv-dev components
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -19,6 +22,9 @@ test: venv-dev components ## run every test: the web client's, unit, integration
 
 faults: venv-dev components ## break a running server in every way of docs/faults.md, and write that page (root)
 	@$(VENV_PYTHON) -m tests.faults $(FAULTS_ARGS)
+
+soak: venv-dev components ## hold lectures for four hours, people coming and going, and see that memory does not grow
+	@$(VENV_PYTHON) -m tests.soak $(SOAK_ARGS)
 
 check: venv-dev ## lint, types and layers, of the server and of the web client
 	@$(VENV_PYTHON) -m ruff check .

@@ -187,8 +187,11 @@ class Voice(Mover, Presenter):
 class Classroom:
     """One voice and its listeners in a row's lecture. The row lets them go."""
 
-    def __init__(self, row: Row) -> None:
+    def __init__(self, row: Row, first_account: int = 0) -> None:
+        """``first_account`` is the first listener's: who comes back with a token alone comes back
+        to the lecture that its account entered last."""
         self.row = row
+        self._first_account = first_account
         self.certificate = make_certificate()
         self.listeners: list[Listener] = []
 
@@ -207,9 +210,9 @@ class Classroom:
         await until(lambda: all(one.packets > 10 for one in self.listeners), 30, "all hear")
         row.stay()
 
-    async def listener(self, n: int) -> Listener:
+    async def listener(self, n: int, account: int | None = None) -> Listener:
         world = self.row.world
-        token = world.token(student(n))
+        token = world.token(student(self._first_account + (n if account is None else account)))
         one = Listener(f"listener{n}", self.row.room, token, world.apis, self.row.history, n + 1)
         one.prepare(self.certificate)
         self.row.people.append(one)

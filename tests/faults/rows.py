@@ -85,7 +85,10 @@ class Load:
 class Row:
     """What a test of one row is given."""
 
-    def __init__(self, world: World, properties: list[tuple[str, object]]) -> None:
+    def __init__(
+        self, world: World, properties: list[tuple[str, object]], students: int = 0
+    ) -> None:
+        """Begin with nobody; ``students`` accounts are somebody's already."""
         self.world = world
         self.history = History()
         self.people: list[Person] = []
@@ -99,7 +102,7 @@ class Row:
         self.rss_slack = RSS_SLACK
         self.stalls_allowed = 0
         self.properties = properties
-        self._students = 0
+        self._students = students
         self._show: Show | None = None
 
     def figure(
