@@ -16,8 +16,9 @@ from app.core.errors import LecternError
 from app.core.ids import ConnectionId, PeerId, RoomId
 from app.lecture.seat import PresenterSeat, Seat
 from app.transport.sio.inbox import Inbox
-from app.transport.sio.outbox import Outbox, Parcel
+from app.transport.sio.outbox import Outbox
 from app.transport.sio.packets import Decoder, Request, encode_ack, encode_event
+from app.transport.sio.parcel import Parcel
 from app.transport.sio.rate import Budgets
 
 log = structlog.get_logger(__name__)

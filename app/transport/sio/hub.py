@@ -12,7 +12,7 @@ from app.lecture.seat import PresenterSeat
 from app.store.events import Audience, RoomEvent
 from app.transport.sio import wire
 from app.transport.sio.connection import Connection, Seated
-from app.transport.sio.outbox import BoardPart, Parcel
+from app.transport.sio.parcel import BoardPart, Parcel
 from app.transport.sio.ports import FanOutPort
 
 log = structlog.get_logger(__name__)

@@ -21,7 +21,7 @@ from app.core.tasks import Tasks
 from app.transport.sio import wire
 from app.transport.sio.connection import Connection
 from app.transport.sio.hub import RoomHub
-from app.transport.sio.outbox import Parcel
+from app.transport.sio.parcel import Parcel
 from app.transport.sio.ports import BoardsPort, LecturesPort
 from app.whiteboard.model import Board, ElementBoard
 

@@ -13,8 +13,8 @@ from app.questions.model import Question, QuestionView
 from app.relay.messages import Candidate, PeerOpened, RoomMeasured
 from app.rooms.floor import member_id
 from app.store.events import RoomEvent
-from app.transport.sio.outbox import BoardPart, Parcel
 from app.transport.sio.packets import encode_event
+from app.transport.sio.parcel import BoardPart, Parcel
 from app.whiteboard.model import Board, Drawing, ElementBoard
 
 LECTURE = "/lecture"

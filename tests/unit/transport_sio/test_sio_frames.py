@@ -7,7 +7,8 @@ from engineio.packet import NOOP, PING, Packet
 from websockets.frames import Frame, Opcode
 
 from app.transport.sio.frames import FrameWriter, frame
-from app.transport.sio.outbox import BoardPart, Outbox, Parcel
+from app.transport.sio.outbox import Outbox
+from app.transport.sio.parcel import BoardPart, Parcel
 from app.transport.sio.pings import Pings
 from tests.manual_clock import ManualClock
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from engineio.packet import PING, Packet
 
-from app.transport.sio.outbox import BATCH_BYTES, BoardPart, Outbox, Parcel, SharedPacket
+from app.transport.sio.outbox import BATCH_BYTES, Outbox
+from app.transport.sio.parcel import BoardPart, Parcel, SharedPacket
 
 
 def drain(outbox: Outbox) -> list[Any]:
