@@ -15,6 +15,7 @@ from app.relay.messages import (
     PreferSection,
     RoomMeasured,
     Source,
+    TellSections,
 )
 from app.rooms.floor import FloorStore, member_id
 from app.rooms.roster import Roster
@@ -142,6 +143,13 @@ class Floor:
         """Pause or bound a section of the caller's own peer. Raises NotFound."""
         relay = relay_in(command.peer) or await self._relay(room)
         await self._media.control(relay, command)
+
+    def tell_sections_soon(self, room: RoomId, peer: PeerId) -> None:
+        """Have the relay say again whose tracks a peer's sections carry, and how; in the
+        background. Nothing for a peer that is gone."""
+        relay = relay_in(peer)
+        if relay is not None:
+            self._media.tell_sections_soon(relay, TellSections(room=room, peer=peer))
 
     async def measure(self, room: RoomId) -> RoomMeasured:
         """Return the figures of a room's media. Raises NotFound before there is any."""

@@ -16,16 +16,13 @@ from app.core.ids import NodeId, PeerId, RoomId, relay_in
 from app.core.tasks import Tasks
 from app.lecture.ports import RelayPort
 from app.relay.messages import (
+    Control,
     IceRestarted,
-    MuteTrack,
     OpenPeer,
-    PauseSection,
     PeerOpened,
-    Permit,
-    PreferSection,
-    Publish,
     RestartIce,
     RoomMeasured,
+    TellSections,
 )
 
 log = structlog.get_logger(__name__)
@@ -192,9 +189,7 @@ class Media:
         """Return those of ``peers`` that are on the relay. Raises Unavailable."""
         return await self._relay.see(relay, room, peers)
 
-    async def control(
-        self, relay: NodeId, command: Publish | Permit | MuteTrack | PauseSection | PreferSection
-    ) -> None:
+    async def control(self, relay: NodeId, command: Control) -> None:
         """Change what flows. Raises NotFound for a peer or section that is gone."""
         await self._relay.control(relay, command)
 
@@ -225,6 +220,10 @@ class Media:
     async def close_room(self, relay: NodeId, room: RoomId) -> None:
         """Free a room with all its peers, if the relay can be reached."""
         await _tolerate(lambda: self._relay.close_room(relay, room), room)
+
+    def tell_sections_soon(self, relay: NodeId, command: TellSections) -> None:
+        """Have a peer told of its sections again, without waiting, if the relay can be reached."""
+        self._soon("tell sections", lambda: self._relay.control(relay, command), command.room)
 
     def close_peer_soon(self, relay: NodeId, room: RoomId, peer: PeerId) -> None:
         """As ``close_peer``, without waiting."""

@@ -6,14 +6,10 @@ from typing import Protocol
 from app.core.ids import Email, LectureId, NodeId, PeerId, RoomId
 from app.recording.model import RecordingState
 from app.relay.messages import (
+    Control,
     IceRestarted,
-    MuteTrack,
     OpenPeer,
-    PauseSection,
     PeerOpened,
-    Permit,
-    PreferSection,
-    Publish,
     RestartIce,
     RoomMeasured,
 )
@@ -76,7 +72,7 @@ class RelayPort(Protocol):
     async def control(
         self,
         node: NodeId,
-        command: Publish | Permit | MuteTrack | PauseSection | PreferSection,
+        command: Control,
         /,
     ) -> None: ...
 

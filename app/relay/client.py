@@ -12,19 +12,15 @@ from app.relay.messages import (
     RELAY_FULL,
     ClosePeer,
     CloseRoom,
+    Control,
     CountRelay,
     DescribeRoom,
     Done,
     IceRestarted,
     MeasureRoom,
-    MuteTrack,
     OpenPeer,
-    PauseSection,
     PeerOpened,
     PeersSeen,
-    Permit,
-    PreferSection,
-    Publish,
     Refused,
     RelayCounted,
     RestartIce,
@@ -102,9 +98,7 @@ class RelayClient:
         seen = await self._call(node, SeePeers(room=room, peers=list(peers)), PeersSeen)
         return set(seen.peers)
 
-    async def control(
-        self, node: NodeId, command: Publish | Permit | MuteTrack | PauseSection | PreferSection
-    ) -> None:
+    async def control(self, node: NodeId, command: Control) -> None:
         """Change what flows. Raises NotFound for a peer or section that is gone, Conflict."""
         await self._call(node, command, Done)
 

@@ -32,6 +32,7 @@ from app.relay.messages import (
     SectionFigures,
     SeePeers,
     Source,
+    TellSections,
     TrackFigures,
 )
 from app.relay.negotiation.answer import candidates
@@ -51,6 +52,7 @@ RoomCommand = (
     | MuteTrack
     | PauseSection
     | PreferSection
+    | TellSections
     | MeasureRoom
     | CountRelay
 )
@@ -117,6 +119,8 @@ class RoomCommands:
                 self._mute(command, now)
             case PauseSection() | PreferSection():
                 self._adjust(command, now)
+            case TellSections():
+                self._core.tell_sections(self._peer(command.room, command.peer).id)
             case MeasureRoom():
                 return self._measure(command, now)
             case CountRelay():

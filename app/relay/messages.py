@@ -136,6 +136,16 @@ class PreferSection(_Message):
     scheme: Scheme = "notify"
 
 
+class TellSections(_Message):
+    """Tell again, by notices, what one peer's sections carry (``SectionBound``) and what its
+    pictures are sent as (``LayerChanged``): who listens to notices may have missed it. Refused as
+    ``not_found`` where the peer is gone."""
+
+    op: Literal["tell_sections"] = "tell_sections"
+    room: RoomId
+    peer: PeerId
+
+
 class MeasureRoom(_Message):
     """Ask for the figures of every track and participant: ``RoomMeasured``."""
 
@@ -198,6 +208,7 @@ Command = Annotated[
     | MuteTrack
     | PauseSection
     | PreferSection
+    | TellSections
     | MeasureRoom
     | CountRelay
     | OpenPipe
@@ -206,6 +217,10 @@ Command = Annotated[
     | DescribeRoom,
     Field(discriminator="op"),
 ]
+
+
+Control = Publish | Permit | MuteTrack | PauseSection | PreferSection | TellSections
+"""Commands about what flows. They are answered ``done``."""
 
 
 class Candidate(_Message):

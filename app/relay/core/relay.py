@@ -296,6 +296,12 @@ class Relay:
         room.ask_for_waiting()
         self.serve(room, now)
 
+    def tell_sections(self, peer: PeerId) -> None:
+        """Emit again what ``peer``'s sections carry and are sent as: whoever is to know it may have
+        missed it. Raises KeyError for an unknown peer."""
+        known = self._peers[peer]
+        self._rooms[known.room].tell_sections(known)
+
     def pause(self, peer: PeerId, mid: str, on: bool, now: float) -> None:
         """Stop or resume one send section for this subscriber only. Raises KeyError."""
         known = self._peers[peer]

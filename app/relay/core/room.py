@@ -8,7 +8,14 @@ from app.relay.core.batch import Batch
 from app.relay.core.burst import BurstSender
 from app.relay.core.casting import Casting
 from app.relay.core.counters import Counters
-from app.relay.core.events import Event, MutedBy, SectionBound, TrackMuted, TrackStarted
+from app.relay.core.events import (
+    Event,
+    LayerChanged,
+    MutedBy,
+    SectionBound,
+    TrackMuted,
+    TrackStarted,
+)
 from app.relay.core.feedback import Feedback
 from app.relay.core.figures import room_stats
 from app.relay.core.lines import Lines
@@ -200,6 +207,15 @@ class Room:
         if bound is None and subscription.is_spare:
             subscription.leave()
         self.aim(subscription, now)
+
+    def tell_sections(self, peer: Peer) -> None:
+        """Emit again whose tracks a peer's sections carry, and what its pictures are sent as."""
+        for one in peer.subscriptions.values():
+            mid, bound = one.section.mid, one.bound
+            if bound is not None:
+                self.emit(SectionBound(self.id, peer.id, mid, *bound))
+            if one.is_video:
+                self.emit(LayerChanged(self.id, peer.id, mid, *one.shown))
 
     def demote(self, peer: Peer, now: float) -> None:
         """Let a presenter that was replaced stay, unheard."""

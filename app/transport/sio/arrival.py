@@ -19,17 +19,19 @@ class Arrivals:
         self._sketches = sketches
         self._trail = trail
 
-    async def bring(self, member: Member, place: Seated, now: Snapshot, view: QuestionView) -> None:
+    async def bring(self, member: Member, place: Seated, now: Snapshot, view: QuestionView) -> bool:
         """Send ``state`` and what the member lacks, then everything live: in order, each once.
 
         One whose ``cursor`` the log still reaches back to gets exactly the events after it;
-        anybody else the board and, for a presenter, the questions, as they stand. Raises as the
-        services do; then it has been sent nothing that is not so, and its connection is to be
-        closed.
+        anybody else the board and, for a presenter, the questions, as they stand: whether it was
+        the first is what is returned. Raises as the services do; then it has been sent nothing
+        that is not so, and its connection is to be closed.
         """
         cursor = member.connection.cursor
-        if cursor is None or not await self._replay(member, place.seat, now, view, cursor):
-            await self._show(member, place, now, view)
+        if cursor is not None and await self._replay(member, place.seat, now, view, cursor):
+            return True
+        await self._show(member, place, now, view)
+        return False
 
     async def _replay(
         self, member: Member, seat: Seat, now: Snapshot, view: QuestionView, cursor: int
@@ -58,7 +60,12 @@ class Arrivals:
     async def _send(self, connection: Connection, seat: Seat, event: RoomEvent) -> None:
         if not _is_for(event, connection, seat):
             return
-        parcel = wire.room_event_for(event)(seat)
+        if event.type in wire.BY_PEER:
+            place = connection.place
+            peer = place.peer if isinstance(place, Seated) else None
+            parcel = wire.BY_PEER[event.type](event, peer)
+        else:
+            parcel = wire.room_event_for(event)(seat)
         if parcel is not None:
             await self._sketches.send(connection, [parcel])
         if event.type == "asked":

@@ -1,7 +1,7 @@
 """What the three namespaces share: the services they call and the rules they have in common."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from app.auth.principal import Account, Guest, Member, Principal, identity_of
@@ -113,6 +113,14 @@ def note_abilities(connection: Connection, credentials: messages.Credentials) ->
     """Note what a client says that it can do; what it said once stays."""
     if credentials.elements or credentials.cursor is not None:
         connection.knows_elements = True
+
+
+def note_peer(connection: Connection, credentials: messages.Credentials) -> None:
+    """Note the media that one who returned made on an earlier connection, if it names it. What was
+    offered on this connection counts more."""
+    place = connection.place
+    if isinstance(place, Seated) and place.peer is None and not place.seat.p2p:
+        connection.place = replace(place, peer=credentials.peer)
 
 
 def is_of(seat: Seat, who: Principal) -> bool:

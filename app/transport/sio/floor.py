@@ -44,6 +44,12 @@ class FloorDesk:
         """Begin to send figures."""
         _ = self._desk.tasks.start("figures", self._figures.run, OnCrash.RESTART)
 
+    def tell_sections(self, connection: Connection) -> None:
+        """Have a member that may have missed it told, by room events, what its sections carry."""
+        place = connection.place
+        if isinstance(place, Seated) and place.peer is not None:
+            self._floor.tell_sections_soon(place.seat.room, place.peer)
+
     async def hand(self, connection: Connection, message: Hand) -> Fields:
         await self._floor.hand(_audience(connection, message.room), message.up)
         return {}

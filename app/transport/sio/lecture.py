@@ -23,6 +23,7 @@ from app.transport.sio.desk import (
     Route,
     is_of,
     note_abilities,
+    note_peer,
     presenter_in,
     seat_in,
 )
@@ -97,12 +98,14 @@ class LectureRoom:
         if seat is not None:
             if not is_of(seat, who):
                 raise Unauthorized("this connection is in the lecture as somebody else")
+            note_peer(connection, credentials)
             return
         try:
             await self._desk.resume(connection, who, credentials.room)
         except Ended:
             # Refused, an existing client would hang; let in, it hears `ended` and goes.
             connection.place = Done(credentials.room, dismissed=False)
+        note_peer(connection, credentials)
 
     def _principal(self, token: str) -> Principal:
         if token and len(token) <= GUEST_ID_CHARS and "." not in token and "@" not in token:
@@ -130,7 +133,9 @@ class LectureRoom:
             self._desk.lectures.present(seat.room, connection.id)
             if self._record_desk is not None:
                 self._record_desk.came(connection, seat)
-        await self._arrivals.bring(member, place, now, view)
+        resumed = await self._arrivals.bring(member, place, now, view)
+        if self.floor is not None and not resumed and now.floor["speakers"]:
+            self.floor.tell_sections(connection)
         self._desk.ice.on_return(connection, seat)
         if isinstance(seat, PresenterSeat) and seat.epoch == 0:
             self._claims.begin(connection, seat)

@@ -1,8 +1,10 @@
 """A member that is brought to where the room is: nothing lost, nothing twice, in order."""
 
+from dataclasses import replace
+
 import pytest
 
-from app.core.ids import RoomId
+from app.core.ids import PeerId, RoomId
 from app.lecture.model import Snapshot
 from app.lecture.seat import PresenterSeat
 from app.questions.model import QuestionView
@@ -110,6 +112,19 @@ async def test_what_is_the_presenters_is_replayed_to_no_one_else(
     assert numbers(student) == [1, 3]
     assert isinstance(owner.seat, PresenterSeat)
     assert numbers(owner) == [1, 2, 3]
+
+
+async def test_a_replay_tells_of_ones_own_sections(wire: LoggedWire, hub: RoomHub) -> None:
+    one, other = member("one"), member("other")
+    one.place = replace(one.place, peer=PeerId("peer-a"))
+    bindings = {"bindings": [["peer-a", "3", "sam", "microphone"]]}
+    wire.log.append(RoomEvent(ROOM, 1, "bound", bindings))
+    wire.append()
+    for each in (one, other):
+        each.cursor = 0
+        await bring(hub, await hub.join(ROOM, each), 2)
+    assert numbers(one) == [1, 2]
+    assert numbers(other) == [2]
 
 
 async def test_a_log_that_begins_later_replays_nothing(wire: LoggedWire, hub: RoomHub) -> None:

@@ -36,7 +36,7 @@ def test_who_has_no_section_in_it_hears_nothing() -> None:
     assert wire.bound(EVENT, None) is None
 
 
-def test_a_replay_tells_nothing_of_it() -> None:
+def test_without_a_peer_it_is_told_to_nobody() -> None:
     assert wire.room_event_for(EVENT)(None) is None
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from app.core.ids import RoomId
+from app.core.ids import PeerId, RoomId
 from app.transport.sio.messages.form import Message, Room
 from app.transport.sio.messages.streams import StreamName
 from app.whiteboard.model import MAX_VERSION
@@ -23,6 +23,14 @@ class Credentials(Message):
     """Streams whose data the client followed before it was lost: what it missed comes, too."""
     elements: bool = False
     """The client shows element boards. One that gives a cursor does."""
+
+    peerId: Annotated[str, Field(min_length=1, max_length=64)] | None = None  # noqa: N815
+    """The media that a returning client has, made on a connection that is gone: it is told of its
+    sections again. The id is its owner's secret."""
+
+    @property
+    def peer(self) -> PeerId | None:
+        return PeerId(self.peerId) if self.peerId else None
 
     @property
     def room(self) -> RoomId | None:

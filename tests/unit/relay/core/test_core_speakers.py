@@ -5,7 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from app.core.ids import PeerId
 from app.relay.core.events import (
+    LayerChanged,
     Levels,
     SectionBound,
     SpeakerChanged,
@@ -85,6 +87,31 @@ def test_a_speakers_tracks_reach_spare_sections_and_are_taken_back_at_once() -> 
     assert bound(world, student) == {"2": None, "3": None}
     stopped = [(e.source, e.reason) for e in world.events_of(TrackStopped)]  # type: ignore[attr-defined]
     assert sorted(stopped) == [("camera", "withdrawn"), ("microphone", "withdrawn")]
+
+
+def test_what_sections_carry_is_told_again_to_who_may_have_missed_it() -> None:
+    world = World()
+    world.presenter()
+    student = join(world, "student", "participant", LISTENER)
+    join(world, "other", "participant", LISTENER)
+    world.relay.tell_sections(student.id)
+    world.settle()
+    assert bound(world, student) == {}, "nothing of what is nobody's"
+    guest = join(world, "guest", "speaker", SPEAKER_IN)
+    AudioSource(guest, ssrc=0x9901).send(2)
+    world.settle()
+    assert bound(world, student) == {"2": (guest.id, "microphone")}
+    before = len(world.events_of(SectionBound))
+    world.relay.tell_sections(student.id)
+    world.settle()
+    again = world.events_of(SectionBound)[before:]
+    assert [(one.peer, one.mid, one.owner, one.source) for one in again] == [  # type: ignore[attr-defined]
+        (student.id, "2", guest.id, "microphone")
+    ]
+    pictures = {one.mid for one in world.events_of(LayerChanged) if one.peer == student.id}  # type: ignore[attr-defined]
+    assert pictures == {"1", "3"}
+    with pytest.raises(KeyError):
+        world.relay.tell_sections(PeerId("gone"))
 
 
 def test_a_section_goes_from_speaker_to_speaker_with_numbers_that_run_on() -> None:
