@@ -49,6 +49,10 @@ export interface FloorState {
   shown: Record<string, Shown>
 }
 
+interface Binding { owner: string | null; source: Source | null }
+
+interface Coming { track: MediaStreamTrack | undefined; bound: Map<string, Binding>; shown: Record<string, Shown> }
+
 interface WireFloor {
   hands?: Hand[]
   speakers?: Speaker[]
@@ -82,7 +86,9 @@ export class Floor {
   /** An invited participant's own media. */
   readonly turn: Turn
   private sections: (SpareSection & { key: string; stream: MediaStream })[] = []
-  private readonly bound = new Map<string, { owner: string | null; source: Source | null }>()
+  private bound = new Map<string, Binding>()
+  /** What is told of a new connection's sections before the page has taken them over. */
+  private coming: Coming | null = null
   private timer: ReturnType<typeof setTimeout> | undefined
 
   constructor(private readonly ask: Ask, private readonly options: FloorOptions = {}) {
@@ -97,7 +103,8 @@ export class Floor {
       this.state.set({ levels: Object.fromEntries(levels.map(({ id, level }) => [id, level])) })
     })
     hear<{ sections: { mid: string; id: string | null; source: Source | null }[] }>('bound', ({ sections }) => {
-      for (const { mid, id, source } of sections) this.bound.set(mid, { owner: id, source })
+      const bound = this.coming?.bound ?? this.bound
+      for (const { mid, id, source } of sections) bound.set(mid, { owner: id, source })
       this.show()
     })
     hear<{ sections: { mid: string; layer: number; temporal: number; paused: boolean }[] }>('layer', ({ sections }) => {
@@ -117,13 +124,30 @@ export class Floor {
   received(sections: SpareSection[]): void {
     const isSame = this.sections.length > 0 && this.sections[0]?.track === sections[0]?.track
     if (!isSame) {
-      this.bound.clear()
-      this.state.set({ shown: {} })
+      const coming = this.coming?.track === sections[0]?.track ? this.coming : null
+      this.bound = coming?.bound ?? new Map<string, Binding>()
+      this.state.set({ shown: coming?.shown ?? {} })
+      this.coming = null
     }
     this.sections = sections.map((section, index) => {
       const known = isSame ? this.sections[index] : undefined
       return known ?? { ...section, key: `${section.kind}-${String(index)}`, stream: new MediaStream([section.track]) }
     })
+    this.show()
+  }
+
+  /**
+   * A new connection was answered. The server may speak of its sections before they are here, while
+   * those of the old one are still shown; both may go by the same names.
+   */
+  answered(sections: SpareSection[]): void {
+    const track = sections[0]?.track
+    this.coming = { track, bound: new Map<string, Binding>(), shown: {} }
+    if (this.sections[0]?.track !== track) return
+    const { bound, shown } = this.coming
+    this.coming = null
+    this.bound = bound
+    this.state.set({ shown })
     this.show()
   }
 
@@ -167,8 +191,9 @@ export class Floor {
   }
 
   private note(mid: string, news: Partial<Shown>): void {
-    const { shown } = this.state.get()
-    this.state.set({ shown: { ...shown, [mid]: { ...FULL, ...shown[mid], ...news } } })
+    const noted = (shown: Record<string, Shown>) => ({ ...shown, [mid]: { ...FULL, ...shown[mid], ...news } })
+    if (this.coming) this.coming.shown = noted(this.coming.shown)
+    else this.state.set({ shown: noted(this.state.get().shown) })
   }
 
   private show(): void {

@@ -117,6 +117,7 @@ export class Participant {
       () => ({
         accessToken: options.token() || this.guestId, refreshToken: '', roomId: options.code, elements: true,
         ...(this.cursor.seq !== null && { cursor: this.cursor.seq }),
+        ...(this.peer.id !== undefined && { peerId: this.peer.id }),
       }),
       {
         connected: () => { this.lectureUp() },
@@ -141,7 +142,11 @@ export class Participant {
       (source, track) => { this.track(source, track) },
       options.connect,
       undefined,
-      { kinds: SPARE_KINDS, received: (sections) => { this.floor.received(sections) } },
+      {
+        kinds: SPARE_KINDS,
+        received: (sections) => { this.floor.received(sections) },
+        answered: (sections) => { this.floor.answered(sections) },
+      },
     )
     this.listen()
   }

@@ -127,6 +127,7 @@ export class Presenter {
     const auth = () => ({
       accessToken: options.token(), refreshToken: '', roomId: options.code, elements: true,
       ...(this.cursor.seq !== null && { cursor: this.cursor.seq }),
+      ...(this.peer.id !== undefined && { peerId: this.peer.id }),
     })
     this.room = new Channel(this.transport, '/create-room', auth, {
       connected: () => { this.roomUp() },
@@ -151,7 +152,11 @@ export class Presenter {
       undefined,
       options.connect,
       undefined,
-      { kinds: SPARE_KINDS, received: (sections) => { this.floor.received(sections) } },
+      {
+        kinds: SPARE_KINDS,
+        received: (sections) => { this.floor.received(sections) },
+        answered: (sections) => { this.floor.answered(sections) },
+      },
     )
     this.publisher = new BoardPublisher(
       (opId, ops) => this.sendDraw(opId, ops),

@@ -1,6 +1,7 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { Floor } from '../../src/sdk/floor'
 import type { Speaker } from '../../src/sdk/floor'
+import type { SpareSection } from '../../src/sdk/media/sections'
 import { LecternError } from '../../src/sdk/errors'
 
 const SAM: Speaker = {
@@ -63,5 +64,60 @@ describe('Floor', () => {
     expect(floor.state.get().speaking).toBe('presenter')
     hear('speaking', { id: null })
     expect(floor.state.get().speaking).toBeNull()
+  })
+})
+
+describe('Sections of a new connection', () => {
+  const sections = (name: string): SpareSection[] => (['audio', 'video'] as const).map((kind, index) => (
+    { kind, track: { id: `${name}-${kind}` } as MediaStreamTrack, mid: () => String(index + 3) }
+  ))
+  const owners = (floor: Floor) => floor.state.get().tiles.map(({ owner }) => owner)
+
+  function page() {
+    vi.stubGlobal('MediaStream', class { constructor(readonly tracks: unknown[]) {} })
+    const made = make()
+    const first = sections('first')
+    made.floor.received(first)
+    made.floor.answered(first)
+    made.hear('bound', { sections: [{ mid: '3', id: 'sam', source: 'microphone' }, { mid: '4', id: 'sam', source: 'camera' }] })
+    expect(owners(made.floor)).toEqual(['sam', 'sam'])
+    return made
+  }
+
+  it('have their names when the old one carried on until they came', () => {
+    const { floor, hear } = page()
+    const next = sections('next')
+    floor.answered(next)
+    hear('bound', { sections: [{ mid: '3', id: 'eve', source: 'microphone' }, { mid: '4', id: 'eve', source: 'camera' }] })
+    hear('layer', { sections: [{ mid: '4', layer: 1, temporal: 2, paused: true }] })
+    expect(owners(floor)).toEqual(['sam', 'sam'])
+    expect(floor.state.get().shown).toEqual({})
+    floor.received(next)
+    expect(owners(floor)).toEqual(['eve', 'eve'])
+    expect(floor.state.get().shown['4']).toMatchObject({ paused: true })
+    hear('bound', { sections: [{ mid: '3', id: null, source: null }] })
+    expect(owners(floor)).toEqual([null, 'eve'])
+  })
+
+  it('begin without names where the old one was gone already', () => {
+    const { floor, hear } = page()
+    const next = sections('next')
+    floor.received(next)
+    expect(owners(floor)).toEqual([null, null])
+    hear('bound', { sections: [{ mid: '4', id: 'sam', source: 'camera' }] })
+    floor.answered(next)
+    expect(owners(floor)).toEqual([null, null])
+    hear('bound', { sections: [{ mid: '3', id: 'eve', source: 'microphone' }] })
+    expect(owners(floor)).toEqual(['eve', null])
+  })
+
+  it('that gave way to yet another are forgotten', () => {
+    const { floor, hear } = page()
+    floor.answered(sections('next'))
+    hear('bound', { sections: [{ mid: '3', id: 'eve', source: 'microphone' }] })
+    const last = sections('last')
+    floor.answered(last)
+    floor.received(last)
+    expect(owners(floor)).toEqual([null, null])
   })
 })

@@ -29,6 +29,8 @@ export interface Spares {
   kinds: readonly Kind[]
   /** Hears of all of them, fresh ones after each new connection. */
   received: (sections: SpareSection[]) => void
+  /** A new connection was answered: what the server says of sections is about its own from here on. */
+  answered: (sections: SpareSection[]) => void
 }
 
 /** What the machine waits for, in ms. */
@@ -224,6 +226,7 @@ export class MediaPeer {
   async answer(answer: ServerAnswer): Promise<void> {
     const pc = this.pc
     if (!pc || pc.signalingState !== 'have-local-offer') return
+    if (this.peerId === undefined) this.spares?.answered(this.spare)
     await pc.setRemoteDescription(answer.SDP)
     if (answer.peerId !== undefined) this.peerId = answer.peerId
     this.answered = true
