@@ -1,7 +1,7 @@
 import { Suspense, lazy, useEffect, useMemo, useState } from 'react'
 import type { ReactNode } from 'react'
 import { BrowserRouter, Navigate, Route, Routes, useLocation } from 'react-router'
-import { useAccount } from './app'
+import { useApp, useStore } from './app'
 import { Crash } from './components/Crash'
 import { Loading } from './components/Loading'
 import { WordsContext, firstLang, keepLang, translator } from './i18n'
@@ -19,14 +19,15 @@ const Attend = lazy(() => import('./pages/Attend'))
 const Operator = lazy(() => import('./pages/Operator'))
 const Replay = lazy(() => import('./pages/Replay'))
 
-/** Sends whoever is not signed in to do so, and back here afterwards. */
+/** Sends whoever is not signed in to do so, and back here afterwards; who has signed out goes to the first page. */
 function SignedIn({ children }: { children: ReactNode }) {
-  const account = useAccount()
+  const { current, expired } = useStore(useApp().session.account)
   const location = useLocation()
-  const [had, setHad] = useState(account !== null)
-  if (account && !had) setHad(true)
-  if (account) return children
-  return <Navigate to="/signin" replace state={{ from: location.pathname, expired: had }} />
+  const [had, setHad] = useState(current !== null)
+  if (current && !had) setHad(true)
+  if (current) return children
+  if (had && !expired) return <Navigate to="/" replace />
+  return <Navigate to="/signin" replace state={{ from: location.pathname, expired }} />
 }
 
 export function Root() {

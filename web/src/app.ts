@@ -9,7 +9,7 @@ export interface App {
 
 export function createApp(): App {
   const session = new Session()
-  const rest = new Rest(session.token, () => { session.signOut() })
+  const rest = new Rest(session.token, () => { session.expire() })
   session.keepFresh(() => rest.refresh())
   return { session, rest }
 }

@@ -29,9 +29,9 @@ export function AudioOut({ stream }: { stream: MediaStream | null }) {
       {/* eslint-disable-next-line jsx-a11y/media-has-caption */}
       <audio ref={ref} data-testid="audio-element" autoPlay muted={muted} />
       {blocked && (
-        <button className="primary" data-testid="tap-to-hear" onClick={play}>{t('audio.blocked')}</button>
+        <button className="primary small" data-testid="tap-to-hear" onClick={play}>{t('audio.blocked')}</button>
       )}
-      <button className="toggle" data-testid="mute-toggle" aria-pressed={muted} onClick={() => { setMuted(!muted) }}>
+      <button className="toggle small" data-testid="mute-toggle" aria-pressed={muted} onClick={() => { setMuted(!muted) }}>
         {muted ? t('audio.unmute') : t('audio.mute')}
       </button>
       <label className="visually-hidden" htmlFor={id}>{t('audio.volume')}</label>

@@ -91,7 +91,7 @@ export function FiguresDialog({ figures, onClose }: { figures: Figures; onClose:
   const rtts = listeners.flatMap(({ rtt }) => (rtt === null ? [] : [rtt]))
   const middle = quantile(rtts, 0.5)
   return (
-    <Dialog title={t('figures.title')} testId="figures-dialog" onClose={onClose}>
+    <Dialog title={t('figures.title')} testId="figures-dialog" onClose={onClose} wide>
       {at === null ? <p data-testid="figures-none">{t('figures.none')}</p> : (
         <>
           <p data-testid="figures-summary">
@@ -102,8 +102,8 @@ export function FiguresDialog({ figures, onClose }: { figures: Figures; onClose:
               lost: percent(quantile(listeners.map(({ lost }) => lost), 0.95) ?? 0),
             })}
           </p>
-          <Tracks tracks={tracks} />
-          <Listeners listeners={listeners} />
+          <div className="scroll-x"><Tracks tracks={tracks} /></div>
+          <div className="scroll-x"><Listeners listeners={listeners} /></div>
         </>
       )}
       <button onClick={onClose}>{t('app.close')}</button>

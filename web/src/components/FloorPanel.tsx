@@ -29,9 +29,9 @@ function Level({ dbov }: { dbov: number | undefined }) {
 function SpeakerRow({ floor, speaker, level }: { floor: Floor; speaker: Speaker; level: number | undefined }) {
   const { t } = useWords()
   return (
-    <li data-testid="speaker-item">
+    <li className="row" data-testid="speaker-item">
       <Level dbov={level} />
-      <span>{speaker.name}</span>
+      <span className="grow">{speaker.name}</span>
       <Mute floor={floor} speaker={speaker} source="microphone" />
       {(['camera', 'screen'] as const).map((source) => speaker.sources[source] && (
         <Mute key={source} floor={floor} speaker={speaker} source={source} />
@@ -54,8 +54,8 @@ export function FloorPanel({ floor }: { floor: Floor }) {
       {error && <p className="notice error">{t(errorKey(error))}</p>}
       <ul aria-live="polite">
         {hands.map((hand) => (
-          <li key={hand.id} data-testid="hand-item">
-            <span>{t('floor.hand', { name: hand.name })}</span>
+          <li key={hand.id} className="row" data-testid="hand-item">
+            <span className="grow">{t('floor.hand', { name: hand.name })}</span>
             <button className="small primary" data-testid="hand-invite" onClick={() => void floor.invite(hand.id)}>
               {t('floor.invite')}
             </button>

@@ -8,8 +8,8 @@ function Row({ person, onRemove, onBan }: { person: Person; onRemove: () => void
   const { t } = useWords()
   return (
     <li className="row" data-testid="person-item">
-      <span>{person.name}</span>
-      {person.connections > 1 && <span className="muted">{t('people.connections', { count: person.connections })}</span>}
+      <span className="grow">{person.name}</span>
+      {person.connections > 1 && <span className="soft">{t('people.connections', { count: person.connections })}</span>}
       {person.kind !== 'presenter' && (
         <>
           <button className="quiet small" data-testid="person-remove" onClick={onRemove}>{t('people.remove')}</button>
@@ -30,7 +30,7 @@ function Banned({ people }: { people: People }) {
       <ul>
         {banned.map((one) => (
           <li key={one.id} className="row" data-testid="banned-item">
-            <span>{one.name}</span>
+            <span className="grow">{one.name}</span>
             <button className="quiet small" data-testid="person-readmit" onClick={() => void people.readmit(one.id)}>
               {t('people.readmit')}
             </button>
@@ -51,7 +51,7 @@ export function PeoplePanel({ people }: { people: People }) {
     <details className="people" data-testid="people-panel" onToggle={(event) => { opened(event.currentTarget.open) }}>
       <summary>{t('people.title')}</summary>
       {problem && <p className="notice error">{t(errorKey(problem))}</p>}
-      {!loading && listed.length === 0 && <p className="muted">{t('people.nobody')}</p>}
+      {!loading && listed.length === 0 && <p className="soft">{t('people.nobody')}</p>}
       <ul aria-busy={loading}>
         {listed.map((person) => (
           <Row

@@ -36,7 +36,6 @@ export function QuestionList({ questions, solving, solvedCount, forum, onSolve }
       <div className="side-head">
         <h2 id="questions-title">{t('questions.title')}</h2>
         <span className="badge" data-testid="question-count">{questions.length}</span>
-        {solvedCount > 0 && <span className="hint">{t('questions.answered', { n: solvedCount })}</span>}
         <span className="grow" />
         <OrderToggle order={order} onOrder={setOrder} />
       </div>
@@ -49,14 +48,16 @@ export function QuestionList({ questions, solving, solvedCount, forum, onSolve }
         <ul aria-labelledby="questions-title">
           {open.map((question) => (
             <li key={question.id} className="question" data-testid="question-item" data-id={question.id} data-shown={question.shown}>
-              <input
-                type="checkbox"
-                data-testid="question-solve"
-                aria-label={t('questions.solve', { text: question.content })}
-                checked={solving.has(question.id)}
-                disabled={solving.has(question.id)}
-                onChange={() => { onSolve(question.id) }}
-              />
+              <label className="tick">
+                <input
+                  type="checkbox"
+                  data-testid="question-solve"
+                  aria-label={t('questions.solve', { text: question.content })}
+                  checked={solving.has(question.id)}
+                  disabled={solving.has(question.id)}
+                  onChange={() => { onSolve(question.id) }}
+                />
+              </label>
               <div className="grow stack" style={{ gap: '0.3rem' }}>
                 <p>{question.content}</p>
                 <QuestionMarks question={question} />
@@ -70,6 +71,7 @@ export function QuestionList({ questions, solving, solvedCount, forum, onSolve }
             </li>
           ))}
         </ul>
+        {solvedCount > 0 && <p className="hint solved">{t('questions.answered', { n: solvedCount })}</p>}
       </div>
     </>
   )

@@ -5,6 +5,7 @@ import type { Participant, ParticipantState, Source } from '../sdk'
 import { Store } from '../sdk'
 import { QUALITIES } from './quality'
 import type { Quality } from './quality'
+import { FullScreenButton } from './FullScreenButton'
 import { useWindow } from './useWindow'
 import { VideoView } from './VideoView'
 
@@ -49,6 +50,12 @@ export function QualityPicker({ quality, onPick }: { quality: Quality; onPick: (
   )
 }
 
+function Seen({ quality }: { quality: Quality }) {
+  const { t } = useWords()
+  if (quality === 'off') return <p data-testid="picture-off">{t('video.off')}</p>
+  return <FullScreenButton of=".stage" />
+}
+
 interface Props extends Shown {
   participant?: Participant
   quality?: Quality
@@ -67,8 +74,7 @@ export function Stage({ sources, streams, participant, quality = 'best' }: Props
       {participant && (['screen', 'camera'] as const).map((source) => (
         <Pane key={source} participant={participant} sources={sources} streams={streams} source={source} quality={quality} />
       ))}
-      {quality === 'off' && shows !== 'none' && <p data-testid="picture-off">{t('video.off')}</p>}
-      {shows === 'none' && <p data-testid="no-picture">{t(sources.microphone ? 'video.none' : 'video.silent')}</p>}
+      {shows === 'none' ? <p data-testid="no-picture">{t(sources.microphone ? 'video.none' : 'video.silent')}</p> : <Seen quality={quality} />}
     </div>
   )
 }

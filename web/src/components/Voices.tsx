@@ -19,7 +19,15 @@ function Voice({ stream }: { stream: MediaStream }) {
   return <audio ref={ref} data-testid="voice" autoPlay />
 }
 
-function Picture({ floor, tile, speaker, quality }: { floor: Floor; tile: Tile; speaker: Speaker; quality: Quality }) {
+interface PictureProps {
+  floor: Floor
+  tile: Tile
+  speaker: Speaker
+  quality: Quality
+  active: boolean
+}
+
+function Picture({ floor, tile, speaker, quality, active }: PictureProps) {
   const { t } = useWords()
   const { shown } = useStore(floor.state)
   const box = useRef<HTMLElement>(null)
@@ -27,7 +35,7 @@ function Picture({ floor, tile, speaker, quality }: { floor: Floor; tile: Tile; 
   const label = t(tile.source === 'screen' ? 'floor.screen' : 'floor.picture', { name: speaker.name })
   const paused = tile.mid !== null && shown[tile.mid]?.paused === true
   return (
-    <figure className="tile" data-testid="speaker-tile" data-owner={speaker.id} data-source={tile.source} ref={box}>
+    <figure className="tile" data-testid="speaker-tile" data-owner={speaker.id} data-source={tile.source} data-active={active} ref={box}>
       <VideoView stream={tile.stream} testId="speaker-video" label={label} />
       <figcaption>{paused ? t('video.paused', { name: speaker.name }) : speaker.name}</figcaption>
     </figure>
@@ -43,17 +51,19 @@ export function Voices({ floor, quality = 'best' }: { floor: Floor; quality?: Qu
   const { t } = useWords()
   const { tiles, speakers, speaking } = useStore(floor.state)
   const owner = (tile: Tile) => speakers.find(({ id }) => id === tile.owner)
+  const pictures = QUALITY[quality] === null ? [] : tiles.filter(({ kind }) => kind === 'video').flatMap((tile) => {
+    const speaker = owner(tile)
+    return carries(tile, speaker) ? [{ tile, speaker }] : []
+  })
+  const isSeen = (speaker: Speaker) => pictures.some(({ speaker: { id } }) => id === speaker.id)
   return (
     <div className="voices" data-testid="voices" data-speaking={speaking ?? ''}>
       {tiles.filter(({ kind }) => kind === 'audio').map((tile) => <Voice key={tile.key} stream={tile.stream} />)}
-      {QUALITY[quality] !== null && tiles.filter(({ kind }) => kind === 'video').map((tile) => {
-        const speaker = owner(tile)
-        return carries(tile, speaker) && (
-          <Picture key={tile.key} floor={floor} tile={tile} speaker={speaker} quality={quality} />
-        )
-      })}
+      {pictures.map(({ tile, speaker }) => (
+        <Picture key={tile.key} floor={floor} tile={tile} speaker={speaker} quality={quality} active={speaker.id === speaking} />
+      ))}
       {speakers.map((speaker) => (
-        <span className="badge" data-testid="speaker-name" data-active={speaker.id === speaking} key={speaker.id}>
+        <span className={isSeen(speaker) ? 'visually-hidden' : 'badge'} data-testid="speaker-name" data-active={speaker.id === speaking} key={speaker.id}>
           {t(speaker.id === speaking ? 'floor.speaking' : 'floor.speaker', { name: speaker.name })}
         </span>
       ))}

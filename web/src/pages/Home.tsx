@@ -103,7 +103,7 @@ export function Home() {
             {error} <button className="small" onClick={() => void load()}>{t('app.retry')}</button>
           </div>
         )}
-        {!lists && !error && <Loading />}
+        {!lists && !error && <Loading small />}
         {lists && (
           <>
             <h2>{t('home.open')}</h2>

@@ -36,6 +36,7 @@ export function Lobby({ code, card, media, onStart }: Props) {
                 <span>{t('lobby.nopreview')}</span>
               )}
             </div>
+            <p className="hint" aria-hidden="true">{t('lobby.level')}</p>
             <LevelMeter track={on.microphone ? tracks.microphone : null} />
           </div>
           <div className="panel stack">

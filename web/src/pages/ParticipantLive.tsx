@@ -137,13 +137,15 @@ export function ParticipantLive({ code, card, questions, keepQuestions, onAgain 
         {!account && <span className="badge hide-small">{t('join.asguest')}</span>}
         <RecordingBadge recording={participant.recording} />
         <ConnectionBadge connection={state.connection} media={state.media} />
-        <AudioOut stream={state.streams?.microphone ?? null} />
-        <Voices floor={participant.floor} quality={quality} />
-        <QualityPicker quality={quality} onPick={setQuality} />
-        <HandButton floor={participant.floor} />
-        <button className="small" data-testid="leave-lecture" onClick={leave}>{t('join.leave')}</button>
+        <div className="attend-tools">
+          <AudioOut stream={state.streams?.microphone ?? null} />
+          <QualityPicker quality={quality} onPick={setQuality} />
+          <HandButton floor={participant.floor} />
+          <button className="small" data-testid="leave-lecture" onClick={leave}>{t('join.leave')}</button>
+        </div>
       </header>
       <Banners state={state} recording={participant.recording} />
+      <Voices floor={participant.floor} quality={quality} />
       <CaptionLines captions={participant.captions} />
       <Tabs tabs={tabs} shown={part} onShow={setPart} />
       <main className="live-body" data-picture={picture}>
@@ -159,7 +161,7 @@ export function ParticipantLive({ code, card, questions, keepQuestions, onAgain 
           {assistant && <CaptionDesk captions={participant.captions} />}
           <ClassQuestions forum={participant.forum} />
           <details className="own" open={own.list.some(({ state }) => state === 'pending' || state === 'failed')} data-testid="own-questions">
-            <summary>{t('ask.own')}</summary>
+            <summary>{t('ask.own')} <span className="badge">{own.list.length}</span></summary>
             <OwnQuestionList list={own.list} onAgain={(id) => { participant.questions.again(id) }} />
           </details>
           <AskBox onAsk={(text, anonymous) => participant.questions.ask(text, anonymous)} />

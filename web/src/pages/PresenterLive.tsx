@@ -1,4 +1,4 @@
-import { Suspense, lazy, useEffect, useState } from 'react'
+import { Suspense, lazy, useEffect, useRef, useState } from 'react'
 import { Link } from 'react-router'
 import { useApp, useStatsHook, useStore } from '../app'
 import { BoardFrame } from '../components/board/BoardFrame'
@@ -57,6 +57,7 @@ interface BannersProps {
 function Banners({ state, hadScreen, media, recording }: BannersProps) {
   const { t } = useWords()
   const { on } = useStore(media.state)
+  const [resuming, setResuming] = useState(hadScreen)
   const mediaLost = state.connection === 'online' && state.media === 'reconnecting'
   return (
     <div className="banners" aria-live="polite">
@@ -75,10 +76,11 @@ function Banners({ state, hadScreen, media, recording }: BannersProps) {
       {state.restored?.decoded.kind === 'foreign' && (
         <p className="notice warn" data-testid="board-foreign">{t('board.foreign.presenter')}</p>
       )}
-      {hadScreen && !on.screen && (
+      {resuming && !on.screen && (
         <p className="notice" data-testid="screen-resume">
           {t('live.screen.resume')}
           <button className="small" onClick={() => void media.start('screen')}>{t('live.screen.off')}</button>
+          <button className="small quiet" onClick={() => { setResuming(false) }}>{t('app.close')}</button>
         </p>
       )}
     </div>
@@ -117,7 +119,9 @@ export function PresenterLive({ code, card, media, hadScreen, onOver, onTakeOver
   const [part, setPart] = useState<'board' | 'questions'>('board')
   const state = useStore(presenter.state)
   const desk = useStore(presenter.questions.state)
+  const { hands } = useStore(presenter.floor.state)
   const over = state.phase !== 'starting' && state.phase !== 'live'
+  const spoke = useRef(false)
   useSending(presenter, media)
   useStatsHook(presenter.peer)
 
@@ -127,15 +131,26 @@ export function PresenterLive({ code, card, media, hadScreen, onOver, onTakeOver
   }, [presenter])
   useEffect(() => {
     if (state.phase === 'ended') onOver()
-    else if (state.phase === 'displaced') media.stop('microphone')
+    else if (state.phase === 'displaced') {
+      spoke.current = media.state.get().on.microphone
+      media.stop('microphone')
+    }
     // `onOver` is a new function at every render of the page; the phase is what counts.
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [state.phase])
 
-  if (over) return <Over state={state} onTakeOver={onTakeOver} />
+  const takeOver = () => {
+    // Whoever presents here again speaks here again.
+    if (spoke.current) void media.start('microphone')
+    onTakeOver()
+  }
+  if (over) return <Over state={state} onTakeOver={takeOver} />
   const tabs = [
     { id: 'board' as const, label: t('board.title') },
-    { id: 'questions' as const, label: `${t('questions.title')} (${String(desk.questions.length)})` },
+    {
+      id: 'questions' as const,
+      label: `${t('questions.title')} (${String(desk.questions.length)})${hands.length > 0 ? ` ✋ ${String(hands.length)}` : ''}`,
+    },
   ]
   return (
     <div className="live" data-testid="presenter-live" data-phase={state.phase}>
@@ -152,6 +167,8 @@ export function PresenterLive({ code, card, media, hadScreen, onOver, onTakeOver
           </BoardFrame>
         </section>
         <section id="part-questions" className="side" data-shown={part === 'questions'} aria-label={t('questions.title')}>
+          <FloorPanel floor={presenter.floor} />
+          <Voices floor={presenter.floor} />
           <CaptionDesk captions={presenter.captions} chapters />
           <QuestionList
             questions={desk.questions}
@@ -163,8 +180,6 @@ export function PresenterLive({ code, card, media, hadScreen, onOver, onTakeOver
           <PeoplePanel people={presenter.people} />
         </section>
       </main>
-      <FloorPanel floor={presenter.floor} />
-      <Voices floor={presenter.floor} />
       <PresenterControls media={media} recording={presenter.recording} />
     </div>
   )

@@ -3,13 +3,14 @@ import type { ExcalidrawImperativeAPI } from '@excalidraw/excalidraw/types'
 import '@excalidraw/excalidraw/index.css'
 import { useEffect, useRef, useState } from 'react'
 import { usePrefersDark, useStore } from '../app'
+import { BoardTools } from '../components/board/BoardTools'
 import { OPTIONS, editorLang, toEditor } from '../components/board/editor'
+import { ForeignCanvas } from '../components/board/ForeignCanvas'
 import { useWords } from '../i18n'
 import { fitViewport } from '../sdk'
 import type { Viewport } from '../sdk'
 import { hashOf } from '../sdk/replay/fold'
 import type { Replay } from '../sdk/replay/replay'
-import { ReplayCanvas } from './ReplayCanvas'
 
 function follow(api: ExcalidrawImperativeAPI, view: Viewport, box: Element): void {
   const { width, height } = box.getBoundingClientRect()
@@ -63,15 +64,11 @@ export default function ReplayBoard({ replay }: { replay: Replay }) {
           UIOptions={OPTIONS} aiEnabled={false} validateEmbeddable={false}
         />
       </div>
-      {foreign && <ReplayCanvas objects={foreign} view={raw} />}
+      {foreign && <ForeignCanvas objects={foreign} view={raw} testId="replay-canvas" />}
       {loading && (
         <div className="board-over"><p className="notice" role="status" data-testid="replay-board-loading">{t('board.loading')}</p></div>
       )}
-      <div className="board-tools">
-        <button className="toggle small" data-testid="follow-toggle" aria-pressed={following} onClick={() => { setFollowing(!following) }}>
-          {following ? t('board.following') : t('board.follow')}
-        </button>
-      </div>
+      <BoardTools following={following} onFollow={foreign ? null : setFollowing} />
     </>
   )
 }

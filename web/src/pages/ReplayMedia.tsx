@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from 'react'
 import type { RefObject } from 'react'
 import { useStore } from '../app'
+import { FullScreenButton } from '../components/FullScreenButton'
 import { useWords } from '../i18n'
 import { SOON_MS, picturesAt, soundsOf } from '../sdk/replay/players'
 import type { RecordingFile } from '../sdk/replay/archive'
@@ -138,6 +139,7 @@ export function Pictures({ replay, files }: { replay: Replay; files: RecordingFi
           </div>
         )
       })}
+      {first !== '' && <FullScreenButton of=".stage" />}
       {first === '' && <p className="soft">{recording?.files.length ? t('replay.nopicture') : t('replay.norecording')}</p>}
     </div>
   )

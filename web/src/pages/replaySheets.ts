@@ -1,6 +1,6 @@
 import { exportToSvg } from '@excalidraw/excalidraw'
 import { toEditor } from '../components/board/editor'
-import { drawing, svgText } from '../sdk/replay/canvas'
+import { drawing, svgText } from '../sdk/board/canvas'
 import type { Sheet } from '../sdk/replay/content'
 import type { Report } from '../sdk/replay/exports'
 

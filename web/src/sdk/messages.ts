@@ -16,6 +16,9 @@ export interface BoardContent {
   height: number
 }
 
+/** What of a board is looked at: `viewport` is a canvas transform, `width` and `height` are the presenter's canvas. */
+export type WireView = Omit<BoardContent, 'objects'>
+
 /** The same as it arrives: nothing of it is trusted. `canvasJSON` comes with `reconnectPresenter` alone. */
 export interface WireBoard extends Partial<Omit<BoardContent, 'objects'>> {
   objects?: ArrayBuffer | ArrayBufferView | null

@@ -36,10 +36,11 @@ function restore(storage: Storage, now: number): Account | null {
 
 /** Who is signed in, kept across reloads and shared by the tabs of one browser. */
 export class Session {
-  readonly account: Store<{ current: Account | null }>
+  /** `expired`: nobody is signed in since the server took the token no more, not since somebody signed out. */
+  readonly account: Store<{ current: Account | null; expired: boolean }>
 
   constructor(private readonly storage: Storage = localStorage) {
-    this.account = new Store({ current: restore(storage, Date.now()) })
+    this.account = new Store({ current: restore(storage, Date.now()), expired: false })
     window.addEventListener('storage', (event) => {
       if (event.key === KEY) this.account.set({ current: restore(storage, Date.now()) })
     })
@@ -50,12 +51,19 @@ export class Session {
 
   signIn(account: Account): void {
     this.storage.setItem(KEY, JSON.stringify(account))
-    this.account.set({ current: account })
+    this.account.set({ current: account, expired: false })
   }
 
   signOut(): void {
     this.storage.removeItem(KEY)
-    this.account.set({ current: null })
+    this.account.set({ current: null, expired: false })
+  }
+
+  /** The server takes the token no more. */
+  expire(): void {
+    const had = this.account.get().current !== null
+    this.storage.removeItem(KEY)
+    this.account.set({ current: null, expired: had || this.account.get().expired })
   }
 
   /** Refreshes the token while it is valid; `exchange` asks the server. Returns what stops it. */
@@ -68,7 +76,7 @@ export class Session {
         const token = await exchange()
         if (this.account.get().current?.email === current.email) this.signIn({ ...current, token })
       } catch (error) {
-        if (toError(error).code === 'unauthorized') this.signOut()
+        if (toError(error).code === 'unauthorized') this.expire()
       }
     }
     const onVisible = () => void check()

@@ -39,9 +39,9 @@ describe('objects', () => {
   })
 
   it('of another client are foreign, and so is garbage', async () => {
-    expect(classify([{ type: 'path', path: [] }])).toEqual({ kind: 'foreign' })
-    expect(await decodeBoard({ objects: new Uint8Array([1, 2, 3]) })).toEqual({ kind: 'foreign' })
-    expect(await decodeBoard({ objects: bytes({ not: 'a list' }) })).toEqual({ kind: 'foreign' })
+    expect(classify([{ type: 'path', path: [] }])).toEqual({ kind: 'foreign', objects: [{ type: 'path', path: [] }] })
+    expect(await decodeBoard({ objects: new Uint8Array([1, 2, 3]) })).toEqual({ kind: 'foreign', objects: [] })
+    expect(await decodeBoard({ objects: bytes({ not: 'a list' }) })).toEqual({ kind: 'foreign', objects: [] })
   })
 
   it('come from canvasJSON where there are none, as text or parsed', async () => {
@@ -61,7 +61,7 @@ describe('objects', () => {
 
   it('that inflate beyond all measure are given up', async () => {
     const bomb = gzipSync(Buffer.alloc(40 * 1024 * 1024, 32))
-    expect(await decodeBoard({ objects: new Uint8Array(bomb) })).toEqual({ kind: 'foreign' })
+    expect(await decodeBoard({ objects: new Uint8Array(bomb) })).toEqual({ kind: 'foreign', objects: [] })
   })
 })
 

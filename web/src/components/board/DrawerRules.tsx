@@ -41,6 +41,7 @@ export function DrawerRules({ presenter }: { presenter: Presenter }) {
       <details className="drawers" data-testid="drawers">
         <summary>{drawing === 'list' ? `${t('board.drawers')} (${String(drawers.length)})` : t('board.drawers')}</summary>
         <div className="stack" style={{ gap: '0.6rem' }} role="group" aria-label={t('board.drawers.title')}>
+          <h3>{t('board.drawers.title')}</h3>
           <form className="row" onSubmit={add}>
             <label className="visually-hidden" htmlFor={id}>{t('board.drawers.label')}</label>
             <input
@@ -48,7 +49,7 @@ export function DrawerRules({ presenter }: { presenter: Presenter }) {
               className="grow"
               type="email"
               data-testid="drawer-email"
-              placeholder={t('board.drawers.label')}
+              placeholder={t('auth.email')}
               value={email}
               onChange={(event) => { setEmail(event.target.value) }}
             />

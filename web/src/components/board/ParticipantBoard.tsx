@@ -5,8 +5,10 @@ import { useEffect, useRef, useState } from 'react'
 import { usePrefersDark, useStore } from '../../app'
 import { useWords } from '../../i18n'
 import { fitViewport } from '../../sdk'
-import type { BoardElement, Participant, Viewport } from '../../sdk'
+import type { BoardElement, BoardState, Participant, Viewport } from '../../sdk'
 import { OPTIONS, editorLang, merge, replace, toEditor } from './editor'
+import { BoardTools } from './BoardTools'
+import { ForeignCanvas } from './ForeignCanvas'
 
 function show(api: ExcalidrawImperativeAPI, elements: BoardElement[]): void {
   api.updateScene({
@@ -22,11 +24,28 @@ function follow(api: ExcalidrawImperativeAPI, view: Viewport, box: Element): voi
   api.updateScene({ appState: { zoom: { value: zoom as never }, scrollX, scrollY } })
 }
 
+/** What lies over the editor: a board that is drawn with another client, or that nothing is on. */
+function Covers({ board: { elements, foreign, raw }, may }: { board: BoardState; may: boolean }) {
+  const { t } = useWords()
+  // Who may draw draws a new board, as the presenter would.
+  if (foreign && may) {
+    return (
+      <div className="board-over">
+        <p className="notice warn" role="status" data-testid="board-foreign">{t('board.foreign.presenter')}</p>
+      </div>
+    )
+  }
+  if (foreign) return <ForeignCanvas objects={foreign} view={raw} testId="board-canvas" />
+  if (may || elements?.length !== 0) return null
+  return <p className="board-empty soft" data-testid="board-empty">{t('board.empty')}</p>
+}
+
 /** The presenter's board, to look at. Moving it oneself stops following, the button starts it again. */
 export default function ParticipantBoard({ participant }: { participant: Participant }) {
   const { t, lang } = useWords()
   const dark = usePrefersDark()
-  const { elements, view, foreign, page } = useStore(participant.board)
+  const board = useStore(participant.board)
+  const { elements, view, foreign, page } = board
   const { may } = useStore(participant.pen.state)
   const [editor, setEditor] = useState<ExcalidrawImperativeAPI | null>(null)
   // The editor gives its interface away before it has loaded its (empty) first scene, which then
@@ -92,22 +111,9 @@ export default function ParticipantBoard({ participant }: { participant: Partici
           validateEmbeddable={false}
         />
       </div>
-      {foreign && (
-        <div className="board-over">
-          <p className="notice warn" role="status" data-testid="board-foreign">{t('board.foreign')}</p>
-        </div>
-      )}
-      <div className="board-tools">
-        {may && <p className="visually-hidden" role="status" data-testid="may-draw">{t('board.may')}</p>}
-        <button
-          className="toggle small"
-          data-testid="follow-toggle"
-          aria-pressed={following}
-          onClick={() => { setFollowing(!following) }}
-        >
-          {following ? t('board.following') : t('board.follow')}
-        </button>
-      </div>
+      <Covers board={board} may={may} />
+      {may && <p className="visually-hidden" role="status" data-testid="may-draw">{t('board.may')}</p>}
+      <BoardTools following={following} onFollow={foreign && !may ? null : setFollowing} />
     </>
   )
 }

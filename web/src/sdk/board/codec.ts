@@ -1,5 +1,5 @@
 import { LecternError } from '../errors'
-import type { BoardContent, WireBoard } from '../messages'
+import type { BoardContent, WireBoard, WireView } from '../messages'
 
 /** An element of the board, as far as the wire cares; the editor knows the rest. */
 export interface BoardElement {
@@ -87,15 +87,15 @@ function isElement(value: unknown): value is BoardElement {
   )
 }
 
-/** What arrived: elements of ours, nothing new (`unchanged`), or another client's drawing (`foreign`). */
+/** What arrived: elements of ours, nothing new (`unchanged`), or another client's drawing (`foreign`), empty if unreadable. */
 export type Decoded =
   | { kind: 'elements'; elements: BoardElement[] }
   | { kind: 'unchanged' }
-  | { kind: 'foreign' }
+  | { kind: 'foreign'; objects: unknown[] }
 
 export function classify(list: unknown[] | null): Decoded {
   if (list === null) return { kind: 'unchanged' }
-  if (!list.every(isElement)) return { kind: 'foreign' }
+  if (!list.every(isElement)) return { kind: 'foreign', objects: list }
   return { kind: 'elements', elements: carried(list) }
 }
 
@@ -106,7 +106,7 @@ export function hasObjects(board: WireBoard): boolean {
   return Array.isArray(board.canvasJSON?.objects) && board.canvasJSON.objects.length > 0
 }
 
-/** Never rejects: whatever cannot be read is `foreign`. */
+/** Never rejects: whatever cannot be read is `foreign`, with nothing that could be drawn. */
 export async function decodeBoard(board: WireBoard): Promise<Decoded> {
   try {
     const list = await gunzipList(toBuffer(board.objects))
@@ -116,7 +116,7 @@ export async function decodeBoard(board: WireBoard): Promise<Decoded> {
     const objects = (canvas as { objects?: unknown } | null)?.objects
     return classify(Array.isArray(objects) && objects.length > 0 ? objects : null)
   } catch {
-    return { kind: 'foreign' }
+    return { kind: 'foreign', objects: [] }
   }
 }
 
@@ -150,6 +150,14 @@ export function fromWireViewport(board: WireBoard): Viewport | null {
   const [z, x, y, w, h] = numbers as [number, number, number, number, number]
   if (z <= 0 || w <= 1 || h <= 1) return null
   return { zoom: z, scrollX: x / z, scrollY: y / z, width: w, height: h }
+}
+
+/** The same as it came, for drawings whose transform may turn and shear; null where it cannot be used. */
+export function wireView(board: WireBoard): WireView | null {
+  const { viewport, eventTime, width, height } = board
+  const isNumber = (n: unknown): n is number => typeof n === 'number' && Number.isFinite(n)
+  if (viewport?.length !== 6 || !viewport.every(isNumber) || !isNumber(width) || !isNumber(height)) return null
+  return { viewport, eventTime: isNumber(eventTime) ? eventTime : 0, width, height }
 }
 
 /** Fits the presenter's visible scene, whole and centred, into a canvas of another size. */

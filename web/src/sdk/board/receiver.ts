@@ -1,6 +1,6 @@
-import type { RoomState, Update, WireBoard } from '../messages'
+import type { RoomState, Update, WireBoard, WireView } from '../messages'
 import { Store } from '../store'
-import { carried, decodeBoard, fromWireViewport, toBuffer } from './codec'
+import { carried, decodeBoard, fromWireViewport, toBuffer, wireView } from './codec'
 import type { BoardElement, Viewport } from './codec'
 import { ElementBoard } from './elements'
 import type { Change, Drawn, SnapshotPart } from './elements'
@@ -8,9 +8,11 @@ import type { Change, Drawn, SnapshotPart } from './elements'
 export interface BoardState {
   /** Of the shown page. */
   elements: BoardElement[] | null
-  /** Another client drew it, in a form that is not ours. */
-  foreign: boolean
+  /** What another client drew, in a form that is not ours; it hides `elements`. */
+  foreign: unknown[] | null
   view: Viewport | null
+  /** The view as it came, which a foreign board is drawn by. */
+  raw: WireView | null
   page: number
 }
 
@@ -18,7 +20,7 @@ const HEAL_EVERY_MS = 2000
 
 /** The board as this member sees it: element by element, or whole from a presenter of another client. */
 export class BoardReceiver {
-  readonly state = new Store<BoardState>({ elements: null, foreign: false, view: null, page: 0 })
+  readonly state = new Store<BoardState>({ elements: null, foreign: null, view: null, raw: null, page: 0 })
   readonly board = new ElementBoard()
   /** The newest snapshot not yet decoded; one is decoded at a time, so an older one never overtakes. */
   private next: WireBoard | null = null
@@ -80,11 +82,13 @@ export class BoardReceiver {
     for (let board = this.next; board !== null && !this.closed; board = this.next) {
       this.next = null
       const decoded = await decodeBoard(board)
-      const view = fromWireViewport(board) ?? this.state.get().view
+      const { view: lastView, raw: lastRaw } = this.state.get()
+      const view = fromWireViewport(board) ?? lastView
+      const raw = wireView(board) ?? lastRaw
       if (decoded.kind !== 'unchanged') this.board.reset()
-      if (decoded.kind === 'elements') this.state.set({ elements: decoded.elements, foreign: false, view })
-      else if (decoded.kind === 'foreign') this.state.set({ foreign: true, view })
-      else this.state.set({ view })
+      if (decoded.kind === 'elements') this.state.set({ elements: decoded.elements, foreign: null, view, raw })
+      else if (decoded.kind === 'foreign') this.state.set({ foreign: decoded.objects, view, raw })
+      else this.state.set({ view, raw })
     }
     this.decoding = false
   }
@@ -96,7 +100,7 @@ export class BoardReceiver {
     queueMicrotask(() => {
       this.painting = false
       const elements = carried(this.board.page(this.state.get().page))
-      if (!this.closed) this.state.set({ elements, foreign: false })
+      if (!this.closed) this.state.set({ elements, foreign: null })
     })
   }
 

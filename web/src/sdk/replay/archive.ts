@@ -1,6 +1,7 @@
 import type { Rest } from '../rest'
 import type { BoardElement } from '../board/codec'
 import type { Operation } from '../board/elements'
+import type { WireView } from '../messages'
 
 /** The record of a lecture, as docs/protocol-rest.md has it. Times (`at`, `start`) are ms since its beginning. */
 export interface Summary {
@@ -18,13 +19,6 @@ export interface Summary {
   board: { kind: 'elements' | 'whole'; last_seq: number }
   subtitles: { state: string; percent: number }
   is_owner: boolean
-}
-
-export interface WireView {
-  viewport: number[]
-  eventTime: number
-  width: number
-  height: number
 }
 
 /** The whole board at one moment: what changes are applied to. */

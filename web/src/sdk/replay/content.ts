@@ -13,7 +13,7 @@ export async function unpacked(objects: string): Promise<Content> {
   try {
     const list = await gunzipList(Uint8Array.from(atob(objects), (one) => one.charCodeAt(0)).buffer)
     const content = classify(list)
-    if (content.kind === 'foreign') return { elements: null, foreign: list }
+    if (content.kind === 'foreign') return { elements: null, foreign: content.objects }
     return { elements: content.kind === 'elements' ? content.elements : [], foreign: null }
   } catch {
     return { elements: null, foreign: [] }

@@ -1,6 +1,7 @@
 import { digest, hex, pageOf } from '../board/elements'
 import type { BoardElement } from '../board/codec'
-import type { BoardAt, BoardChange, WireView } from './archive'
+import type { WireView } from '../messages'
+import type { BoardAt, BoardChange } from './archive'
 
 /** The hash of an element board, as every `drawn` event of a live lecture has it. */
 export function hashOf(elements: Iterable<Pick<BoardElement, 'id' | 'version' | 'versionNonce'>>): string {

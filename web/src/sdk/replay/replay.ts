@@ -2,9 +2,10 @@ import { carried, fromWireViewport } from '../board/codec'
 import type { BoardElement, Viewport } from '../board/codec'
 import { toError } from '../errors'
 import type { LecternError } from '../errors'
+import type { WireView } from '../messages'
 import { Store } from '../store'
 import type {
-  Archive, RecordingCard, RecordingFile, ReplayCaption, ReplayChapter, ReplayQuestion, Stay, Summary, WireView,
+  Archive, RecordingCard, RecordingFile, ReplayCaption, ReplayChapter, ReplayQuestion, Stay, Summary,
 } from './archive'
 import { Boards } from './boards'
 import { ReplayClock } from './clock'

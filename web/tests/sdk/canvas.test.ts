@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { drawing, svgText } from '../../src/sdk/replay/canvas'
+import { drawing, svgText } from '../../src/sdk/board/canvas'
 
 const object = (type: string, more: object = {}) => ({
   type, left: 10, top: 20, width: 100, height: 50, scaleX: 1, scaleY: 1, angle: 0, fill: 'red', stroke: '#000', strokeWidth: 2, ...more,
