@@ -25,6 +25,8 @@ RUN useradd --system --uid 10001 --home-dir /lectern --shell /usr/sbin/nologin l
 COPY --from=packages /lectern/.venv .venv
 COPY migrations migrations
 COPY app app
+# Whoever runs it may not write here, and to compile at each start would double its time.
+RUN .venv/bin/python -m compileall -q app migrations
 COPY --from=web /lectern/web/dist web/dist
 USER lectern
 ENV PATH=/lectern/.venv/bin:$PATH \

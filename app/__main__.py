@@ -11,7 +11,7 @@ import typer
 
 from app import settings
 from app.bootstrap.process import event_loop
-from app.core import log
+from app.core import garbage, log
 from app.core.clock import SystemClock
 from app.core.errors import BadRequest, Conflict, NotFound, Unavailable
 from app.settings import Settings, SettingsError
@@ -88,8 +88,9 @@ def serve() -> None:
 def api() -> None:
     """Run one api process: REST, Socket.IO and the pages."""
     found = prepared("api")
-    # Imported here: it takes seconds, and neither the supervisor nor `migrate` needs all of it.
-    from app.bootstrap.api import run_api  # noqa: PLC0415
+    # Imported here: it takes a second, and neither the supervisor nor `migrate` needs all of it.
+    with garbage.resting():
+        from app.bootstrap.api import run_api  # noqa: PLC0415
 
     run_role(run_api(found), event_loop)
 
@@ -105,7 +106,8 @@ def relay(
 ) -> None:
     """Run one relay process."""
     found = prepared("relay" if standby else f"relay-{index}")
-    from app.bootstrap.relay import run_relay  # noqa: PLC0415
+    with garbage.resting():
+        from app.bootstrap.relay import run_relay  # noqa: PLC0415
 
     if standby:
         line = sys.stdin.readline().split()

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from app.core.clock import SystemClock
 from app.core.ids import LectureId
-from app.recording.recorder_process import RecorderConfig, RecorderProcess
 from app.recording.storage.folder import FolderStorage
 from app.recording.storage.port import Storage
 from app.recording.storage.s3 import S3Config, S3Storage
@@ -58,6 +57,9 @@ def storage(settings: Settings, signer: Signer | None = None) -> Storage:
 
 async def run_recorder(settings: Settings, link: int) -> None:
     """Write what the relay at the other end of ``link`` sends, until it is gone."""
+    # Imported here: it brings FFmpeg, and an api process asks this module for its storage alone.
+    from app.recording.recorder_process import RecorderConfig, RecorderProcess  # noqa: PLC0415
+
     os.nice(5)  # forwarding comes first
     config = RecorderConfig(
         spool=spool_folder(settings),
@@ -75,7 +77,8 @@ async def run_finalise(settings: Settings, lecture: LectureId) -> None:
 
     It ends with whoever ordered it: when that is gone, standard input ends.
     """
-    from app.recording.assembly import Assembly, Order, Report  # noqa: PLC0415 (not a recorder's)
+    from app.recording.assembly import Assembly  # noqa: PLC0415 (as above)
+    from app.recording.orders import Order, Report  # noqa: PLC0415
 
     os.nice(10)
     order = Order.model_validate_json(sys.stdin.buffer.readline())

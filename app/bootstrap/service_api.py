@@ -29,7 +29,6 @@ from app.rooms.sessions import SessionStore
 from app.rooms.store import RoomStore
 from app.settings import Settings
 from app.store.data_folder import DataFolder
-from app.store.migrate import migrate
 from app.store.sql import Sql
 from app.transport.http.v1.api import server_api
 from app.transport.http.v1.gate import Gate
@@ -109,6 +108,9 @@ async def create_service(
     settings: Settings, name: str, *, is_super: bool, full_signatures: bool
 ) -> Service:
     """Make a service from the command line. Raises BadRequest, Conflict, Unavailable."""
+    # Imported here: no api process makes tables, and Alembic takes a tenth of a second.
+    from app.store.migrate import migrate  # noqa: PLC0415
+
     if settings.database_url is None:
         DataFolder(settings.data_dir).prepare()
     await migrate(settings.database)

@@ -8,18 +8,18 @@ import asyncio
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final
 
 import structlog
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from app.core.errors import NotFound, Unavailable
-from app.core.ids import LectureId
 from app.recording.container import UnreadableError, format_of
 from app.recording.delivery import raw_prefix
 from app.recording.joining import Joined, Joiner, Piece
 from app.recording.mixing import mix
 from app.recording.model import Segment
+from app.recording.orders import Advanced, Assembled, Away, Incomplete, Order, Report
 from app.recording.segments import Group, RecordedFile, final_name, grouped, key_of, mix_name
 from app.recording.storage.port import Storage, StoredObject
 
@@ -27,53 +27,6 @@ log = structlog.get_logger(__name__)
 
 MOST_PERCENT: Final = 99
 """What is left is for whoever notes the outcome."""
-
-
-class _Message(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Order(_Message):
-    """What is to be made whole. ``finals`` are files of an earlier time: late segments join them.
-
-    Unless ``is_last_call``, segments that were announced and have not come are waited for.
-    """
-
-    lecture: LectureId
-    finals: list[RecordedFile]
-    is_last_call: bool
-
-
-class Advanced(_Message):
-    kind: Literal["advanced"] = "advanced"
-    percent: int
-
-
-class Incomplete(_Message):
-    """Segments were announced that have not come yet: try again in a moment."""
-
-    kind: Literal["incomplete"] = "incomplete"
-    missing: int
-
-
-class Away(_Message):
-    """The storage or this machine's disk cannot be used now."""
-
-    kind: Literal["away"] = "away"
-    reason: str
-
-
-class Assembled(_Message):
-    """The files are in the storage; ``used`` are the segments' keys, of no use any more."""
-
-    kind: Literal["assembled"] = "assembled"
-    files: list[RecordedFile]
-    audio: str | None
-    used: list[str]
-
-
-Report = Annotated[Advanced | Incomplete | Away | Assembled, Field(discriminator="kind")]
-REPORTS: TypeAdapter[Report] = TypeAdapter(Report)
 
 
 class Assembly:

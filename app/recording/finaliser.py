@@ -19,7 +19,9 @@ from app.core import metrics
 from app.core.errors import LecternError, Unavailable
 from app.core.ids import LectureId, NodeId
 from app.core.tasks import OnCrash, Tasks
-from app.recording.assembly import (
+from app.recording.delivery import raw_prefix
+from app.recording.jobs import RecordingJobs
+from app.recording.orders import (
     REPORTS,
     Advanced,
     Assembled,
@@ -28,8 +30,6 @@ from app.recording.assembly import (
     Order,
     Report,
 )
-from app.recording.delivery import raw_prefix
-from app.recording.jobs import RecordingJobs
 from app.recording.records import RecordingRecords
 from app.recording.storage.port import Storage
 

@@ -1,21 +1,25 @@
 """Where the SQL database is: an operator's URL made into the one that the driver wants."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
 
 _POSTGRES = ("postgres", "postgresql")
 _LIBPQ_IGNORED = ("channel_binding", "target_session_attrs")
 
 
-def normal_url(url: str) -> URL:
+def normal_url(url: str) -> "URL":
     """Return ``url`` with the asyncio driver of its database.
 
     Takes ``sqlite:///relative.db``, ``sqlite:////absolute.db``, ``postgres://…`` and
     ``postgresql://…``, each with or without a driver's name, and the usual libpq parameters.
     Raises ValueError, which never quotes the URL: it holds a password.
     """
+    # Imported here: every process reads the settings, and a relay or a recorder has no database.
+    from sqlalchemy.engine import make_url  # noqa: PLC0415
+    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
+
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
@@ -30,7 +34,7 @@ def normal_url(url: str) -> URL:
     raise ValueError(f"a database of the kind {kind!r} is not supported: SQLite or PostgreSQL")
 
 
-def _postgres(url: URL) -> URL:
+def _postgres(url: "URL") -> "URL":
     query: dict[str, Any] = {k: v for k, v in url.query.items() if k not in _LIBPQ_IGNORED}
     if "sslmode" in query:  # libpq's name for it; asyncpg takes the same values
         query["ssl"] = query.pop("sslmode")

@@ -60,3 +60,10 @@ def test_it_has_a_user_without_rights_a_health_check_and_locked_packages() -> No
     assert "--require-hashes -r requirements/${LOCK}.lock" in DOCKERFILE
     assert "\nARG LOCK=run\n" in DOCKERFILE
     assert "LECTERN_HOST=0.0.0.0" in last_stage
+
+
+def test_it_is_compiled_when_it_is_made() -> None:
+    """Its user may write nothing beside the code, so each start would compile everything anew."""
+    last_stage = DOCKERFILE.rsplit("\nFROM ", 1)[1]
+    made = last_stage.split("\nUSER ", 1)[0]
+    assert "-m compileall -q app migrations" in made.split("COPY app app", 1)[1]
