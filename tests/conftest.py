@@ -1,4 +1,4 @@
-"""What every test may use: a clock it owns, and a real, empty Redis."""
+"""What every test may use: a clock it owns, a real, empty Redis, and databases."""
 
 import os
 from collections.abc import Iterator
@@ -6,15 +6,36 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+import structlog
 
+from tests.databases import database_url, migrated_file, sqlite_url, tables_url
 from tests.manual_clock import ManualClock
+from tests.postgres import postgres_server, postgres_tables_url, postgres_url
 from tests.redis_server import RedisServer
+
+__all__ = [
+    "database_url",
+    "migrated_file",
+    "postgres_server",
+    "postgres_tables_url",
+    "postgres_url",
+    "sqlite_url",
+    "tables_url",
+]
 
 IN_CI = bool(os.environ.get("CI"))
 
 hypothesis.settings.register_profile("here", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 hypothesis.settings.load_profile("ci" if IN_CI else "here")
+
+structlog.configure(
+    # As a server prints them: with every local variable an exception takes seconds to be written.
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

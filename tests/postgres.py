@@ -18,8 +18,17 @@ from typing import Any, Self
 import asyncpg
 import pytest
 
+from app.store.migrate import migrate
+
 START_SECONDS = 30
 STOP_SECONDS = 10
+
+HASTE = (
+    *("fsync=off", "synchronous_commit=off", "full_page_writes=off"),
+    *("wal_level=minimal", "max_wal_senders=0"),
+    *("shared_buffers=16MB", "max_connections=80"),
+)
+"""Settings of a server whose data nobody misses after a power cut."""
 
 
 def _binary(name: str) -> str:
@@ -50,6 +59,7 @@ class PostgresServer:
             os.chown(self._folder, owner.pw_uid, owner.pw_gid)
             self._as = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
         self.port = 0
+        self._has_template = False
 
     def url(self, database: str) -> str:
         """The address of one of its databases, as an operator would write it."""
@@ -92,7 +102,7 @@ class PostgresServer:
                     *(_binary("postgres"), "-D", str(self._folder / "data")),
                     *("-p", str(self.port), "-c", "listen_addresses=127.0.0.1"),
                     *("-c", f"unix_socket_directories={self._folder}"),
-                    *("-c", "fsync=off", "-c", "shared_buffers=16MB", "-c", "max_connections=80"),
+                    *(word for setting in HASTE for word in ("-c", setting)),
                 ],
                 stdout=log,
                 stderr=log,
@@ -134,6 +144,25 @@ class PostgresServer:
         finally:
             await connection.close()
 
+    @contextlib.asynccontextmanager
+    async def database(self, template: str = "template1") -> AsyncIterator[str]:
+        """A fresh database, by its address, until the block ends."""
+        name = f"t_{secrets.token_hex(6)}"
+        await self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        try:
+            yield self.url(name)
+        finally:
+            with contextlib.suppress(OSError, asyncpg.PostgresError):  # stopped by the test
+                await self.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    async def migrated(self) -> str:
+        """Return the name of a database as the migrations leave it, to be a template."""
+        if not self._has_template:
+            await self.execute("CREATE DATABASE migrated")
+            await migrate(self.url("migrated"))
+            self._has_template = True
+        return "migrated"
+
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
@@ -145,8 +174,12 @@ def postgres_server() -> Iterator[PostgresServer]:
 @pytest.fixture
 async def postgres_url(postgres_server: PostgresServer) -> AsyncIterator[str]:
     """The address of a fresh, empty database."""
-    name = f"t_{secrets.token_hex(6)}"
-    await postgres_server.execute(f"CREATE DATABASE {name}")
-    yield postgres_server.url(name)
-    with contextlib.suppress(OSError, asyncpg.PostgresError):  # stopped by the test
-        await postgres_server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    async with postgres_server.database() as url:
+        yield url
+
+
+@pytest.fixture
+async def postgres_tables_url(postgres_server: PostgresServer) -> AsyncIterator[str]:
+    """The address of a fresh database that has our tables, and nothing in them."""
+    async with postgres_server.database(await postgres_server.migrated()) as url:
+        yield url

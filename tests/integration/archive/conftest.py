@@ -19,15 +19,11 @@ from app.questions.service import Questions
 from app.questions.store import RedisQuestionStore
 from app.rooms.catalogue import Catalogue, Lecture
 from app.rooms.store import RoomStore
-from app.store.migrate import migrate
 from app.store.redis import Redis
 from app.store.sql import Sql
 from app.whiteboard.service import Boards
 from app.whiteboard.store import RedisBoardStore
-from tests.databases import database_url, postgres_server, postgres_url
 from tests.manual_clock import ManualClock
-
-__all__ = ["database_url", "postgres_server", "postgres_url"]
 
 
 @dataclass
@@ -93,11 +89,8 @@ PRESENTER = Caller("presenter", "ada@example.org", "ada", 1)
 
 
 @pytest.fixture
-async def world(
-    redis_url: str, database_url: str, clock: ManualClock
-) -> AsyncIterator[ArchiveWorld]:
-    await migrate(database_url)
-    redis, raw, sql = Redis(redis_url), driver.Redis.from_url(redis_url), Sql(database_url)
+async def world(redis_url: str, tables_url: str, clock: ManualClock) -> AsyncIterator[ArchiveWorld]:
+    redis, raw, sql = Redis(redis_url), driver.Redis.from_url(redis_url), Sql(tables_url)
     await redis.open()
     await sql.open()
     passwords = Passwords(PasswordConfig(memory_kib=64, passes=1))

@@ -14,19 +14,19 @@ from app.core.ids import ConnectionId, Email, LectureId, RoomId
 from app.rooms.catalogue import Lecture
 from app.store import keys
 from app.store.archive_tables import archive_attendance, archive_questions, erasures
-from app.store.migrate import migrate
 from app.store.redis import Redis
 from app.store.sql import Sql
 from app.store.tables import accounts
-from tests.databases import database_url, postgres_server, postgres_url
 from tests.integration.archive.conftest import PRESENTER, ArchiveWorld
 from tests.integration.archive.site import ArchiveSite
 from tests.integration.archive.test_archive_log import whole
 from tests.manual_clock import ManualClock
-from tests.postgres import PostgresServer
+from tests.postgres import PostgresServer, postgres_server
 from tests.redis_server import RedisServer
 
-__all__ = ["database_url", "postgres_server", "postgres_url"]
+__all__ = [
+    "postgres_server"
+]  # one of this module's own, whose settings it changes and files it reads
 
 SAM = Email("sam-zq7x@example.org")
 NAME = "Sam Zq7xov"
@@ -38,15 +38,14 @@ KEPT = (b"question-of-eve", b"Graphs-of-ada", b"because-said-ada", b"ada@example
 
 @pytest.fixture
 async def site(
-    redis_server: RedisServer, database_url: str, clock: ManualClock
+    redis_server: RedisServer, tables_url: str, clock: ManualClock
 ) -> AsyncIterator[ArchiveSite]:
-    await migrate(database_url)
-    redis, sql = Redis(redis_server.url), Sql(database_url)
+    redis, sql = Redis(redis_server.url), Sql(tables_url)
     raw = driver.Redis.from_url(redis_server.url)
     await redis.open()
     await sql.open()
     passwords = Passwords(PasswordConfig(memory_kib=64, passes=1))
-    made = ArchiveSite(ArchiveWorld(redis, raw, sql, clock, passwords), url=database_url)
+    made = ArchiveSite(ArchiveWorld(redis, raw, sql, clock, passwords), url=tables_url)
     yield made
     passwords.close()
     await made.world.archiver.close()
@@ -124,10 +123,10 @@ def folders_of(
 async def test_nothing_is_left_of_a_person(
     site: ArchiveSite,
     redis_server: RedisServer,
-    database_url: str,
+    tables_url: str,
     request: pytest.FixtureRequest,
 ) -> None:
-    if not database_url.startswith("sqlite"):
+    if not tables_url.startswith("sqlite"):
         # Recycled segments of PostgreSQL's write-ahead log keep old bytes: docs/decisions/0113.
         server: PostgresServer = request.getfixturevalue("postgres_server")
         await server.execute("ALTER SYSTEM SET wal_recycle = off")
@@ -135,7 +134,7 @@ async def test_nothing_is_left_of_a_person(
         await server.execute("SELECT pg_reload_conf()")
         await server.execute("CHECKPOINT")
     ada, own = await prepared(site)
-    folders = folders_of(redis_server, request, database_url)
+    folders = folders_of(redis_server, request, tables_url)
     assert found((*TRACES, *KEPT), *folders) == {*TRACES, *KEPT}  # the scan sees what is there
 
     erased = await site.erasure.erase(SAM)
@@ -144,7 +143,7 @@ async def test_nothing_is_left_of_a_person(
     site.scrubber.ask()
     assert await site.scrubber.look()
     assert not await site.scrubber.look()
-    if not database_url.startswith("sqlite"):
+    if not tables_url.startswith("sqlite"):
         await server.execute("CHECKPOINT")  # the segments before the last checkpoint go
     assert found(TRACES, *folders) == set()
     assert found(KEPT, *folders) == {*KEPT}

@@ -1,7 +1,6 @@
 """The operator's REST: processes, rooms, webhooks, the stream; only with the service token."""
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import httpx
 import pytest
@@ -20,7 +19,6 @@ from app.feed.owners import Owners
 from app.feed.stream import FeedStream
 from app.feed.webhooks import Webhooks
 from app.rooms.overview import Overview
-from app.store.migrate import migrate
 from app.store.sql import Sql
 from app.transport.http import problems
 from app.transport.http.feed_routes import feed_routes
@@ -35,11 +33,9 @@ OPERATOR = {"Authorization": f"Bearer {TOKEN}"}
 
 @pytest.fixture
 async def client(
-    live: LiveRoomWorld, stream: FeedStream, tmp_path: Path
+    live: LiveRoomWorld, stream: FeedStream, sqlite_url: str
 ) -> AsyncIterator[httpx.AsyncClient]:
-    url = f"sqlite:///{tmp_path / 'rest.sqlite3'}"
-    await migrate(url)
-    sql, clock = Sql(url), SystemClock()
+    sql, clock = Sql(sqlite_url), SystemClock()
     await sql.open()
     sealer = Sealer("a server's secret of thirty-two bytes", "webhooks")
     hooks = Hooks(sql, sealer, clock, lambda address: check_url(address, private=True))

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 
 import pytest
 
@@ -16,7 +15,6 @@ from app.feed.hooks import MAX_HOOKS, Hooks
 from app.feed.model import FeedEvent, Logged, room_event
 from app.feed.stream import FeedStream
 from app.feed.webhooks import Webhooks
-from app.store.migrate import migrate
 from app.store.sql import Sql
 from tests.integration.feed.receiver import Receiver, is_signed
 from tests.integration.store.live_room import LiveRoomWorld
@@ -51,14 +49,12 @@ MakeProcess = Callable[[str], Awaitable[Webhooks]]
 
 @pytest.fixture
 async def process(
-    live: LiveRoomWorld, stream: FeedStream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    live: LiveRoomWorld, stream: FeedStream, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[MakeProcess]:
     monkeypatch.setattr(webhooks, "ROUND_SECONDS", 0.1)
     monkeypatch.setattr(courier, "PAUSE_SECONDS", 0.02)
     monkeypatch.setattr("app.feed.retries.FIRST_SECONDS", 0.05)
-    url = f"sqlite:///{tmp_path / 'feed.sqlite3'}"
-    await migrate(url)
-    sql = Sql(url)
+    sql = Sql(sqlite_url)
     await sql.open()
     made: list[Webhooks] = []
 

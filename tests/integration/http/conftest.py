@@ -15,14 +15,10 @@ from app.auth.tokens import UserTokens
 from app.core.errors import NotFound
 from app.core.ids import Email, RoomId
 from app.rooms.catalogue import Catalogue
-from app.store.migrate import migrate
 from app.store.sql import Sql
 from app.transport.http.app import create_http
 from app.transport.http.config import HttpConfig
-from tests.databases import database_url, postgres_server, postgres_url
 from tests.manual_clock import ManualClock
-
-__all__ = ["database_url", "postgres_server", "postgres_url"]
 
 SERVICE_TOKEN = "the operator's service token, long enough"
 
@@ -93,9 +89,8 @@ class Site:
 
 
 @pytest.fixture
-async def site(database_url: str, clock: ManualClock, tmp_path: Path) -> AsyncIterator[Site]:
-    await migrate(database_url)
-    sql = Sql(database_url)
+async def site(tables_url: str, clock: ManualClock, tmp_path: Path) -> AsyncIterator[Site]:
+    sql = Sql(tables_url)
     await sql.open()
     passwords = Passwords(PasswordConfig(memory_kib=64, passes=1))
     catalogue = Catalogue(sql, clock)

@@ -11,9 +11,9 @@ JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture
-def database_url(tmp_path: Any) -> str:
+def tables_url(sqlite_url: str) -> str:
     """One database is enough: nothing here reaches it."""
-    return f"sqlite:///{tmp_path}/lectern.db"
+    return sqlite_url
 
 
 @pytest.mark.parametrize(

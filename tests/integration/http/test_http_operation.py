@@ -1,6 +1,5 @@
 """Health, readiness, metrics, CORS, headers, the OpenAPI document."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +10,8 @@ ORIGIN = "https://class.example"
 
 
 @pytest.fixture
-def database_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/lectern.db"
+def tables_url(sqlite_url: str) -> str:
+    return sqlite_url
 
 
 async def test_health_says_that_it_runs(site: Site) -> None:

@@ -12,8 +12,8 @@ HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 
 
 @pytest.fixture
-def database_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/lectern.db"
+def tables_url(sqlite_url: str) -> str:
+    return sqlite_url
 
 
 @pytest.fixture

@@ -28,7 +28,6 @@ from app.recording.spool import Spool, sidecar
 from app.recording.storage.folder import FolderStorage
 from app.recording.storage.signing import Signer
 from app.rooms.catalogue import Catalogue
-from app.store.migrate import migrate
 from app.store.recording_tables import recordings as recordings_table
 from app.store.sql import Sql
 from app.store.tables import lectures
@@ -137,10 +136,8 @@ class Office:
 
 
 @pytest.fixture
-async def office(tmp_path: Path) -> AsyncIterator[Office]:
-    url = f"sqlite:///{tmp_path}/lectern.db"
-    await migrate(url)
-    sql = Sql(url)
+async def office(tmp_path: Path, sqlite_url: str) -> AsyncIterator[Office]:
+    sql = Sql(sqlite_url)
     await sql.open()
     made = Office(tmp_path, sql)
     await made.lecture_over()

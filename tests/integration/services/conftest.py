@@ -7,7 +7,6 @@ import secrets
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -60,7 +59,6 @@ from app.rooms.service_rooms import ServiceRooms
 from app.rooms.sessions import SessionStore
 from app.rooms.store import RoomStore
 from app.store.fanout import FanOut
-from app.store.migrate import migrate
 from app.store.redis import Redis
 from app.store.sql import Sql
 from app.transport.http.app import create_http
@@ -335,7 +333,7 @@ async def process(
     )
     web.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     serving = asyncio.ensure_future(web.serve(sockets=[listener]))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not web.started:
             await asyncio.sleep(0.01)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -357,10 +355,8 @@ async def process(
 
 
 @pytest.fixture
-async def sql(tmp_path: Path) -> AsyncIterator[Sql]:
-    url = f"sqlite:///{tmp_path}/lectern.db"
-    await migrate(url)
-    sql = Sql(url)
+async def sql(sqlite_url: str) -> AsyncIterator[Sql]:
+    sql = Sql(sqlite_url)
     await sql.open()
     yield sql
     await sql.close()

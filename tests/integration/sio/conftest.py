@@ -8,7 +8,6 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,7 +41,6 @@ from app.rooms.guests import Guests
 from app.rooms.presence import Presence
 from app.rooms.store import RoomStore
 from app.store.fanout import FanOut
-from app.store.migrate import migrate
 from app.store.redis import Redis
 from app.store.sql import Sql
 from app.store.tables import accounts
@@ -276,10 +274,8 @@ def lecture_config() -> LectureConfig:
 
 
 @pytest.fixture
-async def sql(tmp_path: Path) -> AsyncIterator[Sql]:
-    url = f"sqlite:///{tmp_path}/lectern.db"
-    await migrate(url)
-    sql = Sql(url)
+async def sql(sqlite_url: str) -> AsyncIterator[Sql]:
+    sql = Sql(sqlite_url)
     await sql.open()
     clock = SystemClock()
     async with sql.writing() as connection:
@@ -349,7 +345,7 @@ async def running(
     )
     web.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     serving = asyncio.ensure_future(web.serve(sockets=[listener]))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not web.started:
             await asyncio.sleep(0.01)
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -2,14 +2,14 @@
 
 import pytest
 
-from tests.integration.archive.conftest import postgres_server, postgres_url, world
+from tests.integration.archive.conftest import world
 
-__all__ = ["postgres_server", "postgres_url", "world"]
+__all__ = ["world"]
 
 
 @pytest.fixture
-def database_url(request: pytest.FixtureRequest) -> str:
-    """The address of an empty database."""
+def tables_url(request: pytest.FixtureRequest) -> str:
+    """The address of a database that has our tables."""
     if getattr(request, "param", "sqlite") == "postgresql":
-        return str(request.getfixturevalue("postgres_url"))
-    return f"sqlite:///{request.getfixturevalue('tmp_path')}/lectern.db"
+        return str(request.getfixturevalue("postgres_tables_url"))
+    return str(request.getfixturevalue("sqlite_url"))

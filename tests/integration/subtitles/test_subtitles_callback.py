@@ -78,7 +78,7 @@ async def texts(reader: ArchiveReader, lecture: LectureId) -> list[tuple[int, in
     return [(row.start_ms, row.end_ms, row.text) for row in page.rows]
 
 
-@pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
+@pytest.mark.parametrize("tables_url", ["sqlite", "postgresql"], indirect=True)
 async def test_a_result_finds_its_lecture_long_after_its_code_is_gone(  # X16
     site: ArchiveSite, service: Service
 ) -> None:
@@ -201,7 +201,7 @@ async def test_a_lecture_that_was_not_recorded_has_no_job(site: ArchiveSite) -> 
     assert await site.jobs.state(lecture) is None
 
 
-@pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
+@pytest.mark.parametrize("tables_url", ["sqlite", "postgresql"], indirect=True)
 async def test_two_processes_do_a_job_once(site: ArchiveSite, service: Service) -> None:
     await ended(site)
     await asyncio.gather(site.subtitles.work(), site.subtitles.work())
