@@ -40,6 +40,8 @@ class Arrivals:
     number_at: int = 0
     """Where its packets have their transport-wide number; 0: not known."""
     missing: repair.Missing = field(default_factory=repair.Missing)
+    reported: tuple[int, float] = (0, 0.0)
+    """The server's last report of it: its clock (32 bits), and when it came."""
 
 
 @dataclass(slots=True)
@@ -121,7 +123,8 @@ class Receiver(ClientSocket):
             self._take(data)
 
     def on_media(self, packet: bytes) -> None:
-        if 192 <= packet[1] <= 223:  # RTCP (RFC 5761 §4)
+        if rtp.is_rtcp(packet):
+            self._take_reports(packet)
             return
         line = self._lines.get(packet[8:12]) or self._line(packet)
         line.packets += 1
@@ -144,6 +147,20 @@ class Receiver(ClientSocket):
         self._note_number(line, packet)
         if self._delays is not None:
             self._open(packet)
+
+    def _take_reports(self, packet: bytes) -> None:
+        """Note the sender reports: by what is said of them a server tells its round trip, and Janus
+        keeps nothing to repeat before it can."""
+        if self.incoming is None:
+            return
+        try:
+            opened = self.incoming.unprotect_rtcp(packet)
+        except SrtpError:
+            return
+        for ssrc, clock in rtp.sender_reports(opened):
+            line = self._lines.get(ssrc.to_bytes(4, "big"))
+            if line is not None:
+                line.reported = clock, self._now
 
     def _draw(self) -> int:
         """Return how many packets of video come until one is treated as lost; 0: all come."""
@@ -211,7 +228,7 @@ class Receiver(ClientSocket):
         media = [line for line in self._lines.values() if not line.is_repeats]
         if not media:
             return
-        packet = _blocks(media)
+        packet = _blocks(media, self._clock.now())
         if self.terms.remb and not self.terms.transport_id:
             packet += repair.estimate(_SENDER, [line.ssrc for line in media], REMB_BPS)
         self._send_rtcp(packet)
@@ -220,7 +237,7 @@ class Receiver(ClientSocket):
         """Send feedback about a line: alone where the server takes that, else behind a report of
         that line alone, by which Janus finds it."""
         if not self.terms.reduced and line is not None:
-            feedback = _blocks([line]) + feedback
+            feedback = _blocks([line], self._clock.now()) + feedback
         self._send_rtcp(feedback)
 
     def _send_rtcp(self, packet: bytes) -> None:
@@ -270,8 +287,13 @@ class Receiver(ClientSocket):
             self._delays.arrived(found, self._arrival)
 
 
-def _blocks(lines: list[Arrivals]) -> bytes:
-    return rtp.receiver_report(_SENDER, [(line.ssrc, 0, line.missing.highest) for line in lines])
+def _blocks(lines: list[Arrivals], now: float) -> bytes:
+    blocks = []
+    for line in lines:
+        clock, at = line.reported
+        since = int((now - at) * 65_536) if clock else 0
+        blocks.append((line.ssrc, 0, line.missing.highest, clock, since))
+    return rtp.receiver_report(_SENDER, blocks)
 
 
 @dataclass(slots=True)

@@ -22,7 +22,7 @@ _VP8_DESCRIPTOR = 4  # X, I, then a picture id of 15 bits (RFC 7741 §4.2)
 _KEYFRAME = bytes((0x10, 0x02, 0x00, 0x9D, 0x01, 0x2A, 0xC0, 0x03, 0x1C, 0x02))  # 960 x 540
 _INTERFRAME = bytes((0x11, 0x02, 0x00))
 CHECKSUM_BYTES = 4
-_PSFB, _PLI, _FIR = 206, 1, 4
+_SENDER_REPORT, _PSFB, _PLI, _FIR = 200, 206, 1, 4
 _PADDING_BIT, _EXTENSION_BIT = 0x20, 0x10
 
 
@@ -206,12 +206,23 @@ def asks_keyframe(rtcp: bytes) -> bool:
     return False
 
 
-def receiver_report(sender: int, blocks: list[tuple[int, int, int]]) -> bytes:
-    """Return an RTCP receiver report; blocks are (SSRC, packets lost, highest sequence)."""
+def receiver_report(sender: int, blocks: list[tuple[int, int, int, int, int]]) -> bytes:
+    """Return an RTCP receiver report; blocks are (SSRC, packets lost, highest sequence, LSR, DLSR):
+    the last two say by which sender report the server may tell its round trip (RFC 3550 §6.4.1)."""
     body = struct.pack("!BBHI", 0x80 | len(blocks), 201, 1 + 6 * len(blocks), sender)
-    for ssrc, lost, highest in blocks:
-        body += struct.pack("!IIIIII", ssrc, lost & 0xFFFFFF, highest, 0, 0, 0)
+    for ssrc, lost, highest, reported, since in blocks:
+        body += struct.pack("!IIIIII", ssrc, lost & 0xFFFFFF, highest, 0, reported, since)
     return body
+
+
+def sender_reports(rtcp: bytes) -> list[tuple[int, int]]:
+    """Return (SSRC, middle 32 bits of its clock) of every sender report in an opened compound."""
+    found = []
+    while len(rtcp) >= 20:
+        if rtcp[1] == _SENDER_REPORT:
+            found.append((int.from_bytes(rtcp[4:8], "big"), int.from_bytes(rtcp[10:14], "big")))
+        rtcp = rtcp[4 * (int.from_bytes(rtcp[2:4], "big") + 1) :]
+    return found
 
 
 def is_rtcp(packet: bytes) -> bool:

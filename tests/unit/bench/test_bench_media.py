@@ -70,12 +70,23 @@ def test_content_is_intact_until_a_byte_of_it_changes(packet: bytes) -> None:
 
 
 def test_a_keyframe_request_is_found_in_a_compound_packet() -> None:
-    report = rtp.receiver_report(1, [(7, 0, 1000)])
+    report = rtp.receiver_report(1, [(7, 0, 1000, 0, 0)])
     pli = bytes((0x81, 206, 0, 2)) + bytes(8)
     fir = bytes((0x84, 206, 0, 4)) + bytes(16)
     assert not rtp.asks_keyframe(report)
     assert rtp.asks_keyframe(report + pli)
     assert rtp.asks_keyframe(report + fir)
+
+
+def test_a_receiver_report_names_the_sender_report_before_it() -> None:
+    line = rtp.Line(7, sdp.VP8, "1")
+    wall = 1_800_000_000.5
+    said = line.sender_report(wall)
+    (found,) = rtp.sender_reports(said + bytes((0x81, 202, 0, 1)) + bytes(4))
+    clock = int((wall + 2_208_988_800) * 65_536) & 0xFFFFFFFF
+    assert found == (7, clock)
+    report = rtp.receiver_report(1, [(7, 0, 1000, clock, 32_768)])
+    assert report[-8:] == clock.to_bytes(4, "big") + (32_768).to_bytes(4, "big")
 
 
 def test_an_answer_without_a_candidate_is_refused() -> None:
