@@ -114,6 +114,8 @@ class Sender(Repairing):
         self.sent_video: list[bytes] = []
         """Checksums of what was sent, in order."""
         self.sent_audio: list[bytes] = []
+        self.left: dict[bytes, float] = {}
+        """When each of them left."""
         self.keyframes_asked = 0
         self.nacks = 0
         self._kept: dict[tuple[int, int], tuple[bytes, bytes]] = {}
@@ -161,6 +163,7 @@ class Sender(Repairing):
                 key = int.from_bytes(plain[8:12], "big"), int.from_bytes(plain[2:4], "big")
                 self._kept[key] = plain, sealed
                 sent.append(rtp.checksum(plain) or b"")
+                self.left[sent[-1]] = asyncio.get_running_loop().time()
                 self.send(sealed)
 
     async def play(self, seconds: float) -> None:
@@ -206,6 +209,11 @@ class Got:
                 self.asks[hole] = times + 1, now + REPAIR_SECONDS * BACKOFF**times
                 holes.append(hole)
         return holes
+
+    def delays(self, left: dict[bytes, float]) -> list[float]:
+        """Return how long each packet took, in the order of arrival."""
+        came = zip(self.by_index.values(), self.times, strict=True)
+        return [time - left[one] for one, time in came if one in left]
 
     def between(self, start: float, end: float) -> int:
         return sum(start <= time < end for time in self.times)

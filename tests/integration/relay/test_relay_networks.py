@@ -4,6 +4,9 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
+import pytest
+
+from bench.delay import percentile
 from tests.integration.relay.clients import Rig, until
 from tests.integration.relay.network import Network
 from tests.integration.relay.repairing import Receiver, Sender, through
@@ -82,6 +85,33 @@ async def test_thirty_percent_loss_one_way_is_nobody_elses_business(rig: Rig) ->
         playing = asyncio.create_task(sender.play(10.0))
         await until(lambda: weak.video_got.highest > before + 60, 10.0)
         playing.cancel()
+
+
+async def test_thirty_percent_loss_one_way_delays_nobody_else(rig: Rig) -> None:  # row 6
+    """Half seconds with and without the loss take turns, so that whatever else this machine does
+    falls on both alike."""
+    async with lecture(rig, 3) as (networks, sender, receivers):
+        _, *others = receivers
+        took: dict[bool, list[float]] = {False: [], True: []}
+        for turn in range(12):
+            is_lossy = turn % 2 == 1
+            networks[1].down.loss = 0.3 if is_lossy else 0.0
+            seen = [
+                (got, len(got.times)) for one in others for got in (one.video_got, one.audio_got)
+            ]
+            await sender.play(0.5)
+            await asyncio.sleep(0.05)
+            for got, before in seen:
+                took[is_lossy] += got.delays(sender.left)[before:]
+        assert networks[1].down.lost > 100
+        for other in others:
+            assert absent(sender.sent_video, other.video_got.by_index)[0] == 0
+            assert absent(sender.sent_audio, other.audio_got.by_index)[0] == 0
+            assert other.by_rtx == 0
+        assert len(took[True]) == pytest.approx(len(took[False]), rel=0.05)
+        for share, margin in ((0.5, 0.005), (0.95, 0.02)):  # less than between two sounds
+            without, with_loss = (percentile(took[lossy], share) for lossy in (False, True))
+            assert with_loss <= without + margin, share
 
 
 async def test_reordering_and_half_a_second_of_round_trip_cost_nothing(rig: Rig) -> None:  # row 8
