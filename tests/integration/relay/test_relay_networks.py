@@ -103,7 +103,7 @@ async def test_thirty_percent_loss_one_way_delays_nobody_else(rig: Rig) -> None:
             await asyncio.sleep(0.05)
             for got, before in seen:
                 took[is_lossy] += got.delays(sender.left)[before:]
-        assert networks[1].down.lost > 100
+        assert networks[1].down.lost > 40
         for other in others:
             assert absent(sender.sent_video, other.video_got.by_index)[0] == 0
             assert absent(sender.sent_audio, other.audio_got.by_index)[0] == 0
