@@ -15,6 +15,9 @@ from weakref import WeakKeyDictionary
 import structlog
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
+from websockets.protocol import OPEN
+from websockets.server import ServerProtocol
+from websockets.streams import StreamReader
 
 log = structlog.get_logger(__name__)
 
@@ -45,12 +48,49 @@ LOSSES_AT_ONCE = 20
 PONG = b"3"
 """A client's answer to a ping, in Engine.IO 4."""
 
+_PONG_HEAD = b"\x81\x81"
+_PONG_SIZE = 7
+"""A pong on its way in: one masked text frame with one byte, two bytes of head and four of mask."""
+
+
+def is_pong(data: bytes) -> bool:
+    """Tell whether what was read is a pong and nothing else (where a frame begins)."""
+    return len(data) == _PONG_SIZE and data.startswith(_PONG_HEAD) and data[6] ^ data[2] == PONG[0]
+
 
 class LeanWebSocket(WebSocketsSansIOProtocol):
-    """The web server's WebSocket, of which nothing is left for the collector once it is closed."""
+    """The web server's WebSocket, of which nothing is left for the collector once it is closed.
+
+    A class that listens sends nothing but pongs. One that comes alone is told by its bytes: the
+    protocol library's reader takes 40 times as long for it.
+    """
 
     on_pong: Callable[[], None] | None = None
     """Takes the pongs, most of what a class sends; they wake no reader then."""
+
+    is_full = False
+    """The transport's buffer is above its mark: the reader is slow."""
+
+    _is_between = False
+    """The protocol library has read whole messages: what comes next begins one."""
+
+    def data_received(self, data: bytes) -> None:
+        """Read as the web server does, but for a pong."""
+        if self._is_between and self.on_pong is not None and is_pong(data):
+            self.on_pong()
+            return
+        super().data_received(data)
+        self._is_between = _is_between_messages(self.conn)
+
+    def pause_writing(self) -> None:
+        """Note that the reader is slow."""
+        self.is_full = True
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """Note that the reader is slow no more."""
+        self.is_full = False
+        super().resume_writing()
 
     def handle_text(self, event: Frame) -> None:
         """Take a text frame as the web server does, but for a pong."""
@@ -69,6 +109,7 @@ class LeanWebSocket(WebSocketsSansIOProtocol):
     def end(self, exc: Exception | None) -> None:
         """End as the web server does, now."""
         super().connection_lost(exc)
+        self.is_full = False
         self.on_pong = None
         self.conn.parser.close()  # a suspended generator that refers to what holds it
 
@@ -100,15 +141,30 @@ class Losses:
 _LOSSES: "WeakKeyDictionary[asyncio.AbstractEventLoop, Losses]" = WeakKeyDictionary()
 
 
+def _is_between_messages(connection: ServerProtocol) -> bool:
+    """Tell whether the protocol library waits for the first byte of a message.
+
+    It reads in generators that wait inside each other; the innermost one says for what it waits.
+    """
+    if connection.state is not OPEN or connection.current_size is not None:
+        return False
+    inner: Any = connection.parser
+    while (waits_for := getattr(inner, "gi_yieldfrom", None)) is not None:
+        inner = waits_for
+    return getattr(inner, "gi_code", None) is _WAITS_FOR_MORE
+
+
+_WAITS_FOR_MORE = StreamReader.at_eof.__code__
+
+
 class FrameWriter:
     """Writes whole frames to one WebSocket's transport, where the ASGI server is known."""
 
-    __slots__ = ("_is_closing", "_is_writable", "_protocol", "_write")
+    __slots__ = ("_is_closing", "_protocol", "_write")
 
-    def __init__(self, protocol: WebSocketsSansIOProtocol) -> None:
+    def __init__(self, protocol: LeanWebSocket) -> None:
         # Looked up once: ``write`` runs for every member at every event.
         self._protocol = protocol
-        self._is_writable = protocol.writable.is_set
         self._is_closing = protocol.transport.is_closing
         self._write = protocol.transport.write
 
@@ -117,16 +173,15 @@ class FrameWriter:
         """Return the writer of an accepted WebSocket; None where frames are not ours to write:
         another ASGI server, or an extension (compression) that changes them."""
         protocol = getattr(asgi_send, "__self__", None)
-        if not isinstance(protocol, WebSocketsSansIOProtocol):
+        if not isinstance(protocol, LeanWebSocket):
             return None
         if protocol.conn.extensions or not protocol.handshake_complete:
             return None
         return cls(protocol)
 
     def hear_pongs(self, on_pong: Callable[[], None]) -> None:
-        """Have each pong that comes in taken by ``on_pong`` from now on, where that can be."""
-        if isinstance(self._protocol, LeanWebSocket):
-            self._protocol.on_pong = on_pong
+        """Have each pong that comes in taken by ``on_pong`` from now on."""
+        self._protocol.on_pong = on_pong
 
     def write(self, frames: bytes) -> bool:
         """Write, or return False: the reader is slow, or we have said that we close.
@@ -135,7 +190,8 @@ class FrameWriter:
         """
         if self._is_closing():
             return True
-        if self._protocol.close_sent or not self._is_writable():
+        protocol = self._protocol
+        if protocol.is_full or protocol.close_sent:
             return False
         self._write(frames)
         return True

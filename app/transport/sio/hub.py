@@ -36,7 +36,10 @@ class Member:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self._held: deque[tuple[int, Parcel]] | None = deque()
-        self._written = 0
+        self.is_live = False
+        """It is in the room and holds nothing back."""
+        self.has_left = False
+        self.written = 0
         """The last event written; what a subscription brings late is not written again."""
         self.forgotten = 0
         """The last event that was held and had to go."""
@@ -44,8 +47,8 @@ class Member:
     def offer(self, seq: int, parcel: Parcel) -> None:
         """Write an event, now or when it is released; one that it has already is ignored."""
         if self._held is None:
-            if seq > self._written:
-                self._written = seq
+            if seq > self.written:
+                self.written = seq
                 connection = self.connection
                 if connection.is_open:  # as ``send`` does; this runs for all at every event
                     connection.outbox.offer(parcel)
@@ -54,6 +57,10 @@ class Member:
             metrics.QUEUE_DROPS.labels("held").inc()
             self.forgotten, _ = self._held.popleft()
         self._held.append((seq, parcel))
+
+    def leave(self) -> None:
+        """Be none of the room's any more: an event that is being written passes it by."""
+        self.is_live, self.has_left = False, True
 
     def release(self, seq: int) -> None:
         """Write what came after ``seq``, where it was brought to, and from now on at once.
@@ -64,9 +71,33 @@ class Member:
             self.connection.end()
             return
         held, self._held = self._held, None
-        self._written = max(self._written, seq)
+        self.is_live = not self.has_left
+        self.written = max(self.written, seq)
         for later, parcel in held or ():
             self.offer(later, parcel)
+
+
+def offer_to_all(members: list[Member], seq: int, parcel: Parcel) -> None:
+    """Offer an event to each of ``members`` that has not left, as ``Member.offer`` does.
+
+    This runs for all at every event. For nearly everybody nothing waits: what is done for those is
+    written out here, without a call but that which writes.
+    """
+    frames = parcel.frames
+    for member in members:
+        connection = member.connection
+        outbox = connection.outbox
+        direct = outbox.direct
+        if (
+            direct is not None
+            and member.is_live
+            and seq > member.written
+            and connection.is_open
+            and direct(frames)
+        ):
+            member.written = outbox.written = seq
+        elif not member.has_left:
+            member.offer(seq, parcel)
 
 
 class _Room:
@@ -112,7 +143,10 @@ class RoomHub:
         room = self._rooms.get(ident)
         if room is None:
             room = self._rooms[ident] = _Room(ident, self._deliver)
-        member = room.members[connection.id] = Member(connection)
+        member = Member(connection)
+        if (before := room.members.get(connection.id)) is not None:
+            before.leave()
+        room.members[connection.id] = member
         try:
             async with room.lock:
                 if not room.is_subscribed:
@@ -141,7 +175,8 @@ class RoomHub:
         return [member.connection for member in room.members.values()] if room else []
 
     def _remove(self, room: _Room, connection: ConnectionId) -> None:
-        room.members.pop(connection, None)
+        if (member := room.members.pop(connection, None)) is not None:
+            member.leave()
         if not room.members:
             self._close(room)
 
@@ -196,28 +231,23 @@ class RoomHub:
         members = list(room.members.values())
         if event.audience == "room" and event.type not in wire.PERSONAL:
             shared = wire.room_event(event)
-            for member in members[:AT_ONCE]:
-                member.offer(event.seq, shared)
+            offer_to_all(members[:AT_ONCE], event.seq, shared)
             for first in range(AT_ONCE, len(members), AT_ONCE):
                 yield
-                for member in members[first : first + AT_ONCE]:
-                    if room.members.get(member.connection.id) is member:  # it has not left
-                        member.offer(event.seq, shared)
+                offer_to_all(members[first : first + AT_ONCE], event.seq, shared)
         else:
             if event.audience != "room":
                 members = _staff(members, event.audience)
-            yield from self._parts_for_each(room, members, event)
+            yield from self._parts_for_each(members, event)
         self._on_event(event, [member.connection for member in members])
 
-    def _parts_for_each(
-        self, room: _Room, members: list[Member], event: RoomEvent
-    ) -> Iterator[None]:
+    def _parts_for_each(self, members: list[Member], event: RoomEvent) -> Iterator[None]:
         """Write what is not for everybody, or not the same for everybody."""
         parcel_for = wire.room_event_for(event)
         for position, member in enumerate(members):
             if position and position % AT_ONCE == 0:
                 yield
-            if room.members.get(member.connection.id) is not member:
+            if member.has_left:
                 continue
             parcel = parcel_for(member.connection.seat)
             place = member.connection.place

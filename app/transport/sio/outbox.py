@@ -43,7 +43,8 @@ class Outbox(asyncio.Queue[Any]):
         self._max_bytes = max_bytes
         self._bytes = 0
         self._taken = 0
-        self._written = 0
+        self.written = 0
+        """The last room event that was written."""
         self._pings: deque[int] = deque(maxlen=MAX_PINGS)
         self.proved = 0
         """The last room event that the client has certainly received: it answered a ping that was
@@ -54,7 +55,11 @@ class Outbox(asyncio.Queue[Any]):
         self.is_ended = False
         """The writer took the mark after which nothing is written."""
         self.on_overflow: Callable[[], None] | None = None
+        self.direct: Callable[[bytes], bool] | None = None
+        """Writes whole frames at once, or returns False; None while anything waits here or is being
+        written, and wherever that cannot be done."""
         self._direct: Callable[[bytes], bool] | None = None
+        """The same, as long as the WebSocket is there."""
         self._start_writer: Callable[[], None] | None = None
         self._is_writing = False
         super().__init__()
@@ -66,10 +71,10 @@ class Outbox(asyncio.Queue[Any]):
 
     def offer(self, parcel: Parcel) -> bool:
         """Write or queue ``parcel``, or cut the session if too much waits. Never blocks."""
-        direct = self._direct
-        if direct is not None and not self._is_writing and not self._line and direct(parcel.frames):
-            if parcel.seq > self._written:
-                self._written = parcel.seq
+        direct = self.direct
+        if direct is not None and direct(parcel.frames):
+            if parcel.seq > self.written:
+                self.written = parcel.seq
             return True
         if parcel.board is not BoardPart.NONE:
             self._make_way(parcel.board)
@@ -77,9 +82,9 @@ class Outbox(asyncio.Queue[Any]):
 
     def ping(self) -> None:
         """Ping after what was queued so far: the answer sets ``proved`` within a round trip."""
-        direct = self._direct
-        if direct is not None and not self._is_writing and not self._line and direct(_PING):
-            self._pings.append(self._written)
+        direct = self.direct
+        if direct is not None and direct(_PING):
+            self._pings.append(self.written)
         else:
             self.put_nowait(Packet(PING))
 
@@ -106,16 +111,19 @@ class Outbox(asyncio.Queue[Any]):
             self._bytes -= self._line.popleft().size
         if self._line:
             self._wake()
+        else:
+            self.direct = direct
 
     def detach(self) -> None:
         """Write nothing more: the WebSocket is gone."""
-        self._direct = self._start_writer = None
+        self.direct = self._direct = self._start_writer = None
         self._is_writing = True
 
     def take(self) -> Any:
         """Return the next packet to write; None when nothing waits, or nothing may follow."""
         if not self._line:
             self._is_writing = False
+            self.direct = self._direct
             return None
         packet = self._get()
         if packet is None:
@@ -124,10 +132,11 @@ class Outbox(asyncio.Queue[Any]):
 
     def _write_packet(self, packet: Packet) -> bool:
         """Write a packet of the library's own now, if the connection is free and takes it."""
-        if self._direct is None or self._is_writing or not self._direct(frame(packet.encode())):
+        direct = self._direct
+        if direct is None or self._is_writing or not direct(frame(packet.encode())):
             return False
         if packet.packet_type == PING:
-            self._pings.append(self._written)
+            self._pings.append(self.written)
         return True
 
     def _write_first(self) -> bool:
@@ -139,7 +148,7 @@ class Outbox(asyncio.Queue[Any]):
             return self._write_packet(entry.packets[0])
         if not self._direct(entry.parcel.frames):
             return False
-        self._written = max(self._written, entry.parcel.seq)
+        self.written = max(self.written, entry.parcel.seq)
         return True
 
     async def put(self, item: Any) -> None:
@@ -192,12 +201,12 @@ class Outbox(asyncio.Queue[Any]):
             if entry.parcel is None:
                 self._bytes -= size
                 if packet.packet_type == PING:
-                    self._pings.append(self._written)
+                    self._pings.append(self.written)
         if entry.next == len(entry.packets):
             self._line.popleft()
             if entry.parcel is not None:
                 self._bytes -= entry.size
-                self._written = max(self._written, entry.parcel.seq)
+                self.written = max(self.written, entry.parcel.seq)
         return packet
 
     def _accept(self, packets: Iterable[Any], parcel: Parcel | None) -> bool:
@@ -227,7 +236,7 @@ class Outbox(asyncio.Queue[Any]):
 
     def _cut(self) -> None:
         self.is_cut = True
-        self._direct = None
+        self.direct = self._direct = None
         self._line.clear()
         self._bytes = 0
         self.put_nowait(None)
@@ -238,6 +247,7 @@ class Outbox(asyncio.Queue[Any]):
         if self._start_writer is not None:
             if not self._is_writing:
                 self._is_writing = True
+                self.direct = None
                 self._start_writer()
             return
         while self._getters:

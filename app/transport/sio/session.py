@@ -8,6 +8,7 @@ outbox, if the connection is free), and a task exists only while a reader is slo
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, Protocol
 
 import structlog
@@ -95,7 +96,7 @@ class Session(AsyncSocket):  # type: ignore[misc]  # engineio ships no types
         self.connected = self.upgraded = True
         direct = FrameWriter.of(websocket.asgi_send) if self.server.writes_frames else None
         if direct is not None:
-            direct.hear_pongs(lambda: self._take_pong(websocket))
+            direct.hear_pongs(partial(self._take_pong, websocket.heard))
         self.queue.attach(
             direct.write if direct is not None else None, lambda: self._wake(websocket)
         )
@@ -136,8 +137,8 @@ class Session(AsyncSocket):  # type: ignore[misc]  # engineio ships no types
         elif frame[0] == "5":
             self.queue.put_nowait(Packet(NOOP))
 
-    def _take_pong(self, websocket: WebSocket) -> None:
-        websocket.heard.set()
+    def _take_pong(self, heard: asyncio.Event) -> None:
+        heard.set()
         self.schedule_ping()
 
     async def _hear(self, data: str | bytes) -> None:
