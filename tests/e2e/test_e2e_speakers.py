@@ -9,6 +9,13 @@ from tests.e2e.stack import Stack
 
 pytestmark = pytest.mark.e2e
 
+KEEP_SOCKETS = """
+window.sockets = []
+window.WebSocket = class extends WebSocket {
+  constructor(...given) { super(...given); window.sockets.push(this) }
+}
+"""
+
 
 @pytest.mark.timeout(180)
 async def test_a_participant_speaks_to_everybody_and_it_is_taken_back(
@@ -20,6 +27,7 @@ async def test_a_participant_speaks_to_everybody_and_it_is_taken_back(
     await ada.open_lobby(code)
     await ada.start()
     sam, eve = await participant(browser, stack.url), await participant(browser, stack.url)
+    await eve.page.add_init_script(KEEP_SOCKETS)
     for person in (sam, eve):
         await person.enter(code)
         await person.is_in()
@@ -44,6 +52,10 @@ async def test_a_participant_speaks_to_everybody_and_it_is_taken_back(
     await ada.part("speaker-mute").click()
     await _hears(eve)
 
+    # She comes back on another connection; her media went on, and what is new in it has a name.
+    await eve.page.evaluate("sockets.forEach((socket) => socket.close())")
+    await expect(eve.part("connection-state")).not_to_have_attribute("data-state", "online")
+    await eve.is_in()
     await sam.part("speak-camera").click()
     for listener in (eve, ada):
         await _sees_speaker(listener)
