@@ -28,9 +28,9 @@ class AssignmentStore:
         self._redis = redis
 
     async def now_ms(self) -> int:
-        """Return Redis' time."""
+        """Return the time that all processes share."""
         try:
-            return await self._redis.now_ms()
+            return await self._redis.steady_ms()
         except Unavailable:
             raise NotReady from None
 

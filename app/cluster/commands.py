@@ -98,7 +98,7 @@ class _RedisClock:
         """Look again when the last look is old. Raises Unavailable."""
         if self.clock.now() - self._looked_at < CLOCK_SECONDS:
             return
-        theirs = await self.redis.now_ms()
+        theirs = await self.redis.steady_ms()
         self._looked_at = self.clock.now()
         self._offset_ms = theirs - self._looked_at * 1000
 

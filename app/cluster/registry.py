@@ -18,8 +18,8 @@ CUT_SECONDS: Final = 1.2
 """Since the last heartbeat of a process whose lifeline is cut: it was killed. One beat is due, and
 a lifeline that only broke is mended within a fraction of this."""
 
-LIST_SECONDS: Final = 60
-"""For which the list of a kind outlives the last of its processes."""
+LIST_SECONDS: Final = keys.TTL_SECONDS
+"""For which the list of a kind outlives the last of its processes: longer than a date may jump."""
 
 ORDER_SECONDS: Final = 600
 """For which an order to drain waits for its process."""
@@ -30,6 +30,9 @@ class Registry:
 
     def __init__(self, redis: Redis) -> None:
         self.redis = redis
+        self._last: dict[str, dict[NodeId, NodeInfo]] = {}
+        """What the live processes of a kind said last. A date that jumps ends the lifetime of it
+        before they fall silent, and they do not say it again for a second."""
 
     async def announce(self, kind: str, node: NodeId, info: NodeInfo) -> float | None:
         """Say once that ``node`` is alive; ``Heartbeat`` says it every second.
@@ -59,7 +62,10 @@ class Registry:
         flat = await self.redis.script("living", [keys.nodes(kind)], [lately])
         ages = {NodeId(flat[i].decode()): int(flat[i + 1]) for i in range(0, len(flat), 2)}
         hashes = await asyncio.gather(*(self.redis.hash(keys.node(kind, name)) for name in ages))
-        nodes = [node for node in map(read_node, hashes) if node is not None]
+        said = {node.id: node for node in map(read_node, hashes) if node is not None}
+        known = self._last.get(kind, {}) | said
+        self._last[kind] = {name: known[name] for name in ages if name in known}
+        nodes = list(self._last[kind].values())
         quiet = [
             node.id for node in nodes if node.has_lifeline and ages[node.id] > CUT_SECONDS * 1000
         ]

@@ -1,7 +1,7 @@
 """A live room as its hash holds it, and what a look at it may decide."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, cast
@@ -36,6 +36,7 @@ class LiveRoom:
     seq: int
     relay: NodeId | None
     deadline_ms: int | None
+    """A date."""
     listeners: int
     sources: dict[str, bool]
     board_view: bytes
@@ -54,8 +55,13 @@ class LiveRoom:
     """``recording.lua``'s; None before it was ever switched on."""
 
 
-def read_room(fields: Mapping[bytes, bytes]) -> LiveRoom | None:
-    """Return the room that a hash holds, or None when it holds none."""
+def read_room(
+    fields: Mapping[bytes, bytes], date_ms: Callable[[int], int] = int
+) -> LiveRoom | None:
+    """Return the room that a hash holds, or None when it holds none.
+
+    ``date_ms`` tells the date of a moment in the time that deadlines are counted in.
+    """
     status = fields.get(b"status")
     if status is None:
         return None
@@ -67,7 +73,7 @@ def read_room(fields: Mapping[bytes, bytes]) -> LiveRoom | None:
         epoch=int(fields[b"epoch"]),
         seq=int(fields[b"seq"]),
         relay=NodeId(fields.get(b"relay", b"").decode()) or None,
-        deadline_ms=int(fields[b"deadline"]) if b"deadline" in fields else None,
+        deadline_ms=date_ms(int(fields[b"deadline"])) if b"deadline" in fields else None,
         listeners=int(fields.get(b"listeners", b"0")),
         sources=json.loads(fields.get(b"sources", b"{}")),
         board_view=fields.get(b"currentWhiteboardData", b""),

@@ -60,7 +60,7 @@ class RoomStore:
 
     async def read(self, room: RoomId) -> LiveRoom | None:
         """Return the room, or None when it is not live."""
-        return read_room(await self._redis.hash(keys.room(room)))
+        return read_room(await self._redis.hash(keys.room(room)), self._redis.date_ms)
 
     async def placement(self, room: RoomId) -> tuple[bool, NodeId | None]:
         """Return whether the room is live, and the relay it is on, without reading its board."""
@@ -202,7 +202,7 @@ class RoomStore:
     async def snapshot(self, room: RoomId, *, questions: bool) -> tuple[LiveRoom, Sequence[Any]]:
         """Return the room and, if asked, the unanswered questions, both of one instant."""
         flat, pending = await self._redis.on_room("snapshot", room, int(questions))
-        live = read_room(dict(zip(flat[::2], flat[1::2], strict=True)))
+        live = read_room(dict(zip(flat[::2], flat[1::2], strict=True)), self._redis.date_ms)
         if live is None:
             raise NotStarted("the lecture has not started")
         return live, pending

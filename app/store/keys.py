@@ -144,6 +144,10 @@ SESSIONS_DUE = "sessions:due"
 DUE = "rooms:due"
 """Sorted set: room → the ms at which somebody must look at it (a lease or grace that ends)."""
 
+CLOCK = "clock:correction"
+"""String: the ms that are added to Redis' date for an even time (app/store/steady.py). All ms in
+Redis that somebody waits for are of that time; dates that people are told are not."""
+
 
 def node(kind: str, node_id: NodeId) -> str:
     """Hash with a TTL of seconds: a live process' address and load."""

@@ -17,11 +17,13 @@ from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as DriverTimeoutError
 
 from app.core import metrics
+from app.core.clock import Clock, SystemClock
 from app.core.errors import BY_CODE, Internal, LecternError, Unavailable
 from app.core.ids import RoomId
 from app.core.tasks import Tasks
 from app.store import keys
 from app.store.pipeline import Pipeline
+from app.store.steady import Stamp, SteadyClock
 
 log = structlog.get_logger(__name__)
 
@@ -52,12 +54,19 @@ T = TypeVar("T")
 
 
 class _Script:
-    """A script's text, with the preludes that it names in its first line, and its hash."""
+    """A script's text, with the preludes that it names in its first line, and its hash.
+
+    ``is_timed``: its arguments begin with a ``Stamp``. Every script of the ``room`` prelude is.
+    """
 
     def __init__(self, path: Path) -> None:
         text = path.read_text(encoding="utf-8")
+        self.is_timed = False
         if text.startswith("-- prelude: "):
             names = text.partition("\n")[0].removeprefix("-- prelude: ").split()
+            if names[0] == "room":
+                names.insert(0, "clock")
+            self.is_timed = names[0] == "clock"
             preludes = [(SCRIPTS / f"_{name}.lua").read_text(encoding="utf-8") for name in names]
             text = "".join((*preludes, text))
         self.text = text.encode()
@@ -103,8 +112,9 @@ class Redis:
     full; the next command connects again. After Unavailable a write may or may not have happened.
     """
 
-    def __init__(self, url: str, timeout: float = 1.0) -> None:
+    def __init__(self, url: str, timeout: float = 1.0, clock: Clock | None = None) -> None:
         self._url = url
+        self._steady = SteadyClock(self._read_clock, clock or SystemClock())
         self._timeout = timeout
         self._scripts = _load_scripts()
         self._tasks = Tasks("redis")
@@ -156,7 +166,8 @@ class Redis:
         Raises the error of ``core.errors`` that the script replied with (``"code text"``).
         """
         script = self._scripts[name]
-        call = (len(script_keys), *script_keys, *args)
+        stamp = await self._stamp() if script.is_timed else ()
+        call = (len(script_keys), *script_keys, *stamp, *args)
 
         execute = self._client.execute_command if self._line is None else self._line.execute
 
@@ -167,7 +178,7 @@ class Redis:
                 return await execute("EVAL", script.text, *call)
 
         if self._line is not None:  # a command once written runs, whatever becomes of its caller
-            return await self._answer(run, 2 * self._timeout)
+            return await self._answer(run, None)
         return await self._shielded(name, run)
 
     async def on_room(self, name: str, room: RoomId, *args: Argument) -> Any:
@@ -184,16 +195,36 @@ class Redis:
         return True
 
     async def now_ms(self) -> int:
-        """Return Redis' own time, which all processes share, in milliseconds."""
+        """Return Redis' date, which all processes share, in milliseconds. It may be set."""
         seconds, micros = await self._raw("TIME")
         return int(seconds) * 1000 + int(micros) // 1000
+
+    async def steady_ms(self) -> int:
+        """Return the time that deadlines are counted in (``steady``): Redis' date, less jumps."""
+        return (await self._stamp()).now_ms
+
+    def date_ms(self, steady_ms: int) -> int:
+        """Return the date of a moment that is given in steady time."""
+        return steady_ms - self._steady.correction_ms
+
+    async def _stamp(self) -> Stamp:
+        if not self._steady.is_set:
+            await self._steady.begin()
+        elif self._steady.is_due:
+            with contextlib.suppress(RuntimeError):  # closed
+                _ = self._tasks.start("steady", self._steady.look)
+        return self._steady.stamp()
+
+    async def _read_clock(self, known: int | None, wanted: int | None) -> tuple[float, int]:
+        words = ["" if number is None else number for number in (known, wanted)]
+        date, stands = await self.script("steady", [keys.CLOCK], [*words, keys.TTL_SECONDS * 1000])
+        return float(date), int(stands)
 
     async def hash(self, key: str) -> dict[bytes, bytes]:
         """Return all fields of a hash; empty when there is none."""
         if self._line is None:
             return cast("dict[bytes, bytes]", await self._command("HGETALL", key))
-        flat = await self._raw("HGETALL", key)
-        return dict(zip(flat[::2], flat[1::2], strict=True))
+        return _pairs(await self._raw("HGETALL", key))
 
     async def fields(self, key: str, *names: str) -> list[bytes | None]:
         """Return the named fields of a hash, None for each that is missing."""
@@ -212,16 +243,17 @@ class Redis:
         return bool(await self._raw("EXPIRE", key, seconds))
 
     async def stream_after(
-        self, key: str, after: int, count: int
+        self, key: str, after: int, count: int, last: int | None = None
     ) -> list[tuple[bytes, dict[bytes, bytes]]]:
-        """Return up to ``count`` entries of a stream whose ids are above ``<after>-0``."""
-        reply = await self._command("XRANGE", key, f"({after}-0", "+", "COUNT", count)
-        return [(entry, fields) for entry, fields in reply if fields is not None]
+        """Return up to ``count`` entries of a stream whose ids are above ``<after>-0``, and no
+        higher than ``<last>-0`` where that is given."""
+        until = "+" if last is None else f"{last}-0"
+        return _entries(await self._raw("XRANGE", key, f"({after}-0", until, "COUNT", count))
 
     async def last_entry(self, key: str) -> tuple[bytes, dict[bytes, bytes]] | None:
         """Return the newest entry of a stream."""
-        reply = await self._command("XREVRANGE", key, "+", "-", "COUNT", 1)
-        return (reply[0][0], reply[0][1]) if reply else None
+        entries = _entries(await self._raw("XREVRANGE", key, "+", "-", "COUNT", 1))
+        return entries[0] if entries else None
 
     async def scan(self, cursor: int, pattern: str) -> tuple[int, list[bytes]]:
         """Return the next cursor (0 at the end) and some keys of a pattern, maybe not for the
@@ -306,7 +338,7 @@ class Redis:
         """As ``_command``, for those whose answer the library leaves as it is."""
         if self._line is None:
             return await self._command(*words)
-        return await self._answer(lambda: self._line.execute(*words), 2 * self._timeout)
+        return await self._answer(lambda: self._line.execute(*words), None)
 
     async def _command(self, *words: Argument) -> Any:
         return await self._answer(lambda: self._client.execute_command(*words), self._timeout)
@@ -332,7 +364,9 @@ class Redis:
         task.add_done_callback(self._writes.discard)
         return await asyncio.shield(outcome)
 
-    async def _answer(self, run: Callable[[], Awaitable[T]], seconds: float) -> T:
+    async def _answer(self, run: Callable[[], Awaitable[T]], seconds: float | None) -> T:
+        """Return what ``run`` does, within ``seconds``; None for the pipeline, which bounds each
+        command by itself and loses no cancellation."""
         clock = asyncio.get_running_loop().time
         asked = clock()
         try:
@@ -340,8 +374,10 @@ class Redis:
         finally:
             metrics.REDIS_SECONDS.observe(clock() - asked)
 
-    async def _answer_in(self, run: Callable[[], Awaitable[T]], seconds: float) -> T:
+    async def _answer_in(self, run: Callable[[], Awaitable[T]], seconds: float | None) -> T:
         try:
+            if seconds is None:
+                return await run()
             with cancellation_kept():
                 async with asyncio.timeout(seconds):
                     return await run()
@@ -351,6 +387,20 @@ class Redis:
             raise refusal(error) from error
         except RedisError as error:
             raise Unavailable("Redis cannot be reached") from error
+
+
+def _entries(reply: Any) -> list[tuple[bytes, dict[bytes, bytes]]]:
+    """Return a stream's entries, whether the library has read them or not, but for those that were
+    deleted meanwhile."""
+    return [
+        (entry, fields if isinstance(fields, dict) else _pairs(fields))
+        for entry, fields in reply
+        if fields is not None
+    ]
+
+
+def _pairs(flat: Sequence[bytes]) -> dict[bytes, bytes]:
+    return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
 @contextlib.contextmanager

@@ -1,5 +1,5 @@
--- What every room script shares. KEYS are always the room's own, ARGV begins with three of ours;
--- they are taken off here, so that a script counts its own arguments from 1.
+-- What every room script shares, after the clock. KEYS are always the room's own, ARGV begins with
+-- three of ours; they are taken off here, so that a script counts its own arguments from 1.
 local ROOM, EVENTS, QUESTIONS, ASKED, LISTENERS = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local ELEMENTS, REMOVED, DRAWS = KEYS[6], KEYS[7], KEYS[8]
 local VOTERS, VOTES, NEW_VOTES, FACTS = KEYS[9], KEYS[10], KEYS[11], KEYS[12]
@@ -17,9 +17,6 @@ local LOG_STEP = 16 -- events between two looks at what may go
 local ENDED_LOG_TTL = 600000 -- ms: how long late readers may still learn that a room has ended,
 -- counted from when the archive has all of its log; until then it lives for TTL
 local BLOB_BYTES = 67108864 -- of boards' objects that wait for the archive: 64 MiB
-
-local clock = redis.call('TIME')
-local NOW = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
 local function ms(number) return string.format('%.0f', number) end
 
@@ -77,7 +74,7 @@ local function trim_log(seq, bytes)
     local fields = entry and entry[2] or {}
     local at = fields[1] == 'at' and tonumber(fields[2]) or 0
     local weight = fields[3] == 'bytes' and bytes - tonumber(fields[4]) or 0
-    local is_old = seq - nearer >= LOG_EVENTS and at < NOW - LOG_MS
+    local is_old = seq - nearer >= LOG_EVENTS and at < DATE - LOG_MS
     if not is_old and weight <= LOG_BYTES then break end
     cut = nearer
   end
@@ -105,7 +102,7 @@ end
 local function append(kind, data, audience, blob, who)
   local seq = redis.call('HINCRBY', ROOM, 'seq', 1)
   local bytes = redis.call('HINCRBY', ROOM, 'logBytes', #data)
-  local entry = { 'at', ms(NOW), 'bytes', ms(bytes), 'type', kind, 'audience', audience,
+  local entry = { 'at', ms(DATE), 'bytes', ms(bytes), 'type', kind, 'audience', audience,
     'data', data }
   if kind == 'ended' then
     -- The hash is about to go: what whoever finishes the end needs stays with its event.
@@ -168,31 +165,33 @@ local function take_new(consumer)
   if type(reply) == 'table' and reply.err then make_group(consumer) end
 end
 
--- The order of two entries by their ids, `<ms>-<number>`.
+-- The order of two entries by their ids, `<ms>-<number>`; ms have 13 digits until the year 2286.
 local function is_earlier(one, other)
-  local ms_of, number_of = string.match(one[1], '(%d+)-(%d+)')
-  local ms_other, number_other = string.match(other[1], '(%d+)-(%d+)')
-  if ms_of ~= ms_other then return tonumber(ms_of) < tonumber(ms_other) end
-  return tonumber(number_of) < tonumber(number_other)
+  local a, b = one[1], other[1]
+  local at, other_at = string.sub(a, 1, 13), string.sub(b, 1, 13)
+  if at ~= other_at then return at < other_at end
+  if #a ~= #b then return #a < #b end
+  return a < b
 end
 
--- The unanswered questions as {id, {field, value, …}}, in stream order.
+local function entry_of(id) return redis.call('XRANGE', QUESTIONS, id, id)[1] end
+
+-- The unanswered questions as {id, {field, value, …}}, in stream order, whoever has claimed them.
+-- XREADGROUP looks for each entry alone, which takes longer than to read the stream, unless most of
+-- that is answered. A deleted entry is pending still: there is nothing left to answer.
 local function pending()
-  local consumer = get('presenterEmail')
-  take_new(consumer)
-  local reply = redis.call('XREADGROUP', 'GROUP', GROUP, consumer, 'STREAMS', QUESTIONS, '0')
-  local list, listed = {}, {}
-  local function add(entry)
-    -- A deleted entry is still pending, without fields: there is nothing left to answer.
-    if not entry or not entry[2] or listed[entry[1]] then return end
-    list[#list + 1] = entry
-    listed[entry[1]] = true
+  take_new(get('presenterEmail'))
+  local waiting = redis.call('XPENDING', QUESTIONS, GROUP, '-', '+', 1000000)
+  local list = {}
+  if redis.call('XLEN', QUESTIONS) > 3 * #waiting then
+    for _, one in ipairs(waiting) do list[#list + 1] = entry_of(one[1]) end
+    return list
   end
-  for _, entry in ipairs(reply and reply[1][2] or {}) do add(entry) end
-  -- What an assistant has claimed is on the assistant's list, and unanswered all the same.
-  local claimed = redis.call('ZRANGE', CLAIMS, 0, -1)
-  for _, id in ipairs(claimed) do add(redis.call('XRANGE', QUESTIONS, id, id)[1]) end
-  if #claimed > 0 then table.sort(list, is_earlier) end
+  local is_waiting = {}
+  for _, one in ipairs(waiting) do is_waiting[one[1]] = true end
+  for _, entry in ipairs(redis.call('XRANGE', QUESTIONS, waiting[1] and waiting[1][1] or '+', '+')) do
+    if is_waiting[entry[1]] then list[#list + 1] = entry end
+  end
   return list
 end
 

@@ -29,13 +29,13 @@ if is_new and tonumber(limit) >= 0
 end
 touch()
 if not person then
-  person = { id = id, member = member_of(identity), identity = identity, since = NOW, seats = {},
+  person = { id = id, member = member_of(identity), identity = identity, since = DATE, seats = {},
     peers = {} }
 end
 person.name, person.kind, person.notify = name, kind, notify == '1'
 if not person.set then person.role, person.permission = role, permission end
 person.seats = drop(person.seats, function(one) return one ~= holder end)
-person.seats[#person.seats + 1] = { holder, NOW }
+person.seats[#person.seats + 1] = { holder, DATE }
 if #person.seats > MAX_SEATS then table.remove(person.seats, 1) end
 if peer ~= '' then
   person.peers = drop(person.peers, function(one) return one ~= peer end)

@@ -1,8 +1,7 @@
+-- prelude: clock
 -- A process says that it is alive. KEYS: nodes of its kind. ARGV: node, TTL ms, ms until forgotten
 redis.call('PEXPIRE', KEYS[1], ARGV[2]) -- first, so that a full Redis lets the rest through
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-redis.call('ZADD', KEYS[1], string.format('%.0f', now), ARGV[1])
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now - ARGV[3]))
+redis.call('ZADD', KEYS[1], string.format('%.0f', NOW), ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', NOW - ARGV[3]))
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return 1

@@ -16,7 +16,7 @@ if fact.shown == 'hidden' then
 end
 if once ~= '' then redis.call('HSET', ASKED, once, '1') end
 if fact.shown == 'waiting' then show(entry, fact) end
-fact.answer = { content = content, name = ARGV[3], at = iso(NOW) }
+fact.answer = { content = content, name = ARGV[3], at = iso(DATE) }
 keep(id, fact)
 append('answered', cjson.encode({ questionId = id, content = content, name = ARGV[3],
   at = fact.answer.at }), 'room', nil, member_of(ARGV[2]))

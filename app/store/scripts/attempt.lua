@@ -11,7 +11,12 @@ end
 local wait = 0
 for i, key in ipairs(KEYS) do
   if tonumber(redis.call('GET', key) or '0') >= tonumber(ARGV[2 + i]) then
-    wait = math.max(wait, redis.call('PTTL', key), 1)
+    local left = redis.call('PTTL', key)
+    if left > tonumber(ARGV[2]) then -- the date was set back: nobody waits for it to come again
+      left = tonumber(ARGV[2])
+      redis.call('PEXPIRE', key, ARGV[2])
+    end
+    wait = math.max(wait, left, 1)
   end
 end
 if wait > 0 then return wait end

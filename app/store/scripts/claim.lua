@@ -22,10 +22,10 @@ if redis.call('HEXISTS', ROOM, 'status') == 0 then
     'boardHash', NO_ELEMENTS, 'drawers', 'presenter', 'page', '0', 'logBytes', '0',
     'logFirst', ms(tonumber(seq) + 1), 'firstSeq', ms(tonumber(seq) + 1),
     'lectureId', lecture, 'presenterEmail', email,
-    'startTime', iso(NOW), 'status', 'LIVE', 'epoch', '1', 'holder', holder, 'lease', ms(lease),
+    'startTime', iso(DATE), 'status', 'LIVE', 'epoch', '1', 'holder', holder, 'lease', ms(lease),
     'seq', seq, 'rev', '0', 'relay', relay, 'listeners', '0')
   if ARGV[8] == '1' then
-    local said = '{"state":"on","since":"' .. iso(NOW) .. '","reason":null}'
+    local said = '{"state":"on","since":"' .. iso(DATE) .. '","reason":null}'
     redis.call('HSET', ROOM, 'recording', said)
     append('recording', said, 'room')
   end

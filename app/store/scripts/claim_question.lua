@@ -32,7 +32,7 @@ take_new(get('presenterEmail'))
 local consumer = role == 'presenter' and get('presenterEmail') or ('assistant:' .. member)
 redis.call('XCLAIM', QUESTIONS, GROUP, consumer, 0, id)
 local fact = fact_of(id)
-local ends = iso(NOW + lasts)
+local ends = iso(DATE + lasts)
 fact.claim = { memberId = member, name = ARGV[3], ['until'] = ends, ms = lasts }
 keep(id, fact)
 redis.call('ZADD', CLAIMS, ms(NOW + lasts), id)

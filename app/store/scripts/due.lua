@@ -8,8 +8,8 @@ local UNFINISHED_AFTER = 10000 -- ms that the one who ended a room has to tell S
 if redis.call('HEXISTS', ROOM, 'status') == 0 then
   local last = last_event()
   if not last or last.type ~= 'ended' then return { 'gone' } end
-  local due = tonumber(last.at) + UNFINISHED_AFTER
-  if due > NOW then return { 'wait', ms(due) } end
+  local wait = tonumber(last.at) + UNFINISHED_AFTER - DATE -- more than that: the date was set back
+  if wait > 0 and wait <= UNFINISHED_AFTER then return { 'wait', ms(NOW + wait) } end
   return { 'again', last.lectureId, last.relay, last.presenterEmail }
 end
 if get('status') == 'LIVE' then
@@ -26,7 +26,7 @@ if get('status') == 'LIVE' then
   local deadline = NOW + tonumber(ARGV[1])
   -- The holder's name stays: if it was only paused, its next renewal takes the slot up again.
   redis.call('HSET', ROOM, 'status', 'AWAY', 'deadline', ms(deadline))
-  append('presenter_away', '{"deadline":"' .. iso(deadline) .. '"}', 'room')
+  append('presenter_away', '{"deadline":"' .. iso(DATE + tonumber(ARGV[1])) .. '"}', 'room')
   return { 'away', ms(deadline) }
 end
 local deadline = tonumber(get('deadline') or '0')

@@ -11,7 +11,7 @@ local person = person_of(id)
 if not person then
   if identity == '' then return redis.error_reply('not_found there is no such member') end
   person = { id = id, member = member_of(identity), identity = identity, name = '', kind = '',
-    role = '', permission = '{}', since = NOW, seats = {}, peers = {} }
+    role = '', permission = '{}', since = DATE, seats = {}, peers = {} }
 end
 if epoch ~= '' and person.identity == get('presenterEmail') then
   return redis.error_reply('forbidden the presenter is not removed')
@@ -21,7 +21,7 @@ if redis.call('HLEN', BANS) >= MAX_BANS and redis.call('HEXISTS', BANS, person.i
 end
 touch()
 redis.call('HSET', BANS, person.id, cjson.encode({ id = person.id, member = person.member,
-  name = person.name, banned = banned == '1', at = NOW, reason = reason }))
+  name = person.name, banned = banned == '1', at = DATE, reason = reason }))
 local reply = cjson.encode(person)
 local had_seat = #person.seats > 0
 person.seats, person.peers, person.set = {}, {}, nil

@@ -1,3 +1,4 @@
+-- prelude: clock
 -- A connection shows a guest's id. It becomes that guest if the guest's own connection is gone,
 -- not longer ago than the grace period: for one connection only, whoever asks first.
 -- KEYS: user. ARGV: holder, grace ms, a holder known to be dead or '' → 'yes', or the live holder,
@@ -7,9 +8,7 @@ if not holder then return '' end
 if holder ~= ARGV[1] and holder ~= ARGV[3] then
   local lost = redis.call('HGET', KEYS[1], 'lostAt')
   if not lost then return holder end
-  local clock = redis.call('TIME')
-  local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-  if now - tonumber(lost) > tonumber(ARGV[2]) then return '' end
+  if NOW - tonumber(lost) > tonumber(ARGV[2]) then return '' end
 end
 redis.call('HSET', KEYS[1], 'holder', ARGV[1])
 redis.call('HDEL', KEYS[1], 'lostAt')

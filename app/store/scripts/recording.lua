@@ -17,7 +17,7 @@ if what == 'fault' then
     .. '","reason":' .. (reason == '' and 'null' or cjson.encode(reason)) .. '}'
 elseif what == 'on' then
   if now.state ~= 'off' then return text end
-  said = '{"state":"on","since":"' .. iso(NOW) .. '","reason":null}'
+  said = '{"state":"on","since":"' .. iso(DATE) .. '","reason":null}'
 else
   said = OFF
 end

@@ -14,6 +14,6 @@ if whip_lease > NOW then
 end
 local deadline = NOW + tonumber(ARGV[3])
 redis.call('HSET', ROOM, 'status', 'AWAY', 'holder', '', 'deadline', ms(deadline))
-append('presenter_away', '{"deadline":"' .. iso(deadline) .. '"}', 'room')
+append('presenter_away', '{"deadline":"' .. iso(DATE + tonumber(ARGV[3])) .. '"}', 'room')
 touch()
 return ms(deadline)

@@ -16,4 +16,4 @@ if not may('text', from, tonumber(per_second), tonumber(burst)) then
   return redis.error_reply('rate_limited too many texts: slow down')
 end
 return append('text', cjson.encode({ from = from, name = name, to = to, message = text,
-  at = iso(NOW) }), 'room')
+  at = iso(DATE) }), 'room')

@@ -9,6 +9,6 @@ append('whip', '{"live":false}', 'room')
 if get('status') ~= 'LIVE' or get('holder') ~= 'whip/' .. ARGV[1] then return -1 end
 local deadline = NOW + tonumber(ARGV[2])
 redis.call('HSET', ROOM, 'status', 'AWAY', 'holder', '', 'deadline', ms(deadline))
-append('presenter_away', '{"deadline":"' .. iso(deadline) .. '"}', 'room')
+append('presenter_away', '{"deadline":"' .. iso(DATE + tonumber(ARGV[2])) .. '"}', 'room')
 touch()
 return ms(deadline)

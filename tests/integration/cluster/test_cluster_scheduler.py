@@ -55,7 +55,7 @@ async def test_reserved_for_a_minute_then_as_long_as_it_is_executed(  # O9, O10,
 ) -> None:
     await announce(store, A)
     await scheduler.schedule("relay", "room")
-    now = await store.now_ms()
+    now = await store.steady_ms()
     found = await scheduler.scheduled("relay", "room")
     assert not found.is_executing
     assert found.due_ms is not None
