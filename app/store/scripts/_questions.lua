@@ -6,13 +6,18 @@ local VOTES_AT_ONCE = 100 -- questions in one such event
 
 local function is_solved(id) return redis.call('HEXISTS', ASKED, 'solved:' .. id) == 1 end
 
-local function entry_of(id) return redis.call('XRANGE', QUESTIONS, id, id)[1] end
-
 local function not_found() return redis.error_reply('not_found there is no such question') end
 
 -- The id under which others see somebody: the same all through a lecture, and in no other.
+local members, lecture_of_members = {}, nil
 local function member_of(identity)
-  return string.sub(redis.sha1hex('member:' .. get('lectureId') .. ':' .. identity), 1, 16)
+  lecture_of_members = lecture_of_members or get('lectureId')
+  local member = members[identity]
+  if not member then
+    member = string.sub(redis.sha1hex('member:' .. lecture_of_members .. ':' .. identity), 1, 16)
+    members[identity] = member
+  end
+  return member
 end
 
 -- Member id → name, of the presenter's assistants.
@@ -50,9 +55,19 @@ local function is_staff(role) return role == 'presenter' or role == 'assistant' 
 
 -- What is known of a question besides its text. One that was asked of an older version of this
 -- server was meant for the presenter alone, and stays so until somebody shows it.
-local function fact_of(id)
-  local text = redis.call('HGET', FACTS, id)
+local function read_fact(text)
   return text and cjson.decode(text) or { who = '', anonymous = false, shown = 'waiting' }
+end
+
+local function fact_of(id) return read_fact(redis.call('HGET', FACTS, id)) end
+
+-- What FACTS has of many. A small hash is a list: to read it whole is to read it once.
+local function facts_of(ids)
+  if redis.call('HLEN', FACTS) > 4 * #ids then return redis.call('HMGET', FACTS, unpack(ids)) end
+  local all, known, found = redis.call('HGETALL', FACTS), {}, {}
+  for i = 1, #all, 2 do known[all[i]] = all[i + 1] end
+  for i, id in ipairs(ids) do found[i] = known[id] end
+  return found
 end
 
 local function keep(id, fact) redis.call('HSET', FACTS, id, cjson.encode(fact)) end
@@ -66,22 +81,27 @@ local function field_of(entry, name)
   return ''
 end
 
--- A question as the class sees it.
-local function shown_to_class(entry, fact)
+-- A question as the class sees it. Who shows many looks for what is known of them at once, and gives
+-- here the votes and whether it is answered.
+local function shown_to_class(entry, fact, votes, answered)
+  if votes == nil then votes, answered = votes_of(entry[1]), is_solved(entry[1]) end
   return {
     questionId = entry[1], content = field_of(entry, 'content'), anonymous = fact.anonymous,
-    name = fact.anonymous and '' or field_of(entry, 'name'), votes = votes_of(entry[1]),
-    answered = is_solved(entry[1]), answer = fact.answer,
+    name = fact.anonymous and '' or field_of(entry, 'name'), votes = votes, answered = answered,
+    answer = fact.answer,
   }
 end
 
--- The same as the presenter and the assistants see it.
-local function shown_to_staff(entry, fact)
-  local seen = shown_to_class(entry, fact)
+-- The same as the presenter and the assistants see it; `claimed` as a look into CLAIMS says.
+local function shown_to_staff(entry, fact, votes, answered, claimed)
+  local seen = shown_to_class(entry, fact, votes, answered)
   seen.name = field_of(entry, 'name')
   seen.memberId = fact.who ~= '' and member_of(fact.who) or nil
   seen.shown = fact.shown
-  if fact.claim and redis.call('ZSCORE', CLAIMS, entry[1]) then seen.claimed = fact.claim end
+  if fact.claim then
+    if votes == nil then claimed = redis.call('ZSCORE', CLAIMS, entry[1]) end
+    if claimed then seen.claimed = fact.claim end
+  end
   return seen
 end
 
