@@ -31,6 +31,7 @@ from app.core.tasks import Tasks
 from app.lecture.admission import Admissions
 from app.lecture.broadcast import Broadcasts
 from app.lecture.captions import Captions
+from app.lecture.copying import Copying
 from app.lecture.ending import Endings
 from app.lecture.floor import Floor
 from app.lecture.keeper import Keeper
@@ -162,7 +163,8 @@ async def _api(base: Foundation, stack: contextlib.AsyncExitStack) -> tuple[Any,
     broadcasts = Broadcasts(rooms, SessionStore(redis), media, endings, catalogue, lecture_config)
     await entered(stack, broadcasts)
     copies = Copies(redis)
-    keeper = Keeper(rooms, presence, endings, node, clock, lecture_config, copies)
+    copying = await entered(stack, Copying(copies, presence, base.fanout, clock))
+    keeper = Keeper(rooms, presence, endings, node, clock, lecture_config, copies, copying)
     await entered(stack, keeper)
     await entered(stack, RelayWatch(rooms, presence, media, registry, base.scheduler, clock))
 

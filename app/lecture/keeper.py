@@ -8,6 +8,7 @@ from app.core.clock import Clock
 from app.core.errors import Unavailable
 from app.core.ids import NodeId
 from app.core.tasks import OnCrash, Tasks
+from app.lecture.copying import Copying
 from app.lecture.ending import Endings
 from app.lecture.model import LectureConfig
 from app.lecture.rounds import repeat
@@ -22,8 +23,8 @@ SWEEP_SECONDS = 1.0
 LISTENERS_SECONDS = 1.0
 
 COPIES_SECONDS = 0.25
-"""What is lost at most when a room's keys are deleted; an unchanged room is only asked for its
-``seq``."""
+"""Between two looks whether a room's keys were deleted; an unchanged room is only asked for its
+``seq``. ``Copying`` copies as soon as something happens."""
 
 RENEWALS_PER_LEASE = 3
 """Two of three renewals may fail before the slot is lost."""
@@ -58,8 +59,10 @@ class Keeper:
         clock: Clock,
         config: LectureConfig | None = None,
         copies: Copies | None = None,
+        copying: Copying | None = None,
     ) -> None:
         self._copies = copies
+        self._copying = copying
         self._rooms = rooms
         self._presence = presence
         self._endings = endings
@@ -103,6 +106,8 @@ class Keeper:
             return
         held = self._presence.held()
         self._copies.retain({slot.room for slot in held})
+        if self._copying is not None:
+            await self._copying.follow()
         for slot in held:
             if not await self._copies.refresh(slot.room):
                 await self._restore(slot)

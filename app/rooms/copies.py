@@ -22,7 +22,7 @@ class _Copy:
 
 
 class Copies:
-    """One copy per room, as old as its last ``refresh``. Every method raises Unavailable."""
+    """One copy per room, as of its last ``refresh``. Every method raises Unavailable."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -44,7 +44,9 @@ class Copies:
         reply = await self._redis.on_room("copy", room, held.seq if held else "", MAX_BYTES)
         outcome = bytes(reply[0])
         if outcome == b"copy":
-            self._copies[room] = _Copy(reply[1], list(reply[2:]))
+            newest = self._copies.get(room)
+            if newest is held or newest is None or int(reply[1]) > int(newest.seq):
+                self._copies[room] = _Copy(reply[1], list(reply[2:]))
         elif outcome == b"over":
             self._copies.pop(room, None)
         elif outcome == b"large" and room not in self._large:

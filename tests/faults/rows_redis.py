@@ -167,7 +167,7 @@ async def test_row_23_lifetimes_forced_low(row: Row) -> None:
 
 
 async def test_row_24_room_keys_deleted(row: Row) -> None:
-    """All keys of a live room deleted, more than once: written back, 0.25 s old at most."""
+    """All keys of a live room deleted, more than once: written back as it was a moment before."""
     await row.lecture()
     row.stay()
     host = row.host
@@ -177,7 +177,7 @@ async def test_row_24_room_keys_deleted(row: Row) -> None:
         assert (await host.edit()).outcome == "ok"
         assert (await host.solve(asked[0].result)).outcome == "ok"
         before = await read_final(row.raw, row.room)
-        await asyncio.sleep(0.6)  # two copies are made in this time
+        await asyncio.sleep(0.1)  # copies follow events; what is written now may not be in one
         await row.raw.delete(*await row.raw.keys(f"*{{{row.room}}}*"))
         began = time.monotonic()
         await host.until(lambda n=times: len(host.heard("restored")) == n, 10)
