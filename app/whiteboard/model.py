@@ -71,6 +71,8 @@ class Author:
 
     identity: str
     epoch: int | None = None
+    member: str = ""
+    """The id under which the room knows a participant; the presenter may name it by either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +97,19 @@ class ElementBoard:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """Who may draw beside the presenter. ``members`` are e-mails and guests' ids."""
+    """Who may draw beside the presenter.
+
+    ``members`` are e-mails, and ids under which the room knows its members. A guest has no other
+    name: its own id is its only credential, which nobody else is told.
+    """
 
     mode: Drawers = "presenter"
     members: tuple[str, ...] = ()
 
-    def lets(self, identity: str) -> bool:
+    def lets(self, identity: str, member: str = "") -> bool:
         """Tell whether a participant may draw."""
-        return self.mode == "everyone" or (self.mode == "list" and identity in self.members)
+        named = identity in self.members or (member != "" and member in self.members)
+        return self.mode == "everyone" or (self.mode == "list" and named)
 
 
 Digest = tuple[int, int]

@@ -87,7 +87,7 @@ class RedisBoardStore:
         epoch = "" if author.epoch is None else author.epoch
         key = f"{author.identity}:{op_id}"
         reply = await self._redis.on_room(
-            "draw", room, epoch, author.identity, key, len(operations), *flat
+            "draw", room, epoch, author.identity, author.member, key, len(operations), *flat
         )
         return Drawn(int(reply[0]), reply[1].decode(), bool(reply[2]))
 

@@ -1,7 +1,8 @@
 -- prelude: room
 -- Merge operations into the element board: of two writes of one element the higher version wins,
 -- at equal versions a removal, then the lower nonce. Nothing depends on the order of arrival.
--- ARGV: epoch ('' for one who is not the presenter), identity, key of DRAWS, n, then n times
+-- ARGV: epoch ('' for one who is not the presenter), identity, its id in the room ('' for none), key
+-- of DRAWS, n, then n times
 --   kind, id, version, nonce, a, b, page, JSON
 --   put: JSON of the element · del: nonce, a, b, page and JSON empty · clear: page or '', no more
 -- → {rev, hash, 1}, or what the first draw of this key answered: {rev, hash, 0}
@@ -12,7 +13,7 @@ local WORD = 4294967296
 
 local gone = missing()
 if gone then return gone end
-local before = redis.call('HGET', DRAWS, ARGV[3])
+local before = redis.call('HGET', DRAWS, ARGV[4])
 if before then
   local rev, hash = string.match(before, '^%d+:(%d+):(%x+)$')
   return { tonumber(rev), hash, 0 }
@@ -22,9 +23,12 @@ if ARGV[1] ~= '' then
   if no then return no end
 else
   local drawers = get('drawers')
-  local named = '\n' .. (get('drawersList') or '') .. '\n'
+  local lines = '\n' .. (get('drawersList') or '') .. '\n'
+  local function named(name)
+    return name ~= '' and string.find(lines, '\n' .. name .. '\n', 1, true)
+  end
   if drawers ~= 'everyone'
-    and not (drawers == 'list' and string.find(named, '\n' .. ARGV[2] .. '\n', 1, true)) then
+    and not (drawers == 'list' and (named(ARGV[2]) or named(ARGV[3]))) then
     return redis.error_reply('forbidden the presenter lets nobody else draw now')
   end
 end
@@ -106,8 +110,8 @@ function apply.clear(_, _, _, _, _, page, json)
   if #gone_now > 0 then done[#done + 1] = json end
 end
 
-for i = 1, tonumber(ARGV[4]) do
-  local at = 4 + (i - 1) * 8
+for i = 1, tonumber(ARGV[5]) do
+  local at = 5 + (i - 1) * 8
   apply[ARGV[at + 1]](ARGV[at + 2], tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4]), ARGV[at + 5],
     ARGV[at + 6], ARGV[at + 7], ARGV[at + 8])
 end
@@ -160,7 +164,7 @@ if #done > 0 then
   append('drawn', '{"rev":' .. ms(rev) .. ',"hash":"' .. hash .. '","ops":['
     .. table.concat(done, ',') .. ']}', 'room')
 end
-redis.call('HSET', DRAWS, ARGV[3], ms(draw) .. ':' .. ms(rev) .. ':' .. hash)
+redis.call('HSET', DRAWS, ARGV[4], ms(draw) .. ':' .. ms(rev) .. ':' .. hash)
 compact(DRAWS)
 compact(REMOVED)
 touch()

@@ -12,6 +12,7 @@ from app.core.errors import (
 )
 from app.lecture.floor import Floor
 from app.lecture.seat import AudienceSeat, PresenterSeat, Seat
+from app.rooms.floor import member_id
 from app.transport.sio import wire
 from app.transport.sio.arrival import Arrivals
 from app.transport.sio.captions import RecordDesk
@@ -171,7 +172,7 @@ class LectureRoom:
             seat = presenter_in(connection, message.room)
             author = Author(seat.email, seat.epoch)
         else:
-            author = Author(seat.identity)
+            author = Author(seat.identity, member=member_id(seat.room, seat.identity))
         connection.knows_elements = True
         drawn = await self._desk.boards.draw(seat.room, author, message.opId, message.ops)
         return {"rev": drawn.rev, "hash": drawn.hash}

@@ -103,7 +103,8 @@ def drawing(of: Drawing, seat: Seat | None) -> dict[str, Any]:
     """Who may draw, for one member: the list of names is the presenter's alone."""
     if isinstance(seat, PresenterSeat):
         return {"mode": of.mode, "may": True, "members": list(of.members)}
-    return {"mode": of.mode, "may": seat is not None and of.lets(seat.identity)}
+    may = seat is not None and of.lets(seat.identity, member_id(seat.room, seat.identity))
+    return {"mode": of.mode, "may": may}
 
 
 def floor(of: Snapshot, seat: Seat) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from app.core.ids import RoomId
+from app.rooms.floor import member_id
 from app.store.sql import Sql
 from app.transport.sio.config import SioConfig
 from app.whiteboard.service import MAX_ELEMENT
@@ -125,6 +127,30 @@ async def test_only_those_whom_the_presenter_lets_may_draw(stack: Stack) -> None
     assert (await put(eve, room, "1", element("b")))["ok"]
     await presenter.ask(LECTURE, "drawing", {"roomId": room, "mode": "presenter"})
     assert code(await put(bob, room, "2", element("c"))) == "forbidden"
+
+
+async def test_a_guest_is_let_draw_by_its_id_in_the_room_for_its_stay(stack: Stack) -> None:
+    room = await stack.room()
+    presenter = await stack.presenter(room)
+    guest, ident = await stack.guest(room)
+    other, _ = await stack.guest(room)
+    own = member_id(RoomId(room), ident)  # as `people` lists it; its only credential is not told
+    rule = {"roomId": room, "mode": "list", "members": [own]}
+    assert (await presenter.ask(LECTURE, "drawing", rule))["ok"]
+    assert (await guest.event("drawing"))["may"] is True
+    assert (await other.event("drawing"))["may"] is False
+    assert (await put(guest, room, "1", element("a")))["ok"]
+    assert code(await put(other, room, "1", element("a"))) == "forbidden"
+    await guest.drop()
+    back = stack.client()
+    await back.join(ENTER, "")
+    await back.join(LECTURE, ident, elements=True)
+    assert (await back.event("state"))["drawing"] == {"mode": "list", "may": True}
+    assert (await put(back, room, "2", element("b")))["ok"]
+    assert code(await put(other, room, "2", element("c"))) == "forbidden"
+    newcomer, _ = await stack.guest(room)
+    assert (await newcomer.event("state"))["drawing"]["may"] is False
+    assert code(await put(newcomer, room, "1", element("d"))) == "forbidden"
 
 
 async def test_an_old_page_sees_elements_as_snapshots(stack: Stack) -> None:

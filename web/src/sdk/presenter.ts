@@ -206,7 +206,7 @@ export class Presenter {
     return this.receiver.board.page(page)
   }
 
-  /** Lets everyone draw, nobody else, or those whose e-mails are on the list. */
+  /** Lets everyone draw, nobody else, or those on the list: e-mails, and ids of people in the room. */
   async letDraw(mode: DrawingRule['mode'], members: string[] = []): Promise<void> {
     const drawers = mode === 'list' ? members : []
     await this.write('drawing', { mode, members: drawers })

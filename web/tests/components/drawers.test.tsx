@@ -9,13 +9,14 @@ import { settle } from '../sdk/fakes'
 
 afterEach(cleanup)
 
-function board(answer: () => Promise<void> = () => Promise.resolve()) {
+function board(answer: () => Promise<void> = () => Promise.resolve(), people: unknown[] = []) {
   const state = new Store<{ drawing: string; drawers: string[] }>({ drawing: 'presenter', drawers: [] })
   const letDraw = vi.fn(async (mode: string, drawers: string[] = []) => {
     await answer()
     state.set({ drawing: mode, drawers })
   })
-  render(<DrawerRules presenter={{ state, letDraw } as unknown as Presenter} />)
+  const list = { state: new Store({ people }), load: () => Promise.resolve() }
+  render(<DrawerRules presenter={{ state, letDraw, people: list } as unknown as Presenter} />)
   return { state, letDraw }
 }
 
@@ -35,6 +36,19 @@ describe('DrawerRules', () => {
     fireEvent.click(everyone)
     await settle()
     expect(letDraw.mock.calls.map(([mode]) => mode)).toEqual(['everyone', 'presenter'])
+  })
+
+  it('names a guest who is in the room by its id there, and shows its name', async () => {
+    const { letDraw } = board(undefined, [
+      { id: 'ab12', name: 'Guest 7', kind: 'guest' },
+      { id: 'cd34', name: 'Sam', kind: 'student' },
+    ])
+    expect(screen.getAllByTestId('drawer-guest').map((item) => item.firstChild?.textContent)).toEqual(['Guest 7'])
+    fireEvent.click(screen.getByTestId('drawer-guest-add'))
+    await settle()
+    expect(letDraw).toHaveBeenLastCalledWith('list', ['ab12'])
+    expect(screen.queryByTestId('drawer-guest')).toBeNull()
+    expect(screen.getByTestId('drawer').firstChild?.textContent).toBe('Guest 7')
   })
 
   it('names people once each, as accounts are written, and takes them off the list', async () => {

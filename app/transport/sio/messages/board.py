@@ -123,7 +123,7 @@ def _operations(value: object) -> list[Operation]:
 
 def _person(text: str) -> str:
     if _LOOSE.search(text):
-        raise ValueError("an e-mail or a guest's id is needed")
+        raise ValueError("an e-mail, or an id as `people` has it, is needed")
     return text
 
 
