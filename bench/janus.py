@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +20,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from app.core.tasks import Tasks
 from bench.client import sdp
 from bench.clients import Publisher
-from bench.process import Child, free_port, pin
+from bench.ports import free_port
+from bench.process import Child, pin
 from bench.receiver import Receiver
 
 ROOM = 424242
@@ -153,7 +153,7 @@ class JanusServer:
         await connected
 
     async def _start(self) -> None:
-        port = free_port(socket.SOCK_STREAM)
+        port = free_port()
         self._configure(port)
         command = ["janus", "-F", str(self._folder)]
         self._child = await Child.start(command, {}, self._folder / "janus.log")

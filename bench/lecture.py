@@ -9,7 +9,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -24,7 +23,8 @@ from app.auth.principal import Account
 from app.auth.tokens import UserTokens
 from app.core.ids import Email
 from bench.client import sdp
-from bench.process import Child, free_port, pin
+from bench.ports import free_port
+from bench.process import Child, pin
 from bench.sockets import LoadSocket, SocketLostError
 
 HOST = "127.0.0.1"
@@ -165,10 +165,10 @@ class LecternServer:
         self._settings = dict(settings or {})
 
     async def __aenter__(self) -> Self:
-        self.port = free_port(socket.SOCK_STREAM)
+        self.port = free_port()
         environment = {
             "LECTERN_PORT": str(self.port),
-            "LECTERN_MEDIA_PORT": str(free_port(socket.SOCK_DGRAM)),
+            "LECTERN_MEDIA_PORT": str(free_port()),
             "LECTERN_DATA_DIR": str(self._folder / "data"),
             "LECTERN_RELAYS": "1",
             "JWT_SECRET_KEY": secrets.token_hex(32),

@@ -4,10 +4,11 @@ import asyncio
 import contextlib
 import os
 import shutil
-import socket
 import time
 from collections.abc import Mapping
 from pathlib import Path
+
+from bench.ports import free_port
 
 STOP_SECONDS = 10.0
 _CPU_CLOCK_OF_PROCESS = 2  # CPUCLOCK_SCHED of a whole thread group (linux/posix-timers.h)
@@ -26,13 +27,6 @@ def cpu_seconds(pid: int) -> float:
 def rss_bytes(pid: int) -> int:
     """Return the resident memory of a process."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
-
-
-def free_port(kind: socket.SocketKind) -> int:
-    """Return a port of 127.0.0.1 that was free a moment ago."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def pin(pid: int, cpu: int) -> None:
@@ -84,7 +78,7 @@ async def start_redis(folder: Path) -> tuple[Child, str]:
     binary = shutil.which("redis-server") or shutil.which("valkey-server")
     if binary is None:
         raise RuntimeError("the bench needs a redis-server on PATH")
-    port = free_port(socket.SOCK_STREAM)
+    port = free_port()
     command = [
         binary,
         "--port",

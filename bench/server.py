@@ -1,7 +1,6 @@
 """The relay under test: a process of its own, reached over Redis as in production."""
 
 import asyncio
-import socket
 import sys
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +13,8 @@ from app.relay.client import RelayClient
 from app.relay.messages import OpenPeer
 from app.store.redis import Redis
 from bench.clients import Publisher
-from bench.process import Child, free_port, pin, start_redis
+from bench.ports import free_port
+from bench.process import Child, pin, start_redis
 from bench.receiver import Receiver
 
 ROOM = RoomId("424242")
@@ -73,7 +73,7 @@ class RelayServer:
         environment = {
             "REDIS_URL": url,
             "LECTERN_DATA_DIR": str(self._folder),
-            "LECTERN_MEDIA_PORT": str(free_port(socket.SOCK_DGRAM)),
+            "LECTERN_MEDIA_PORT": str(free_port()),
         }
         command = [sys.executable, "-m", "app", "relay", "--index", "0"]
         self._relay = await Child.start(command, environment, self._folder / "relay.log")

@@ -8,7 +8,6 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -19,6 +18,7 @@ import asyncpg
 import pytest
 
 from app.store.migrate import migrate
+from bench.ports import free_port
 
 START_SECONDS = 30
 STOP_SECONDS = 10
@@ -94,8 +94,7 @@ class PostgresServer:
     def start(self) -> None:
         """Start it, on the same port as before if it ran before."""
         if not self.port:
-            with socket.create_server(("127.0.0.1", 0)) as free:
-                self.port = free.getsockname()[1]
+            self.port = free_port()
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [

@@ -5,7 +5,6 @@ import http.server
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -16,17 +15,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from bench.ports import free_port, free_range
+
 ROOT = Path(__file__).resolve().parents[2]
 WEB = ROOT / "web"
 READY_SECONDS = 60.0
 STOP_SECONDS = 30.0
 
-
-def free_port(kind: socket.SocketKind) -> int:
-    """Return a port of 127.0.0.1 that was free a moment ago."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+MOST_RELAYS = os.cpu_count() or 1
+"""Of one server, unless a test says how many: each has a port of its own."""
 
 
 def build_web_client() -> None:
@@ -46,7 +43,7 @@ class Stack:
     def __init__(self, folder: Path, **settings: str) -> None:
         self._folder = folder
         self._log = folder / "serve.log"
-        self._port = free_port(socket.SOCK_STREAM)
+        self._port = free_port()
         self._environment = {
             **{
                 name: value
@@ -55,7 +52,7 @@ class Stack:
                 and name not in {"REDIS_URL", "DATABASE_URL", "JWT_SECRET_KEY"}
             },
             "LECTERN_PORT": str(self._port),
-            "LECTERN_MEDIA_PORT": str(free_port(socket.SOCK_DGRAM)),
+            "LECTERN_MEDIA_PORT": str(free_range(MOST_RELAYS)),
             "LECTERN_DATA_DIR": str(folder / "data"),
             **settings,
         }

@@ -3,7 +3,6 @@
 import asyncio
 import re
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,9 +12,10 @@ import psutil
 import pytest
 from playwright.async_api import Browser, Page
 
+from bench.ports import free_port, free_range
 from tests.e2e.chromium import eventually, hears_and_sees
 from tests.e2e.people import participant, presenter
-from tests.e2e.stack import ROOT, Stack, free_port
+from tests.e2e.stack import ROOT, Stack
 from tests.redis_server import RedisServer
 
 RELAY_ONLY = "?debug=1&relay=only"
@@ -35,11 +35,12 @@ _USED = """async () => {
 }"""
 
 
-def turn_settings(first_port: int) -> dict[str, str]:
+def turn_settings() -> dict[str, str]:
+    first_port = free_range(61)
     return {
         "LECTERN_TURN": "on",
-        "LECTERN_TURN_PORT": str(free_port(socket.SOCK_STREAM)),
-        "LECTERN_TURN_METRICS_PORT": str(free_port(socket.SOCK_STREAM)),
+        "LECTERN_TURN_PORT": str(free_port()),
+        "LECTERN_TURN_METRICS_PORT": str(free_port()),
         "LECTERN_TURN_FIRST_PORT": str(first_port),
         "LECTERN_TURN_LAST_PORT": str(first_port + 60),
     }
@@ -54,7 +55,7 @@ def stack(
         "REDIS_URL": redis_server.url,
         "JWT_SECRET_KEY": "a secret of this test's, long enough",
     }
-    first, second = turn_settings(31_100), turn_settings(31_300)
+    first, second = turn_settings(), turn_settings()
     with Stack(tmp_path, **shared, **first) as running:
         environment = running._environment | second | {"LECTERN_DATA_DIR": str(tmp_path / "turn")}
         other = subprocess.Popen(

@@ -25,7 +25,7 @@ import redis.asyncio as driver
 from app.auth.principal import Account
 from app.auth.tokens import UserTokens
 from app.core.ids import Email, RoomId, new_lecture_id
-from tests.e2e.stack import free_port
+from bench.ports import free_port
 from tests.redis_server import RedisServer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,15 +40,13 @@ START_SECONDS = 60.0
 
 TICK = 0.02
 
-TCP, UDP = 1, 2  # socket.SOCK_STREAM, socket.SOCK_DGRAM
-
 
 class TcpRedis(RedisServer):
     """A durable server on a TCP port, as an operator's is."""
 
     def __init__(self, folder: Path | None = None, port: int | None = None) -> None:
         super().__init__(durable=True)
-        self.port = port or free_port(TCP)
+        self.port = port or free_port()
         self.tcp = f"redis://127.0.0.1:{self.port}/0"
         self._data = folder
 
@@ -228,14 +226,14 @@ class World:
 
     def new_api(self, name: str, **environment: str) -> Api:
         """Return one more api process, not started."""
-        port = free_port(TCP)
+        port = free_port()
         settings = {**self._environment, "LECTERN_PORT": str(port), **environment}
         api = Api(name, ["api"], settings, self.folder / f"{name}.log")
         api.port = port
         return api
 
     def _new_relay(self, n: int) -> Process:
-        settings = {**self._environment, "LECTERN_MEDIA_PORT": str(free_port(UDP))}
+        settings = {**self._environment, "LECTERN_MEDIA_PORT": str(free_port())}
         return Process(f"relay-{n}", ["relay"], settings, self.folder / f"relay-{n}.log")
 
     def __enter__(self) -> Self:

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from app.store.redis import Redis
 from app.store.sql import Sql
 from app.whiteboard.service import Boards
 from app.whiteboard.store import RedisBoardStore
+from bench.ports import free_port
 from tests.integration.archive.test_archive_log import whole
 from tests.redis_server import RedisServer
 
@@ -82,8 +82,7 @@ class Api:
 
 @pytest.fixture
 async def api(redis_server: RedisServer, tmp_path: Path) -> AsyncIterator[Api]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     await migrate(f"sqlite:///{tmp_path}/lectern.sqlite3")
     made = Api(environment(redis_server, tmp_path, port))
     await made.start()

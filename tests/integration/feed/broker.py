@@ -1,21 +1,15 @@
 """A real Kafka broker of one node, as the test's own child (tests/setup/kafka.sh fetched it)."""
 
 import asyncio
-import contextlib
 import shutil
-import socket
 from pathlib import Path
 
+from bench.ports import free_port
+
 JARS = Path(__file__).resolve().parents[3] / "data" / "kafka-for-tests"
+QUICK = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto")
+"""For a program that runs for seconds: little is compiled, and that at once."""
 CLUSTER = "MkU3OEVBNTcwNTJENDM2Qk"
-
-
-def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
 
 
 class Broker:
@@ -24,7 +18,7 @@ class Broker:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._process: asyncio.subprocess.Process | None = None
-        port, controller = _free_ports(2)
+        port, controller = free_port(), free_port()
         self.address = f"127.0.0.1:{port}"
         self._properties = folder / "server.properties"
         lines = [
@@ -72,5 +66,5 @@ class Broker:
         nowhere = asyncio.subprocess.DEVNULL
         classes = f"{JARS}/*"
         return await asyncio.create_subprocess_exec(
-            java, "-Xmx256m", "-cp", classes, *words, stdout=nowhere, stderr=nowhere
+            java, *QUICK, "-Xmx256m", "-cp", classes, *words, stdout=nowhere, stderr=nowhere
         )

@@ -1,7 +1,6 @@
 """The storage against a real server that speaks S3, and one that fails."""
 
 import asyncio
-import socket
 import subprocess
 import sys
 import time
@@ -16,15 +15,10 @@ import pytest
 from app.core.errors import NotFound, Unavailable
 from app.recording.storage.port import StoredObject
 from app.recording.storage.s3 import PART_BYTES, S3Config, S3Storage
+from bench.ports import free_port
 
 LECTURE = "0123456789abcdef0123456789abcdef"
 BUCKET = "lectures"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """Relay processes as an operator starts them, some in a network namespace, and a room's clients."""
 
 import asyncio
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -17,8 +16,9 @@ from app.store.redis import Redis
 from bench.client.dtls import Certificate, make_certificate
 from bench.clients import Publisher
 from bench.delay import Delays
+from bench.ports import free_port
 from bench.receiver import Receiver
-from tests.integration.serve.conftest import ROOT, clean_environment, free_port
+from tests.integration.serve.conftest import ROOT, clean_environment
 from tests.integration.turn.namespaces import Namespace
 
 ROOM = RoomId("004217")
@@ -150,10 +150,3 @@ class Listener(Receiver):
         super().__init__(certificate, clock, Delays())
         self.relay = relay
         self.ident = new_peer_id(relay.node)
-
-
-def free_tcp_port(host: str) -> int:
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.ports import free_port
 from bench.workload import frame_ticks, schedule
-from tests.integration.relay.relay_processes import ROOM, Hall, RelayProcess, free_tcp_port
+from tests.integration.relay.relay_processes import ROOM, Hall, RelayProcess
 from tests.integration.turn.namespaces import Namespace
 from tests.redis_server import RedisServer
 
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces ne
 @contextmanager
 def redis_at(host: str) -> Iterator[str]:
     server = RedisServer()
-    port = free_tcp_port(host)
+    port = free_port()
     try:
         server.start("--port", str(port), "--bind", host, "--protected-mode", "no")
         yield f"redis://{host}:{port}"

@@ -3,7 +3,6 @@
 import os
 import queue
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -14,26 +13,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from bench.ports import free_port, free_range
+
 ROOT = Path(__file__).parents[3]
 START_SECONDS = 60.0
+MOST_RELAYS = 2  # each has a port of its own
 STOP_SECONDS = 30.0
 """What is promised: a stop is done in 30 s, however it went before."""
-
-
-def free_port() -> int:
-    """Return a number that is free for TCP and for UDP now."""
-    while True:
-        with (
-            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
-            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
-        ):
-            tcp.bind(("127.0.0.1", 0))
-            port: int = tcp.getsockname()[1]
-            try:
-                udp.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
 
 
 def clean_environment(**changes: str) -> dict[str, str]:
@@ -53,7 +39,7 @@ class Served:
     def __init__(self, data: Path, **changes: str) -> None:
         self.data = data
         self.port = free_port()
-        self.media_port = free_port()
+        self.media_port = free_range(MOST_RELAYS)
         settings = {
             "LECTERN_PORT": str(self.port),
             "LECTERN_MEDIA_PORT": str(self.media_port),

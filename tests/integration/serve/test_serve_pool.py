@@ -59,8 +59,7 @@ def drain(served: Served, *node: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.timeout(180)
 def test_relays_are_replaced_at_once_and_none_is_left(serve: Serve) -> None:  # L32, L33, M1, M2
-    served = serve(LECTERN_RELAYS="2", LECTERN_MEDIA_PORT="27310")
-    served.media_port = 27310
+    served = serve(LECTERN_RELAYS="2")
     served.wait_for("Lectern is ready")
     until(served, lambda: len(relays(served)) == 2, 10, "two relays")
 

@@ -1,10 +1,7 @@
 """A real coturn with its monitor in this process, on free ports, and clients that allocate."""
 
 import asyncio
-import contextlib
-import random
 import shutil
-import socket
 import time
 import urllib.request
 from collections.abc import Callable
@@ -23,24 +20,12 @@ from app.turn.config import TurnConfig
 from app.turn.credentials import Credential
 from app.turn.service import TurnServers
 from app.turn.store import TurnStore
+from bench.ports import free_port, free_range
 
 KEY = "the key that pseudonyms are made with"
 HOST = "127.0.0.1"
+RELAY_PORTS = 61
 TURNSERVER = shutil.which("turnserver") or "turnserver"
-
-
-def free_port() -> int:
-    """Return a number that is free for TCP and UDP now, and that the system gives to nobody."""
-    while True:
-        port = random.randrange(20_000, 29_000)
-        with (
-            socket.socket() as tcp,
-            socket.socket(type=socket.SOCK_DGRAM) as udp,
-            contextlib.suppress(OSError),
-        ):
-            tcp.bind((HOST, port))
-            udp.bind((HOST, port))
-            return port
 
 
 class ShiftedClock(SystemClock):
@@ -54,7 +39,7 @@ class ShiftedClock(SystemClock):
 
 
 def turn_config(folder: Path, **changes: Any) -> TurnConfig:
-    first = random.randrange(29_000, 32_000)
+    first = free_range(RELAY_PORTS)
     values: dict[str, Any] = {
         "folder": folder,
         "executable": TURNSERVER,
@@ -65,7 +50,7 @@ def turn_config(folder: Path, **changes: Any) -> TurnConfig:
         "tls_port": free_port(),
         "certificate": None,
         "key": None,
-        "relay_ports": (first, first + 60),
+        "relay_ports": (first, first + RELAY_PORTS - 1),
         "peers": (HOST,),
         "rest_port": free_port(),
     }

@@ -23,9 +23,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from bench.ports import free_port, free_range
 from tests.integration.relay.clients import ToneTrack
 from tests.integration.serve.conftest import ROOT, Served, clean_environment
-from tests.integration.turn.coturns import free_port
 from tests.integration.turn.namespaces import Namespace
 from tests.redis_server import RedisServer
 
@@ -65,7 +65,8 @@ def make_certificate(folder: Path, host: str) -> dict[str, str]:
     }
 
 
-def turn_settings(host: str, first_port: int) -> dict[str, str]:
+def turn_settings(host: str) -> dict[str, str]:
+    first_port = free_range(101)
     return {
         "LECTERN_TURN": "on",
         "LECTERN_TURN_HOST": host,
@@ -153,13 +154,13 @@ def url_and_turns(
         "JWT_SECRET_KEY": SECRET,
         **make_certificate(tmp_path, inside.host),
     }
-    served = Served(tmp_path / "data", **settings, **turn_settings(inside.host, 29_100))
+    served = Served(tmp_path / "data", **settings, **turn_settings(inside.host))
     second = subprocess.Popen(
         [sys.executable, "-m", "app", "turn"],
         cwd=ROOT,
         env=clean_environment(
             **settings,
-            **turn_settings(inside.host, 30_100),
+            **turn_settings(inside.host),
             LECTERN_DATA_DIR=str(tmp_path / "data2"),
         ),
         stderr=subprocess.DEVNULL,
