@@ -1,5 +1,6 @@
 """The rooms' logs, as the archive reads them from Redis."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -60,7 +61,7 @@ class RoomLogs:
         entry, fields = last
         return Glance(
             LectureId(fields.get(b"lectureId", b"").decode()),
-            int(entry.partition(b"-")[0]),
+            _number(entry),
             int(fields.get(b"firstSeq") or 0),
             _ms(fields.get(b"startTime")),
             over=True,
@@ -69,23 +70,28 @@ class RoomLogs:
     async def read(self, room: RoomId, after: int) -> list[Entry]:
         """Return entries after ``after``, in order, with their objects; empty at the log's end."""
         found = await self._redis.stream_after(keys.events(room), after, BATCH)
-        entries: list[Entry] = []
+        taken: list[tuple[int, dict[bytes, bytes], bool]] = []
         size = 0
         for ident, fields in found:
-            seq = int(ident.partition(b"-")[0])
             expected = int(fields.get(b"blob", b"0"))
-            if entries and size + expected > BATCH_OBJECTS:
+            size += expected
+            if taken and size > BATCH_OBJECTS:
                 break
-            objects = await self._objects(room, seq) if expected else None
-            size += len(objects or b"")
-            entries.append(_entry(seq, fields, objects, bool(expected) and objects is None))
-        return entries
+            taken.append((_number(ident), fields, bool(expected)))
+        objects = await self._objects(room, [seq for seq, _, has_objects in taken if has_objects])
+        return [
+            _entry(seq, fields, objects.get(seq), has_objects and seq not in objects)
+            for seq, fields, has_objects in taken
+        ]
 
-    async def _objects(self, room: RoomId, seq: int) -> bytes | None:
-        found = await self._redis.stream_after(keys.blobs(room), seq - 1, 1)
-        if not found or int(found[0][0].partition(b"-")[0]) != seq:
-            return None
-        return found[0][1].get(b"blob")
+    async def _objects(self, room: RoomId, boards: Sequence[int]) -> dict[int, bytes]:
+        """Return the objects of those events, in order, of which there are any still."""
+        if not boards:
+            return {}
+        found = await self._redis.stream_after(
+            keys.blobs(room), boards[0] - 1, len(boards), last=boards[-1]
+        )
+        return {_number(ident): fields[b"blob"] for ident, fields in found if b"blob" in fields}
 
     async def board(self, room: RoomId, lecture: LectureId) -> BoardState | None:
         """Return the board as it stands; None when the room is not this lecture's any more."""
@@ -135,6 +141,10 @@ def _entry(seq: int, fields: dict[bytes, bytes], objects: bytes | None, lost: bo
         lost,
         who.decode() if who else None,
     )
+
+
+def _number(ident: bytes) -> int:
+    return int(ident.partition(b"-")[0])
 
 
 def _ms(started: bytes | None) -> int:
