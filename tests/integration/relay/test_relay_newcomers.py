@@ -139,7 +139,9 @@ async def visit(room: Room, after: float, waits: list[float]) -> None:
     await room.leave(one)
 
 
-async def test_a_hundred_come_at_once_and_then_one_by_one(redis_url: str, tmp_path: Path) -> None:
+async def test_a_hundred_come_at_once_and_then_one_by_one(  # M9
+    redis_url: str, tmp_path: Path
+) -> None:
     async with lecture(redis_url, tmp_path) as room:
         first = room.newcomer()
         await room.come(first, await room.open(first, first.ident))
