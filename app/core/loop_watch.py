@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from app.core import metrics
 from app.core.clock import Clock
-from app.core.tasks import OnCrash, Tasks
 
 TICK_SECONDS = 0.02
 """Between two looks. A stall is seen less by at most this much."""
@@ -18,28 +17,37 @@ class LoopWatch:
     Two numbers per tick: the lag, which is what clients feel, also when another program has the
     core; and the stall, which is the part of it that this process spent computing in one piece,
     which is ours to answer for on any machine.
+
+    It ticks 50 times a second in every process, so a tick is a bare timer, no task that sleeps.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._tasks = Tasks("loop")
+        self._timer: asyncio.TimerHandle | None = None
+        self._due = self._spent = 0.0
 
     async def open(self) -> None:
         """Begin to measure."""
-        metrics.TASKS.set_function(_count_tasks(asyncio.get_running_loop()))
-        _ = self._tasks.start("watch", self._run, OnCrash.RESTART)
+        loop = asyncio.get_running_loop()
+        metrics.TASKS.set_function(_count_tasks(loop))
+        self._wait(loop, self._clock.now(), time.thread_time())
 
     async def close(self) -> None:
         """Stop. Safe to call twice."""
-        await self._tasks.close()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
-    async def _run(self) -> None:
-        while True:
-            due, spent = self._clock.now() + TICK_SECONDS, time.thread_time()
-            await asyncio.sleep(TICK_SECONDS)
-            lag = max(0.0, self._clock.now() - due)
-            metrics.LOOP_LAG_SECONDS.observe(lag)
-            metrics.LOOP_STALL_SECONDS.observe(min(lag, time.thread_time() - spent))
+    def _wait(self, loop: asyncio.AbstractEventLoop, now: float, spent: float) -> None:
+        self._due, self._spent = now + TICK_SECONDS, spent
+        self._timer = loop.call_later(TICK_SECONDS, self._look, loop)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        now, spent = self._clock.now(), time.thread_time()
+        lag = max(0.0, now - self._due)
+        metrics.LOOP_LAG_SECONDS.observe(lag)
+        metrics.LOOP_STALL_SECONDS.observe(min(lag, spent - self._spent))
+        self._wait(loop, now, spent)
 
 
 def _count_tasks(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:

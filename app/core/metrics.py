@@ -8,6 +8,8 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from app.core.tally import Tally
+
 REGISTRY = CollectorRegistry()
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -100,24 +102,24 @@ JOIN_SECONDS = Histogram(
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0),
     registry=REGISTRY,
 )
-REDIS_SECONDS = Histogram(
+REDIS_SECONDS = Tally(
     "lectern_redis_seconds",
     "Seconds that Redis took to answer one command or script, failures included.",
-    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
-    registry=REGISTRY,
+    (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5),
+    REGISTRY,
 )
 ROOMS = Gauge("lectern_rooms", "Live rooms whose presenter this process serves.", registry=REGISTRY)
-LOOP_LAG_SECONDS = Histogram(
+LOOP_LAG_SECONDS = Tally(
     "lectern_loop_lag_seconds",
     "How late the event loop's timers were, whatever the reason.",
-    buckets=LOOP_BUCKETS,
-    registry=REGISTRY,
+    LOOP_BUCKETS,
+    REGISTRY,
 )
-LOOP_STALL_SECONDS = Histogram(
+LOOP_STALL_SECONDS = Tally(
     "lectern_loop_stall_seconds",
     "How long the event loop computed in one piece when a timer was late.",
-    buckets=LOOP_BUCKETS,
-    registry=REGISTRY,
+    LOOP_BUCKETS,
+    REGISTRY,
 )
 RECORDING_JOBS = Counter(
     "lectern_recording_jobs_total",
