@@ -1,6 +1,7 @@
 import { useRef } from 'react'
 import { useStore } from '../app'
 import { useWords } from '../i18n'
+import type { Key } from '../i18n'
 import type { Participant, ParticipantState, Source } from '../sdk'
 import { Store } from '../sdk'
 import { QUALITIES } from './quality'
@@ -50,10 +51,21 @@ export function QualityPicker({ quality, onPick }: { quality: Quality; onPick: (
   )
 }
 
-function Seen({ quality }: { quality: Quality }) {
+/** Why nothing moves, where something should. */
+function stillness({ presenterPresent, media }: ParticipantState): Key | null {
+  if (!presenterPresent) return 'away.banner.plain'
+  return media === 'connected' ? null : 'media.banner'
+}
+
+function Seen({ quality, still }: { quality: Quality; still: Key | null }) {
   const { t } = useWords()
   if (quality === 'off') return <p data-testid="picture-off">{t('video.off')}</p>
-  return <FullScreenButton of=".stage" />
+  return (
+    <>
+      {still && <p className="paused" data-testid="picture-still">{t(still)}</p>}
+      <FullScreenButton of=".stage" />
+    </>
+  )
 }
 
 interface Props extends Shown {
@@ -67,14 +79,14 @@ const NOWHERE = new Store({})
 export function Stage({ sources, streams, participant, quality = 'best' }: Props) {
   const { t } = useWords()
   // A connection that was made anew has other sections.
-  useStore(participant?.state ?? NOWHERE)
+  const now = useStore<Partial<ParticipantState>>(participant?.state ?? NOWHERE)
   const shows = sources.screen ? 'screen' : sources.camera ? 'camera' : 'none'
   return (
     <div className="stage" data-testid="stage-video" data-shows={shows}>
       {participant && (['screen', 'camera'] as const).map((source) => (
         <Pane key={source} participant={participant} sources={sources} streams={streams} source={source} quality={quality} />
       ))}
-      {shows === 'none' ? <p data-testid="no-picture">{t(sources.microphone ? 'video.none' : 'video.silent')}</p> : <Seen quality={quality} />}
+      {shows === 'none' ? <p data-testid="no-picture">{t(sources.microphone ? 'video.none' : 'video.silent')}</p> : <Seen quality={quality} still={participant ? stillness(now as ParticipantState) : null} />}
     </div>
   )
 }

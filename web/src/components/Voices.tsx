@@ -35,7 +35,7 @@ function Picture({ floor, tile, speaker, quality, active }: PictureProps) {
   const label = t(tile.source === 'screen' ? 'floor.screen' : 'floor.picture', { name: speaker.name })
   const paused = tile.mid !== null && shown[tile.mid]?.paused === true
   return (
-    <figure className="tile" data-testid="speaker-tile" data-owner={speaker.id} data-source={tile.source} data-active={active} ref={box}>
+    <figure className="tile" data-testid="speaker-tile" data-owner={speaker.id} data-source={tile.source} data-active={active} data-paused={paused} ref={box}>
       <VideoView stream={tile.stream} testId="speaker-video" label={label} />
       <figcaption>{paused ? t('video.paused', { name: speaker.name }) : speaker.name}</figcaption>
     </figure>

@@ -41,7 +41,7 @@ function NodeRow({ node, onDrain }: { node: NodeState; onDrain: () => void }) {
         <span className="nowrap">{node.id}</span><br />
         <span className="hint">{[node.address || node.kind, ...places].join(' · ')}</span>
       </th>
-      <td>{t(`operator.state.${node.state}`)}</td>
+      <td className="nowrap">{t(`operator.state.${node.state}`)}</td>
       <td>
         {node.load === null ? '–' : (
           <>{Math.round(node.load * 100)} %<br /><meter min={0} max={1} high={0.85} value={node.load} aria-label={t('operator.load')} /></>
@@ -75,7 +75,7 @@ function RoomRow({ room, now }: { room: RoomState; now: number }) {
 }
 
 function Head({ names }: { names: string[] }) {
-  return <thead><tr>{names.map((name) => <th key={name} scope="col">{name}</th>)}</tr></thead>
+  return <thead><tr>{names.map((name) => (name ? <th key={name} scope="col">{name}</th> : <td key="rest" />))}</tr></thead>
 }
 
 function DrainDialog({ node, onDrain, onClose }: { node: string; onDrain: (seconds: number) => void; onClose: () => void }) {

@@ -1,4 +1,4 @@
-import { Suspense, lazy, useEffect, useState } from 'react'
+import { lazy, useEffect, useState } from 'react'
 import { Link, useNavigate } from 'react-router'
 import { clock, useAccount, useApp, useNow, useStatsHook, useStore } from '../app'
 import { AskBox } from '../components/AskBox'
@@ -67,6 +67,7 @@ function Banners({ state, recording }: { state: ParticipantState; recording: Rec
 function Outside({ state, card, onAgain }: { state: ParticipantState; card: LectureCard; onAgain: () => void }) {
   const { t } = useWords()
   const { session } = useApp()
+  const account = useAccount()
   const title = t('join.title', { title: card.title })
   if (state.phase === 'connecting') {
     return <Message testId="join-connecting" busy title={title} text={t('join.connecting')} />
@@ -76,8 +77,8 @@ function Outside({ state, card, onAgain }: { state: ParticipantState; card: Lect
   }
   if (state.phase === 'ended') {
     return (
-      <Message testId="ended" title={t('ended.title')} text={t('ended.text')}>
-        <Link className="button primary" to="/">{t('app.home')}</Link>
+      <Message testId="ended" title={t('ended.title')} text={account ? `${t('ended.text')} ${t('ended.record')}` : t('ended.text')}>
+        <Link className="button primary" to={account ? '/home' : '/'}>{t(account ? 'home.title' : 'app.home')}</Link>
       </Message>
     )
   }
@@ -151,7 +152,7 @@ export function ParticipantLive({ code, card, questions, keepQuestions, onAgain 
       <main className="live-body" data-picture={picture}>
         <section id="part-board" data-shown={part === 'board'} aria-label={t('board.title')}>
           <BoardFrame ready viewing>
-            <Suspense><ParticipantBoard participant={participant} /></Suspense>
+            <ParticipantBoard participant={participant} />
           </BoardFrame>
         </section>
         <section id="part-video" data-shown={part === 'video'} aria-label={t('video.title')}>

@@ -1,4 +1,4 @@
-import { Suspense, lazy, useEffect, useRef, useState } from 'react'
+import { lazy, useEffect, useRef, useState } from 'react'
 import { Link } from 'react-router'
 import { useApp, useStatsHook, useStore } from '../app'
 import { BoardFrame } from '../components/board/BoardFrame'
@@ -99,8 +99,8 @@ function Over({ state, onTakeOver }: { state: PresenterState; onTakeOver: () => 
   }
   if (state.phase === 'ended') {
     return (
-      <Message testId="ended" title={t('ended.title')}>
-        <Link className="button primary" to="/home">{t('app.home')}</Link>
+      <Message testId="ended" title={t('ended.title')} text={t('ended.record')}>
+        <Link className="button primary" to="/home">{t('home.title')}</Link>
       </Message>
     )
   }
@@ -161,9 +161,7 @@ export function PresenterLive({ code, card, media, hadScreen, onOver, onTakeOver
       <main className="live-body">
         <section id="part-board" data-shown={part === 'board'} aria-label={t('board.title')}>
           <BoardFrame ready={state.restored !== null}>
-            <Suspense>
-              {state.restored && <PresenterBoard presenter={presenter} restored={state.restored} />}
-            </Suspense>
+            {state.restored && <PresenterBoard presenter={presenter} restored={state.restored} />}
           </BoardFrame>
         </section>
         <section id="part-questions" className="side" data-shown={part === 'questions'} aria-label={t('questions.title')}>

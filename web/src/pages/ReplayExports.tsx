@@ -7,6 +7,7 @@ import { LecternError, toError } from '../sdk'
 import { sheetsOf } from '../sdk/replay/content'
 import type { Sheet } from '../sdk/replay/content'
 import { ExportJob, fileName, saveFile } from '../sdk/replay/exports'
+import { isMade } from '../sdk/replay/archive'
 import type { RecordingFile, Summary } from '../sdk/replay/archive'
 import { BoardFold } from '../sdk/replay/fold'
 import type { Replay } from '../sdk/replay/replay'
@@ -33,7 +34,7 @@ export function ReplayExports({ replay, summary, onClose }: Props) {
       <Progress job={job} />
       <section className="export-list">
         <h3>{t('replay.export.recording')}</h3>
-        {files.length === 0 && <p className="soft">{t('replay.norecording')}</p>}
+        {files.length === 0 && <p className="soft">{t(isMade(recording) ? 'replay.norecording' : 'replay.recording.making')}</p>}
         {files.map((file) => <FileLink key={file.name} replay={replay} file={file} title={summary.title} />)}
       </section>
       <BoardExport replay={replay} summary={summary} job={job} />

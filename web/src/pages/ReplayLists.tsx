@@ -19,7 +19,7 @@ export function ReplayLists({ replay, summary }: { replay: Replay; summary: Summ
   const [shown, setShown] = useState<List>('questions')
   const marked = chapters.filter(({ title }) => title !== null)
   const counts: Record<List, number> = {
-    questions: questions.length, chapters: marked.length, captions: captions.length, people: stays.length,
+    questions: questions.length, chapters: marked.length, captions: captions.length, people: new Set(stays.map(({ memberId }) => memberId)).size,
   }
   const lists: List[] = ['questions', 'chapters', 'captions', ...(summary.is_owner ? ['people' as const] : [])]
   return (

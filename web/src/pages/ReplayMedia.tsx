@@ -4,6 +4,7 @@ import { useStore } from '../app'
 import { FullScreenButton } from '../components/FullScreenButton'
 import { useWords } from '../i18n'
 import { SOON_MS, picturesAt, soundsOf } from '../sdk/replay/players'
+import { isMade } from '../sdk/replay/archive'
 import type { RecordingFile } from '../sdk/replay/archive'
 import type { Replay } from '../sdk/replay/replay'
 import { usePlayed } from './replayed'
@@ -140,7 +141,7 @@ export function Pictures({ replay, files }: { replay: Replay; files: RecordingFi
         )
       })}
       {first !== '' && <FullScreenButton of=".stage" />}
-      {first === '' && <p className="soft">{recording?.files.length ? t('replay.nopicture') : t('replay.norecording')}</p>}
+      {first === '' && <p className="soft">{t(recording?.files.length ? 'replay.nopicture' : isMade(recording) ? 'replay.norecording' : 'replay.recording.making')}</p>}
     </div>
   )
 }

@@ -1,4 +1,4 @@
-import { Suspense, lazy, useState } from 'react'
+import { lazy, useState } from 'react'
 import { Link } from 'react-router'
 import { useStore } from '../app'
 import { BoardFrame } from '../components/board/BoardFrame'
@@ -58,7 +58,7 @@ export function ReplayRoom({ replay, summary }: { replay: Replay; summary: Summa
       <main className="live-body" data-picture={picture}>
         <section id="part-board" data-shown={part === 'board'} aria-label={t('board.title')}>
           <BoardFrame ready viewing>
-            <Suspense><ReplayBoard replay={replay} /></Suspense>
+            <ReplayBoard replay={replay} />
           </BoardFrame>
         </section>
         <section id="part-video" data-shown={part === 'video'} aria-label={t('video.title')}>

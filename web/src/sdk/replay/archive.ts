@@ -101,6 +101,11 @@ export interface RecordingCard {
   files: RecordingFile[]
 }
 
+/** Nothing more is made ready: what there is are its files. */
+export function isMade(recording: RecordingCard | null): boolean {
+  return recording === null || !['live', 'waiting', 'running'].includes(recording.state)
+}
+
 export interface Page<T> {
   items: T[]
   next: number | string | null
