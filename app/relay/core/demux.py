@@ -14,21 +14,29 @@ class DatagramKind(enum.Enum):
     UNKNOWN = "unknown"
 
 
+RTP, RTCP = DatagramKind.RTP, DatagramKind.RTCP
+
+
+def _kind(first: int) -> DatagramKind:
+    if 128 <= first <= 191:
+        return RTP
+    if first <= 3:
+        return DatagramKind.STUN
+    return DatagramKind.DTLS if 20 <= first <= 63 else DatagramKind.UNKNOWN
+
+
+_KINDS = tuple(_kind(first) for first in range(256))
+
+
 def classify(data: memoryview | bytearray) -> DatagramKind:
     """Return the protocol of ``data``; the rest of the datagram is not looked at."""
     if not data:
         return DatagramKind.EMPTY
-    first = data[0]
-    if 128 <= first <= 191:
-        # RFC 5761 §4: with the marker bit, RTCP's types 192 to 223 are payload types 64 to 95.
-        if len(data) >= 2 and 192 <= data[1] <= 223:
-            return DatagramKind.RTCP
-        return DatagramKind.RTP
-    if first <= 3:
-        return DatagramKind.STUN
-    if 20 <= first <= 63:
-        return DatagramKind.DTLS
-    return DatagramKind.UNKNOWN
+    kind = _KINDS[data[0]]
+    # RFC 5761 §4: with the marker bit, RTCP's types 192 to 223 are payload types 64 to 95.
+    if kind is RTP and len(data) >= 2 and 192 <= data[1] <= 223:
+        return RTCP
+    return kind
 
 
 _RECORD_HEADER = 13

@@ -52,7 +52,9 @@ class Downlink:
         self._probes = range(0)
         """Transport-wide numbers of the last train that no feedback spoke of yet."""
         self._probe_size = 0
-        self._opened = 0.0
+        self.calm_until = 0.0
+        """Until then a feedback need not be opened: nothing speaks of a queue, of loss or of a
+        limit, and a few a second do."""
         self._ended = (-1, 0.0)
         """(number behind it, receiver's clock at its end) of the last feedback."""
         self._probed_from = 0
@@ -73,15 +75,6 @@ class Downlink:
 
     # Feedback --------------------------------------------------------------------------------
 
-    def may_pass_over(self, now: float) -> bool:
-        """Tell whether a feedback need not be opened: while all is calm, a few a second do."""
-        estimator = self._estimator
-        if estimator is None or not self.has_transport or self._probes or self.is_limited:
-            return False
-        if self._missing:
-            return False
-        return now - self._opened < CALM_SECONDS and estimator.is_calm
-
     def take_transport(
         self,
         body: bytes,
@@ -95,11 +88,28 @@ class Downlink:
         ``begun`` tells, by the serial of each line (and of this peer), the first index sent to
         this peer, -1 where losses are not to be counted; ``sending`` what it is being sent.
         """
-        self._opened = now
         told = transport.read(body)
         base = log.unwrap(told.base) if told is not None else -1
-        if told is None or base < 0:
-            return
+        if told is not None and base >= 0:
+            self._take_told(told, base, log, begun, sending, now)
+        self.calm_until = now + CALM_SECONDS if self._is_calm else 0.0
+
+    @property
+    def _is_calm(self) -> bool:
+        if self._estimator is None or not self.has_transport:
+            return False
+        has_trouble = self._missing or self._probes or self.is_limited
+        return not has_trouble and self._estimator.is_calm
+
+    def _take_told(
+        self,
+        told: transport.Told,
+        base: int,
+        log: SentLog,
+        begun: Callable[[], Mapping[int, int]],
+        sending: Callable[[], int],
+        now: float,
+    ) -> None:
         if base < self._ended[0]:
             told = self._news(told, base)
         if not told.offsets:
@@ -237,6 +247,7 @@ class Downlink:
         is_falling = self._estimator.bps < before
         if is_falling and (sending_bps > self._estimator.bps or self.is_over):
             self.is_limited = True
+            self.calm_until = 0.0
             self._free_since = None
             self._next_probe = max(self._next_probe, now + PROBE_SECONDS)
 
@@ -283,6 +294,7 @@ class Downlink:
     def probed(self, numbers: range, size: int, now: float) -> None:
         """Note a train that was sent: its transport-wide numbers and all its bytes."""
         self._probes = numbers
+        self.calm_until = 0.0
         self._probe_size = size // max(1, len(numbers))
         self._probed_from = self.estimate_bps or 0
         self._next_probe = now + self._probe_pause

@@ -11,12 +11,13 @@ from app.relay.core import rtcp, rtp
 from app.relay.core.batch import MAX_PACKET, STRIDE
 from app.relay.core.burst import BurstSender
 from app.relay.core.counters import Counters
-from app.relay.core.demux import DatagramKind, classify, is_sound_dtls
+from app.relay.core.demux import RTCP, RTP, DatagramKind, classify, is_sound_dtls
 from app.relay.core.events import Event, PeerMoved, PeerReachable
 from app.relay.core.ice import Outcome
 from app.relay.core.media import Address
 from app.relay.core.peer import Peer
 from app.relay.core.pipe_table import PipeTable
+from app.relay.core.publisher import Publisher
 from app.relay.core.room import Room
 from app.relay.core.srtp import ReplayedError, UnauthenticError
 from app.relay.core.stun import read_check
@@ -56,6 +57,7 @@ class Intake:
         self, tables: Tables, sender: BurstSender, counters: Counters, owner: Owner
     ) -> None:
         self._tables = tables
+        self._by_address = tables.by_address
         self._sender = sender
         self._counters = counters
         self._owner = owner
@@ -72,14 +74,16 @@ class Intake:
 
         The buffers are only read, and may be reused when the call returns.
         """
+        self._counters.datagrams_received += len(datagrams)
         for data, source in datagrams:
             try:
-                self._take(memoryview(data), source, now)
+                self._take(data if type(data) is memoryview else memoryview(data), source, now)
             except Exception as error:  # noqa: BLE001 (one datagram must not cost the others)
                 self.contain(error)
             if self._used_slots == ARENA_SLOTS:
                 self._flush(now)
-        self._flush(now)
+        if self._touched or self._used_slots:
+            self._flush(now)
 
     def contain(self, error: Exception) -> None:
         """Count an exception that was kept from the rest: each is a defect."""
@@ -100,18 +104,15 @@ class Intake:
 
     def _take(self, data: memoryview, source: Address, now: float) -> None:
         counters = self._counters
-        counters.datagrams_received += 1
         counters.bytes_received += len(data)
         kind = classify(data)
-        if kind is DatagramKind.RTP:
-            counters.rtp_received += 1
+        if kind is RTP:
             self._take_rtp(data, source, now)
+        elif kind is RTCP:
+            self._take_rtcp(data, source, now)
         elif kind is DatagramKind.STUN:
             counters.stun_received += 1
             self._take_stun(data, source, now)
-        elif kind is DatagramKind.RTCP:
-            counters.rtcp_received += 1
-            self._take_rtcp(data, source, now)
         elif kind is DatagramKind.DTLS:
             counters.dtls_received += 1
             self._take_dtls(data, source)
@@ -158,33 +159,21 @@ class Intake:
         peer.follow_address()
         self._owner.happened(PeerMoved(peer.room, peer.id, address))
 
-    def _sealed_from(self, data: memoryview, source: Address) -> Peer | None:
-        """Return the peer whose media may come from ``source``, or count why there is none."""
-        if len(data) > MAX_PACKET:
-            self._counters.dropped_oversize += 1
-            return None
-        peer = self._tables.by_address.get(source)
-        if peer is None:
-            self._counters.dropped_unknown_address += 1
-            return None
-        if peer.receiver is None:
-            self._counters.dropped_no_keys += 1
-            return None
-        return peer
+    # Media -----------------------------------------------------------------------------------
 
     def _take_rtp(self, data: memoryview, source: Address, now: float) -> None:
-        if self._tables.pipes and source not in self._tables.by_address:
-            self._take_piped(data, source, now)
-            return
-        peer = self._sealed_from(data, source)
-        if peer is None or peer.receiver is None:
+        counters = self._counters
+        counters.rtp_received += 1
+        peer = self._by_address.get(source)
+        if peer is None or peer.receiver is None or len(data) > MAX_PACKET:
+            self._take_strange(data, source, peer, now)
             return
         if peer.publisher is None:
-            self._counters.dropped_not_presenter += 1
+            counters.dropped_not_presenter += 1
             return
         packet = rtp.parse(data)
         if packet is None:
-            self._counters.dropped_malformed += 1
+            counters.dropped_malformed += 1
             return
         slot = self._slots[self._used_slots]
         try:
@@ -195,28 +184,28 @@ class Intake:
             self._refuse(error)
             return
         packet.data = slot[:length]
-        self._heard(peer, source, now)
-        if not rtp.strip_padding(packet):
-            self._counters.dropped_malformed += 1
+        packet.end = length
+        if peer.ice.heard(source, now):
+            self._moved(peer, source)
+        if slot[0] & rtp.PADDED and not rtp.strip_padding(packet):
+            counters.dropped_malformed += 1
             return
         self._used_slots += 1
-        self._route(peer, packet, now)
+        self._route(peer, peer.publisher, packet, now)
 
-    def _route(self, peer: Peer, packet: rtp.Packet, now: float) -> None:
+    def _route(self, peer: Peer, publisher: Publisher, packet: rtp.Packet, now: float) -> None:
         room = self._tables.rooms[peer.room]
-        publisher = peer.publisher
-        if publisher is None or not room.hears(peer):
+        if not room.hears(peer):
             self._counters.dropped_not_presenter += 1
             return
         self._touched[room.id] = room
-        if publisher.transport_id and peer.upstream is not None:
-            for ident, value in rtp.elements(packet):
-                if ident == publisher.transport_id and len(value) == 2:
-                    peer.upstream.arrivals.add(value[0] << 8 | value[1], now)
-        track = publisher.find(packet, now)
-        if track is None:
+        words = publisher.layouts.find(packet).words
+        if publisher.transport_id in words and peer.upstream is not None:
+            peer.upstream.arrivals.add(packet.values[words[publisher.transport_id]], now)
+        found = publisher.find(packet, now)
+        if found is None:
             return
-        stream = publisher.streams[track.section.mid]
+        stream, track = found
         if not stream.is_allowed:
             self._counters.dropped_not_presenter += 1
             return
@@ -224,8 +213,22 @@ class Intake:
         if not track.take(packet, now):
             self._counters.dropped_replayed += 1
             return
-        self._counters.packets_recovered += packet.is_repeat
+        if packet.is_repeat:
+            self._counters.packets_recovered += 1
         room.touch(stream, track, was_active)
+
+    def _take_strange(
+        self, data: memoryview, source: Address, peer: Peer | None, now: float
+    ) -> None:
+        """Take what may have come from another relay; count the rest by why it is dropped."""
+        if peer is None and self._tables.pipes:
+            self._take_piped(data, source, now)
+        elif len(data) > MAX_PACKET:
+            self._counters.dropped_oversize += 1
+        elif peer is None:
+            self._counters.dropped_unknown_address += 1
+        else:
+            self._counters.dropped_no_keys += 1
 
     def _refuse(self, error: Exception) -> None:
         if isinstance(error, ReplayedError):
@@ -233,17 +236,13 @@ class Intake:
         else:
             self._counters.dropped_unauthentic += 1
 
-    def _heard(self, peer: Peer, source: Address, now: float) -> None:
-        if peer.ice.heard(source, now):
-            self._moved(peer, source)
-
     def _take_piped(self, data: memoryview, source: Address, now: float) -> None:
         """Take what may have come from another relay."""
         pipes = self._tables.pipes
         if len(data) > MAX_PACKET:
             self._counters.dropped_oversize += 1
             return
-        if classify(data) is DatagramKind.RTCP:
+        if classify(data) is RTCP:
             room = pipes.take_rtcp(data, source, self._counters, now)
         else:
             slot = self._slots[self._used_slots]
@@ -253,14 +252,13 @@ class Intake:
             self._touched[room.id] = self._tables.rooms[room.id]
 
     def _take_rtcp(self, data: memoryview, source: Address, now: float) -> None:
-        if self._tables.pipes and source not in self._tables.by_address:
-            self._take_piped(data, source, now)
+        self._counters.rtcp_received += 1
+        peer = self._by_address.get(source)
+        if peer is None or peer.receiver is None or len(data) > MAX_PACKET:
+            self._take_strange(data, source, peer, now)
             return
-        peer = self._sealed_from(data, source)
-        if peer is None or peer.receiver is None:
-            return
-        is_transport = data[1] == TRANSPORT_FEEDBACK and data[0] & 0x1F == TRANSPORT_FORMAT
-        if is_transport and peer.downlink.may_pass_over(now):
+        is_calm = now < peer.downlink.calm_until
+        if is_calm and data[1] == TRANSPORT_FEEDBACK and data[0] & 0x1F == TRANSPORT_FORMAT:
             # Feedback alone (RFC 5506): opening each would cost as much as forwarding a packet
             # does. A forged one only hides a true one for a moment.
             self._counters.transport_feedback_passed += 1
@@ -270,7 +268,8 @@ class Intake:
         except (UnauthenticError, ReplayedError) as error:
             self._refuse(error)
             return
-        self._heard(peer, source, now)
+        if peer.ice.heard(source, now):
+            self._moved(peer, source)
         compound = rtcp.parse(plain)
         if compound is None:
             self._counters.dropped_malformed += 1
@@ -291,5 +290,6 @@ class Intake:
             self._dtls.append((peer.id, bytes(data)))
 
     def take_dtls(self) -> list[tuple[PeerId, bytes]]:
+        """Return what came since the last call, in its order."""
         taken, self._dtls = self._dtls, []
         return taken

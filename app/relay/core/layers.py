@@ -10,11 +10,20 @@ _MAX_TEMPLATES = 64
 
 
 def read_vp8(packet: Packet) -> None:
-    """Note a VP8 packet's layer and where its numbers stand."""
-    found = vp8.read(packet.data[packet.payload : packet.end])
-    if found is not None:
-        packet.picture_at, packet.tl0_at, temporal, packet.is_sync = found
-        packet.temporal = min(temporal, MAX_TEMPORAL)
+    """Note a VP8 packet's layer, its numbers and where they stand; whether a keyframe begins."""
+    payload = packet.data[packet.payload : packet.end]
+    found = vp8.read(payload)
+    if found is None:
+        return
+    picture_at, tl0_at, temporal, packet.is_sync, length = found
+    packet.temporal = temporal
+    if picture_at:
+        packet.picture_at = picture_at
+        packet.picture = vp8.picture_of(payload, picture_at)
+    if tl0_at:
+        packet.tl0_at = tl0_at
+        packet.tl0 = payload[tl0_at]
+    packet.keyframe = payload[0] & 0x17 == 0x10 and not payload[length] & 1
 
 
 def read_vp9(packet: Packet) -> None:

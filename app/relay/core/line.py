@@ -4,19 +4,18 @@ A line follows one track. A subscriber that goes over to another line (a layer, 
 reloaded presenter) takes its own numbers along: they run on, as a ``Variant`` of the new line's.
 """
 
-import struct
 from collections import deque
 from collections.abc import Sequence
 from typing import Protocol
 
 from app.relay.core import vp8
-from app.relay.core.batch import CAPACITY, STRIDE, Batch
+from app.relay.core.batch import CAPACITY, STRIDE
 from app.relay.core.catchup import Past, send_past
 from app.relay.core.form import Dress, Form
 from app.relay.core.numbering import Numbering, Position
 from app.relay.core.ring import AUDIO_SLOTS, VIDEO_SLOTS, Ring
 from app.relay.core.rtcp import sender_report, source_description
-from app.relay.core.rtp import Packet
+from app.relay.core.rtp import PADDED, Packet
 from app.relay.core.sink import Audience, Sink
 from app.relay.core.tools import Tools
 from app.relay.core.track import Track
@@ -29,8 +28,6 @@ ours is 1, and it could never open another packet (RFC 3711 §3.3.1)."""
 
 CNAME = "lectern"
 """One name for all lines of a peer's tracks: clocks of reports keep them in step."""
-
-_FIXED = struct.Struct("!BBHII")
 
 
 class Subscriber(Protocol):
@@ -62,8 +59,8 @@ class Line:
         self.ring = Ring(VIDEO_SLOTS if self.is_video else AUDIO_SLOTS)
         self.next_index = 0
         """One past the highest index given out."""
-        self.last = Position(-1, 0, -1, -1)
-        """Of the highest packet."""
+        self.last_timestamp, self.last_picture, self.last_tl0 = 0, -1, -1
+        """Of the highest packet, in this line's numbers; -1 for none."""
         self.last_time = 0.0
         self.payload_bytes = 0
         self.reports: deque[tuple[int, float]] = deque(maxlen=4)
@@ -107,14 +104,15 @@ class Line:
 
     def forward(self, now: float) -> None:
         """Rewrite and send the track's pending packets."""
-        if self.is_empty:
+        if not self.waiting and not self.audience:
             return
+        numbers = self._numbers
         for packet in self.track.pending:
             if self.waiting:
                 self._admit(packet, now)
-            if self._numbers.floor < 0:
+            if numbers.floor < 0:
                 continue
-            if packet.index < self._numbers.floor:
+            if packet.index < numbers.floor:
                 self._tools.counters.dropped_late += 1
                 continue
             if packet.temporal > self.temporal and not self._is_slide(packet):
@@ -122,7 +120,7 @@ class Line:
                 if packet.index > self.highest:
                     self.highest = packet.index
                     self.stamp = packet.timestamp
-                    self._numbers.leave_out(packet)
+                    numbers.leave_out(packet)
                 continue
             self._append(packet, now)
             if self._tools.batch.count == CAPACITY:
@@ -194,52 +192,51 @@ class Line:
         return True
 
     def _append(self, packet: Packet, now: float) -> None:
-        dressed = self._dress.payload(packet)
-        if dressed is None:
+        payload_type, payload = self._dress.payload(packet)
+        if payload_type is None or payload is None:
             self._tools.counters.codec_mismatch += 1
             return
-        payload_type, payload = dressed
-        offset, left_out = self._numbers.offset(packet.index)
+        numbers = self._numbers
+        offset, left_out = numbers.offset(packet.index)
         index = packet.index + offset
-        timestamp = packet.timestamp + self._numbers.timestamp & 0xFFFFFFFF
-        block = self._dress.extensions(packet, index, now)
+        timestamp = packet.timestamp + numbers.timestamp & 0xFFFFFFFF
         # A packet that is nothing but padding (a probe) stays one: it keeps the numbers whole.
         padding = 0 if packet.end > packet.payload else len(packet.data) - packet.end
-        first = 0x80 | (0x10 if block else 0) | (0x20 if padding else 0)
-        second = payload_type | (0x80 if packet.marker else 0)
-        header = _FIXED.pack(first, second, index & 0xFFFF, timestamp, self.form.ssrc) + block
-        batch = self._tools.batch
-        if not batch.append(header, payload, padding, index, timestamp):
+        padded = PADDED if padding else 0
+        header = self._dress.header(packet, payload_type, padded, index, timestamp, now)
+        if not self._tools.batch.append(header, payload, padding, index, timestamp):
             self._tools.counters.dropped_oversize += 1
             return
-        if packet.picture_at:
-            self._renumber(batch, packet, len(header), left_out)
         self.payload_bytes += len(payload)
-        if packet.keyframe:
-            self._past.begin(self._numbers.place(packet), now)
         if index >= self.next_index:
             self.next_index = index + 1
             self.highest = packet.index
             self.stamp = packet.timestamp
             self.last_time = now
-            self.last = (
-                self._numbers.place(packet)
-                if packet.picture_at
-                else Position(index, timestamp, -1, -1)
-            )
+            self.last_timestamp = timestamp
+            self.last_picture = self.last_tl0 = -1
+        if packet.picture_at:
+            self._renumber(packet, index, len(header), left_out)
+        if packet.keyframe:
+            self._past.begin(numbers.place(packet), now)
 
-    def _renumber(self, batch: Batch, packet: Packet, header: int, left_out: int) -> None:
+    def _renumber(self, packet: Packet, index: int, header: int, left_out: int) -> None:
         """Note where the last packet's VP8 numbers stand, and bring them into line."""
+        batch, numbers = self._tools.batch, self._numbers
         slot = batch.count - 1
         start = batch.offsets[slot]
-        by = self._numbers.picture - left_out
+        by = numbers.picture - left_out
         at = batch.pictures[slot] = packet.picture_at + header
         if by:
             vp8.move_picture(batch.view[start : start + STRIDE], at, by)
+        tl0 = -1
         if packet.tl0_at:
+            tl0 = packet.tl0 + numbers.tl0 & 0xFF
             batch.tl0s[slot] = packet.tl0_at + header
-            place = start + header + packet.tl0_at
-            batch.buffer[place] = batch.buffer[place] + self._numbers.tl0 & 0xFF
+            batch.buffer[start + header + packet.tl0_at] = tl0
+        if index == self.next_index - 1:
+            self.last_picture = packet.picture + by & 0x7FFF
+            self.last_tl0 = tl0
 
     def _flush(self) -> None:
         batch = self._tools.batch
@@ -258,7 +255,7 @@ class Line:
         By the publisher's clock where both tracks have reported it, else by arrival; always
         after the last one sent.
         """
-        last = self.last.timestamp
+        last = self.last_timestamp
         elapsed = max(0.0, now - self.last_time)
         mine, other = self.track.clock, track.clock
         if mine and other and track.peer == self.track.peer:

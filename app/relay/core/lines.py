@@ -70,6 +70,8 @@ class Lines:
 
     def ask_for_waiting(self) -> None:
         """Ask once for the keyframes that newcomers wait for; ``ask_again`` repeats it."""
+        if not self._waiting:
+            return
         for line in self._waiting:
             if line.needs_keyframe:
                 line.track.keyframes.ask()

@@ -14,11 +14,11 @@ MIN_PAUSE = 0.04
 class Missing:
     """The holes of one track. Indices are 48-bit packet indices."""
 
-    __slots__ = ("_highest", "_holes", "asked", "recovered")
+    __slots__ = ("_highest", "asked", "holes", "recovered")
 
     def __init__(self) -> None:
         self._highest = -1
-        self._holes: dict[int, list[float]] = {}
+        self.holes: dict[int, list[float]] = {}
         """index → [when it was noticed, when to ask next, times asked]."""
         self.asked = 0
         self.recovered = 0
@@ -26,29 +26,25 @@ class Missing:
     def came(self, index: int, now: float) -> None:
         """Note a packet; whatever lies between it and the highest one is missing."""
         highest = self._highest
-        if highest < 0:
+        if index == highest + 1 or highest < 0:
             self._highest = index
         elif index > highest:
             if index - highest > MAX_MISSING:
-                self._holes.clear()
+                self.holes.clear()
             else:
                 for hole in range(highest + 1, index):
-                    self._holes[hole] = [now, now + REORDER_SECONDS, 0]
-                while len(self._holes) > MAX_MISSING:
-                    del self._holes[next(iter(self._holes))]
+                    self.holes[hole] = [now, now + REORDER_SECONDS, 0]
+                while len(self.holes) > MAX_MISSING:
+                    del self.holes[next(iter(self.holes))]
             self._highest = index
         else:
-            hole_found = self._holes.pop(index, None)
+            hole_found = self.holes.pop(index, None)
             if hole_found is not None and hole_found[2]:
                 self.recovered += 1
 
-    @property
-    def has_holes(self) -> bool:
-        return bool(self._holes)
-
     def wants(self, index: int) -> bool:
         """Tell whether a packet is missing."""
-        return index in self._holes
+        return index in self.holes
 
     def index_of(self, sequence: int) -> int:
         """Return the index nearest to the highest one that has these low 16 bits."""
@@ -57,13 +53,13 @@ class Missing:
 
     def next_due(self) -> float | None:
         """Return when something is to be asked for, or None."""
-        return min((hole[1] for hole in self._holes.values()), default=None)
+        return min((hole[1] for hole in self.holes.values()), default=None)
 
     def take_due(self, now: float) -> list[int]:
         """Return the indices to ask for now; what was asked for too often is given up."""
         due: list[int] = []
         lost: list[int] = []
-        for index, hole in self._holes.items():
+        for index, hole in self.holes.items():
             if now - hole[0] >= GIVE_UP_SECONDS or hole[2] >= MAX_ASKS:
                 lost.append(index)
             elif hole[1] <= now:
@@ -72,6 +68,6 @@ class Missing:
                 hole[1] = now + MIN_PAUSE * (1 + hole[2] / 2)
                 due.append(index)
         for index in lost:
-            del self._holes[index]
+            del self.holes[index]
         self.asked += len(due)
         return due

@@ -4,7 +4,6 @@ import secrets
 from bisect import bisect_right
 from typing import NamedTuple
 
-from app.relay.core import vp8
 from app.relay.core.rtp import Packet
 
 _START_BELOW = 1 << 14
@@ -20,13 +19,6 @@ class Position(NamedTuple):
     timestamp: int
     picture: int
     tl0: int
-
-
-def own(packet: Packet) -> tuple[int, int]:
-    """Return a packet's own picture id and TL0PICIDX, -1 for none."""
-    payload = packet.data[packet.payload : packet.end]
-    picture = vp8.picture_of(payload, packet.picture_at) if packet.picture_at else -1
-    return picture, payload[packet.tl0_at] if packet.tl0_at else -1
 
 
 class Numbering:
@@ -50,7 +42,7 @@ class Numbering:
 
     def begin(self, packet: Packet, expected: Position | None) -> int:
         """Begin at ``packet`` with the expected numbers, else at random; return its index."""
-        numbers = own(packet)
+        numbers = packet.picture, packet.tl0
         if expected is None:
             start = Position(secrets.randbelow(_START_BELOW), secrets.randbits(32), *numbers)
         else:
@@ -74,7 +66,7 @@ class Numbering:
     def place(self, packet: Packet) -> Position:
         """Return the packet's place in the line's numbers."""
         offset, left_out = self.offset(packet.index)
-        picture, tl0 = own(packet)
+        picture, tl0 = packet.picture, packet.tl0
         return Position(
             packet.index + offset,
             packet.timestamp + self.timestamp & 0xFFFFFFFF,

@@ -16,6 +16,7 @@ from app.relay.core.peer import Peer
 from app.relay.core.pipe_sheet import Assembly, Part, Sheet, write
 from app.relay.core.pipe_tracks import PipedPublisher, PipedTrack
 from app.relay.core.rtcp import BYE, receiver_report
+from app.relay.core.rtp import Layouts
 from app.relay.core.srtp import GcmReceiver, GcmSender
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ class Pipe:
         """Who publishes behind the neighbour."""
         self.tracks: dict[int, tuple[Stream, PipedTrack]] = {}
         """What may come, by SSRC."""
+        self.layouts = Layouts()
         self.wanted: dict[int, int] = {}
         """What the neighbour wants: SSRC → highest temporal layer."""
         self.wants: tuple[tuple[int, int], ...] = ()

@@ -156,6 +156,7 @@ def _route(entry: Entry, packet: rtp.Packet, counters: Counters, now: float) -> 
         counters.dropped_unknown_track += 1
         return None
     stream, track = found
+    entry.pipe.layouts.find(packet)
     was_active = track.is_active(now)
     if not track.take(packet, now):
         counters.dropped_replayed += 1

@@ -8,6 +8,7 @@ from app.relay.core.rtp import (
     REPAIRED_RID_URI,
     RID_URI,
     TRANSPORT_WIDE_URI,
+    Layouts,
     Packet,
     elements,
 )
@@ -31,7 +32,8 @@ class Publisher:
         self._peer = peer
         self._counters = counters
         self._allowed = allowed
-        self._tracks: dict[int, Track] = {}
+        self._tracks: dict[int, tuple[Stream, Track]] = {}
+        """By SSRC."""
         self._repeats: dict[int, int] = {}
         """RTX SSRC → media SSRC."""
         self._sections: tuple[Section, ...] = ()
@@ -39,6 +41,7 @@ class Publisher:
         """By mid."""
         self.transport_id = 0
         """Of the transport-wide header extension, where its feedback was agreed."""
+        self.layouts = Layouts()
         self.extend(plan)
 
     def extend(self, plan: MediaPlan) -> None:
@@ -81,18 +84,21 @@ class Publisher:
         return [track for stream in self.streams.values() for track in stream.layers]
 
     def track_of(self, ssrc: int) -> Track | None:
-        return self._tracks.get(ssrc)
+        found = self._tracks.get(ssrc)
+        return found[1] if found is not None else None
 
-    def find(self, packet: Packet, now: float) -> Track | None:
-        """Return the track that ``packet`` belongs to, or None where it is dropped and counted.
+    def find(self, packet: Packet, now: float) -> tuple[Stream, Track] | None:
+        """Return the stream and the track that ``packet`` belongs to, or None where it is dropped
+        and counted.
 
         A repeat (RFC 4588) that was asked for is turned into the packet that it repeats.
         """
         if packet.ssrc in self._repeats:
             return self._unwrap(packet, self._tracks.get(self._repeats[packet.ssrc]))
-        track = self._tracks.get(packet.ssrc)
-        if track is None:
+        found = self._tracks.get(packet.ssrc)
+        if found is None:
             return self._begin(packet)
+        stream, track = found
         codec = track.codecs.get(packet.payload_type)
         if codec is None:
             self._counters.dropped_unknown_track += 1
@@ -100,16 +106,15 @@ class Publisher:
         if codec.key == "rtx":
             self._counters.dropped_retransmission += 1
             return None
-        stream = self.streams[track.section.mid]
         if track not in stream.layers:
             current = next((t for t in stream.layers if t.rid == track.rid), None)
             if current is not None and current.is_active(now):
                 self._counters.dropped_late += 1
                 return None
             stream.put(track)
-        return track
+        return found
 
-    def _begin(self, packet: Packet) -> Track | None:
+    def _begin(self, packet: Packet) -> tuple[Stream, Track] | None:
         section = self._section_of(packet)
         codec = None
         if section is not None:
@@ -125,9 +130,9 @@ class Publisher:
             return None
         stream = self.streams[section.mid]
         track = Track(self._peer, section, stream.source, packet.ssrc, rid)
-        self._tracks[packet.ssrc] = track
         stream.put(track)
-        return track
+        found = self._tracks[packet.ssrc] = stream, track
+        return found
 
     def _rid_of(self, packet: Packet, section: Section) -> str | None:
         """Return the simulcast stream's name, "" without simulcast, None if it has none yet."""
@@ -145,19 +150,23 @@ class Publisher:
                     return bytes(value).decode("ascii", "replace")
         return ""
 
-    def _begin_repeats(self, packet: Packet, section: Section) -> Track | None:
+    def _begin_repeats(self, packet: Packet, section: Section) -> tuple[Stream, Track] | None:
         """Learn which track an unannounced RTX SSRC repeats: by rid, or there is only one."""
         rid = self._text(packet, self._repaired_id) or self._text(packet, self._rid_id)
-        layers = self.streams[section.mid].layers
+        stream = self.streams[section.mid]
+        layers = stream.layers
         track = next((t for t in layers if t.rid == rid), layers[0] if len(layers) == 1 else None)
         if track is None or len(self._repeats) >= MAX_TRACKS:
             self._counters.dropped_retransmission += 1
             return None
         self._repeats[packet.ssrc] = track.ssrc
-        return self._unwrap(packet, track)
+        return self._unwrap(packet, (stream, track))
 
-    def _unwrap(self, packet: Packet, track: Track | None) -> Track | None:
+    def _unwrap(
+        self, packet: Packet, found: tuple[Stream, Track] | None
+    ) -> tuple[Stream, Track] | None:
         """RFC 4588 §4: two bytes of original sequence number, then the original payload."""
+        track = found[1] if found is not None else None
         if track is not None and track.missing is not None and packet.end - packet.payload >= 2:
             codec = track.codecs.get(packet.payload_type)
             at = packet.payload
@@ -170,7 +179,7 @@ class Publisher:
                 packet.index = index
                 packet.payload += 2
                 packet.is_repeat = True
-                return track
+                return found
         self._counters.dropped_retransmission += 1
         return None
 

@@ -171,8 +171,7 @@ class Relay:
 
     def serve(self, room: Room, now: float) -> None:
         """Send what is due to the room's publishers (for ``Intake``), and note what is left."""
-        room.serve(now)
-        self._schedule.served(room, room.next_due())
+        self._schedule.served(room, room.serve(now))
 
     def remove_peer(self, peer: PeerId) -> bool:
         """Forget ``peer``; return False if it was not there. Emits no event."""

@@ -9,12 +9,15 @@ _MASK = (1 << WINDOW) - 1
 class ReplayWindow:
     """The rollover counter and the replay list of one stream."""
 
-    __slots__ = ("_seen", "highest")
+    __slots__ = ("_run", "_seen", "highest")
 
     def __init__(self) -> None:
         self.highest = -1
         """The highest index accepted so far, or -1."""
+        self._run = 0
+        """So many indices up to the highest were seen, each in its turn: most often all are."""
         self._seen = 0
+        """A bit for each index before these."""
 
     def estimate(self, sequence: int) -> int:
         """Return the 48-bit index that ``sequence`` most likely has (RFC 3711 appendix A).
@@ -38,13 +41,29 @@ class ReplayWindow:
         behind = self.highest - index
         if behind < 0:
             return True
-        return behind < WINDOW and not self._seen >> behind & 1
+        if behind < self._run:
+            return False
+        return behind < WINDOW and not self._seen >> behind - self._run & 1
 
     def accept(self, index: int) -> None:
         """Remember ``index``; call it only once the packet is authentic."""
         ahead = index - self.highest
+        if ahead == 1:
+            self.highest = index
+            self._run += 1
+            return
+        run = min(self._run, WINDOW)
+        seen = (self._seen << run | (1 << run) - 1) & _MASK
         if ahead > 0:
-            self._seen = 1 if ahead >= WINDOW else (self._seen << ahead | 1) & _MASK
+            seen = 1 if ahead >= WINDOW else (seen << ahead | 1) & _MASK
             self.highest = index
         else:
-            self._seen |= 1 << -ahead
+            seen |= 1 << -ahead
+        self._run, self._seen = 0, seen
+
+    def take(self, index: int) -> bool:
+        """Accept ``index`` if it is new; tell whether it was."""
+        if index <= self.highest and not self.is_new(index):
+            return False
+        self.accept(index)
+        return True

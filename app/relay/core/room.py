@@ -39,6 +39,9 @@ if TYPE_CHECKING:
     from app.relay.core.tap import Tap
 
 
+_NEVER = float("inf")
+
+
 class Room:
     """Routes packets from publishers' tracks to lines. Made and dropped by ``Relay``."""
 
@@ -310,25 +313,17 @@ class Room:
 
     # Time ------------------------------------------------------------------------------------
 
-    def next_due(self) -> float | None:
-        """Return when ``serve`` has something to do."""
-        due = [
-            due
-            for peer in self._upstreams
-            if peer.upstream is not None
-            and self.hears(peer)
-            and (due := peer.upstream.next_due()) is not None
-        ]
-        if self.pipes:
-            due.append(self.pipes.due)
-        return min(due, default=None)
-
-    def serve(self, now: float) -> None:
-        """Send the publishers what is due."""
+    def serve(self, now: float) -> float:
+        """Send the publishers what is due; return when there is something to do again, infinity for
+        not yet."""
+        due = _NEVER
         for peer in self._upstreams:
             if peer.upstream is not None and self.hears(peer):
-                peer.upstream.send_due(now)
-        self.pipes.serve(now)
+                due = min(due, peer.upstream.send_due(now))
+        if self.pipes:
+            self.pipes.serve(now)
+            due = min(due, self.pipes.due)
+        return due
 
     def tick(self, now: float) -> None:
         """Look again at what silence changes: which track feeds a line, who still waits."""

@@ -6,6 +6,7 @@ from app.relay.core.room import Room
 TICK_SECONDS = 0.5
 """How often silence is looked at: consent, stopped tracks, newcomers without a keyframe."""
 REPORT_SECONDS = 1.0
+_NEVER = float("inf")
 
 
 class Schedule:
@@ -35,9 +36,9 @@ class Schedule:
             self._next_report = now + REPORT_SECONDS
         return is_tick, is_report
 
-    def served(self, room: Room, due: float | None) -> None:
-        """Note when a room that was served wants to be served again."""
-        if due is None:
+    def served(self, room: Room, due: float) -> None:
+        """Note when a room that was served wants to be served again, infinity for not yet."""
+        if due == _NEVER:
             self._asking.pop(room.id, None)
         else:
             self._asking[room.id] = room, due
@@ -55,5 +56,6 @@ class Schedule:
             return None
         due = self._next_tick
         for _, wanted in self._asking.values():
-            due = min(due, wanted)
+            if wanted < due:
+                due = wanted
         return due

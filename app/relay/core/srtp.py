@@ -77,27 +77,18 @@ class Sender(Protocol):
         """Return ``packet``, a compound of at least 8 bytes, sealed under the next index."""
 
 
-class _Streams:
+class _Streams(dict[int, ReplayWindow]):
     """Replay windows by SSRC; a new one is kept only once a packet of it was authentic."""
 
     def __init__(self, limit: int = MAX_STREAMS) -> None:
-        self._windows: dict[int, ReplayWindow] = {}
+        super().__init__()
         self._limit = limit
 
-    def find(self, ssrc: int) -> ReplayWindow:
-        window = self._windows.get(ssrc)
-        if window is None:
-            if len(self._windows) >= self._limit:
-                raise UnauthenticError("too many streams")
-            window = ReplayWindow()
-        return window
-
-    def keep(self, ssrc: int, window: ReplayWindow, index: int) -> None:
-        window.accept(index)
-        self._windows[ssrc] = window
-
-    def forget(self, ssrc: int) -> None:
-        self._windows.pop(ssrc, None)
+    def begin(self) -> ReplayWindow:
+        """Return a window for a stream that is new. Raises UnauthenticError for one too many."""
+        if len(self) >= self._limit:
+            raise UnauthenticError("too many streams")
+        return ReplayWindow()
 
 
 class GcmReceiver:
@@ -113,8 +104,8 @@ class GcmReceiver:
 
     def forget(self, ssrc: int) -> None:
         """Make room for another stream; the caller takes no packet of ``ssrc`` any more."""
-        self._rtp_streams.forget(ssrc)
-        self._rtcp_streams.forget(ssrc)
+        self._rtp_streams.pop(ssrc, None)
+        self._rtcp_streams.pop(ssrc, None)
 
     def open_rtp(
         self, data: memoryview, header: int, ssrc: int, sequence: int, out: memoryview
@@ -122,17 +113,23 @@ class GcmReceiver:
         length = len(data) - GCM_TAG
         if length < header:
             raise UnauthenticError("shorter than its tag")
-        window = self._rtp_streams.find(ssrc)
-        index = window.estimate(sequence)
-        if not window.is_new(index):
-            raise ReplayedError
+        streams = self._rtp_streams
+        window = streams.get(ssrc) or streams.begin()
+        index = window.highest + 1
+        if index & 0xFFFF != sequence:  # not the one behind the last one
+            index = window.estimate(sequence)
+            if not window.is_new(index):
+                raise ReplayedError
         nonce = (self._rtp_salt ^ (ssrc << 48 | index)).to_bytes(12, "big")
+        head = data[:header]
         try:
-            self._rtp.decrypt_into(nonce, data[header:], data[:header], out[header:length])
+            self._rtp.decrypt_into(nonce, data[header:], head, out[header:length])
         except InvalidTag:
             raise UnauthenticError("wrong tag") from None
-        out[:header] = data[:header]
-        self._rtp_streams.keep(ssrc, window, index)
+        out[:header] = head
+        if window.highest < 0:
+            streams[ssrc] = window
+        window.accept(index)
         return length, index
 
     def open_rtcp(self, data: memoryview) -> bytes:
@@ -144,16 +141,19 @@ class GcmReceiver:
             raise UnauthenticError("not encrypted")
         index = word ^ _E_FLAG
         ssrc = int.from_bytes(data[4:8], "big")
-        window = self._rtcp_streams.find(ssrc)
+        streams = self._rtcp_streams
+        window = streams.get(ssrc) or streams.begin()
         if not window.is_new(index):
             raise ReplayedError
         nonce = (self._rtcp_salt ^ (ssrc << 48 | index)).to_bytes(12, "big")
+        head = bytes(data[:8])
         try:
-            body = self._rtcp.decrypt(nonce, data[8:-4], bytes(data[:8]) + bytes(data[-4:]))
+            body = self._rtcp.decrypt(nonce, data[8:-4], head + data[-4:])
         except InvalidTag:
             raise UnauthenticError("wrong tag") from None
-        self._rtcp_streams.keep(ssrc, window, index)
-        return bytes(data[:8]) + body
+        window.accept(index)
+        streams[ssrc] = window
+        return head + body
 
 
 class GcmSender:
@@ -200,7 +200,7 @@ class CmReceiver:
     ) -> tuple[int, int]:
         if len(data) < header + CM_TAG:
             raise UnauthenticError("shorter than its tag")
-        window = self._streams.find(ssrc)
+        window = self._streams.get(ssrc) or self._streams.begin()
         index = window.estimate(sequence)
         if not window.is_new(index):
             raise ReplayedError
@@ -209,7 +209,8 @@ class CmReceiver:
         except (Error, ValueError) as error:
             raise _reason(error) from None
         out[: len(plain)] = plain
-        self._streams.keep(ssrc, window, index)
+        window.accept(index)
+        self._streams[ssrc] = window
         return len(plain), index
 
     def open_rtcp(self, data: memoryview) -> bytes:

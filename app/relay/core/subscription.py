@@ -188,13 +188,13 @@ class Subscription:
     def _next_on(self, line: Line, timestamp: int | None) -> Position:
         """Return what comes after the last packet of its line in its own numbers."""
         variant = self.sink.variant
-        last = line.last
-        stamp = last.timestamp if timestamp is None else timestamp
+        picture, tl0 = line.last_picture, line.last_tl0
+        stamp = line.last_timestamp if timestamp is None else timestamp
         return Position(
             line.next_index + variant.shift,
             stamp + variant.timestamp & 0xFFFFFFFF,
-            last.picture if last.picture < 0 else last.picture + variant.picture + 1 & 0x7FFF,
-            last.tl0 if last.tl0 < 0 else last.tl0 + variant.tl0 + 1 & 0xFF,
+            picture if picture < 0 else picture + variant.picture + 1 & 0x7FFF,
+            tl0 if tl0 < 0 else tl0 + variant.tl0 + 1 & 0xFF,
         )
 
     def expected(self, track: Track, packet: Packet, now: float) -> Position | None:

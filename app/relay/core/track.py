@@ -70,13 +70,17 @@ class Reception:
         self.jitter = 0.0
         """In units of the RTP clock."""
 
-    def add(self, packet: Packet, now: float) -> None:
+    def add(self, packet: Packet, size: int, now: float) -> None:
+        """Count a packet with ``size`` bytes of payload."""
         self.packets += 1
-        self.bytes += packet.end - packet.payload
-        if self._base < 0 or packet.index < self._base:
-            self._base = packet.index
-        if packet.index > self._highest:
-            self._highest = packet.index
+        self.bytes += size
+        index = packet.index
+        if index > self._highest:
+            if self._base < 0:
+                self._base = index
+            self._highest = index
+        elif index < self._base:
+            self._base = index
         transit = int(now * self._clock_rate) - packet.timestamp
         if self._transit is not None:
             # Timestamps wrap: the difference is read as a signed 32-bit number.
@@ -183,6 +187,7 @@ class Track:
     ) -> None:
         self.peer = peer
         self.section = section
+        self.is_video = section.kind == "video"
         self.source = source
         self.ssrc = ssrc
         self.rid = rid
@@ -212,10 +217,6 @@ class Track:
         self.level = 127
         """The loudest since it was last taken, in -dBov (RFC 6464); 127 is silence."""
 
-    @property
-    def is_video(self) -> bool:
-        return self.section.kind == "video"
-
     def is_active(self, now: float) -> bool:
         return now - self.last_packet < ACTIVE_SECONDS
 
@@ -224,45 +225,54 @@ class Track:
 
         False for one that came before, as itself or as a repeat.
         """
-        if not self.seen.is_new(packet.index):
+        if not self.seen.take(packet.index):
             return False
-        self.seen.accept(packet.index)
         self.codec = codec = self.codecs.get(packet.payload_type)
         self.last_packet = now
-        self.reception.add(packet, now)
+        size = packet.end - packet.payload
+        self.reception.add(packet, size, now)
         if self.missing is not None:
             self.missing.came(packet.index, now)
         if self.is_video:
-            self._read_video(packet, codec.key if codec else "")
+            self._read_video(packet, codec.key if codec is not None else "")
         elif self._level_id:
             self._read_level(packet)
-        self.rates.add(packet.temporal, packet.end - packet.payload, packet.marker)
+        self.rates.add(packet.temporal, size, packet.marker)
         self.pending.append(packet)
         return True
 
     def _read_video(self, packet: Packet, key: str) -> None:
-        is_start = self._detectors.get(packet.payload_type)
-        payload = packet.data[packet.payload : packet.end]
-        if is_start is not None and is_start(payload):
-            packet.keyframe = True
-            self.keyframes.satisfied()
-            self.keyframes_received += 1
         if key == "vp8":
             read_vp8(packet)
-            if packet.keyframe:
-                size = vp8.frame_size(payload, vp8.header_length(payload))
-                self.width, self.height = size if size[0] else (self.width, self.height)
-        elif self._dependency_id:
-            for ident, value in elements(packet):
-                if ident == self._dependency_id:
-                    self._dependencies.read(value, packet)
-        elif key.startswith("vp9"):
-            read_vp9(packet)
+        else:
+            is_start = self._detectors.get(packet.payload_type)
+            payload = packet.data[packet.payload : packet.end]
+            packet.keyframe = is_start is not None and is_start(payload)
+            if self._dependency_id:
+                self._read_dependency(packet)
+            elif key.startswith("vp9"):
+                read_vp9(packet)
+        if packet.keyframe:
+            self.keyframes.satisfied()
+            self.keyframes_received += 1
+            if key == "vp8":
+                self._read_size(packet)
+
+    def _read_size(self, packet: Packet) -> None:
+        payload = packet.data[packet.payload : packet.end]
+        size = vp8.frame_size(payload, vp8.header_length(payload))
+        self.width, self.height = size if size[0] else (self.width, self.height)
+
+    def _read_dependency(self, packet: Packet) -> None:
+        for ident, value in elements(packet):
+            if ident == self._dependency_id:
+                self._dependencies.read(value, packet)
 
     def _read_level(self, packet: Packet) -> None:
-        for ident, value in elements(packet):
-            if ident == self._level_id and value:
-                self.level = min(self.level, value[0] & 0x7F)
+        if packet.layout is not None and self._level_id in packet.layout.octets:
+            level = packet.values[packet.layout.octets[self._level_id]] & 0x7F
+            if level < self.level:
+                self.level = level
 
     @property
     def tells_level(self) -> bool:

@@ -11,6 +11,7 @@ REFERENCE_SECONDS = 0.064
 _TICKS_PER_REFERENCE = 256
 _SMALL, _LARGE = 1, 2
 _MAX_RUN = 0x1FFF
+_HEAD, _CHUNK = struct.Struct("!HHI"), struct.Struct("!H")
 MAX_STATUSES = 2_000
 """Numbers that one feedback may speak of; libwebrtc's speak of 100 ms."""
 BACK_SECONDS = 0.5
@@ -104,28 +105,30 @@ def write(base: int, arrivals: Sequence[tuple[int, float]], serial: int) -> byte
     number, seconds), ascending by number, within 8 s of each other and less than ``MAX_STATUSES``
     behind ``base``; ``serial`` counts feedbacks.
     """
-    first_time = arrivals[0][1]
-    reference = int(first_time / REFERENCE_SECONDS)
+    reference = int(arrivals[0][1] / REFERENCE_SECONDS)
     clock = round(reference * REFERENCE_SECONDS / DELTA_SECONDS)
-    statuses = [0] * (arrivals[-1][0] - base + 1)
+    statuses = bytearray(arrivals[-1][0] - base + 1)
     deltas = bytearray()
     for number, time in arrivals:
         ticks = round(time / DELTA_SECONDS)
-        delta = max(-0x8000, min(0x7FFF, ticks - clock))
-        clock += delta
+        delta = ticks - clock
         if 0 <= delta <= 0xFF:
+            clock = ticks
             statuses[number - base] = _SMALL
             deltas.append(delta)
         else:
+            delta = max(-0x8000, min(0x7FFF, delta))
+            clock += delta
             statuses[number - base] = _LARGE
             deltas += delta.to_bytes(2, "big", signed=True)
-    head = struct.pack("!HH", base & 0xFFFF, len(statuses))
-    head += (reference & 0xFFFFFF).to_bytes(3, "big") + bytes((serial & 0xFF,))
+    head = _HEAD.pack(base & 0xFFFF, len(statuses), (reference & 0xFFFFFF) << 8 | serial & 0xFF)
     body = head + _write_chunks(statuses) + deltas
-    return bytes(body) + bytes(-len(body) % 4)
+    return body + bytes(-len(body) % 4)
 
 
-def _write_chunks(statuses: Sequence[int]) -> bytes:
+def _write_chunks(statuses: bytearray) -> bytes:
+    if len(statuses) <= _MAX_RUN and statuses.count(statuses[0]) == len(statuses):
+        return _CHUNK.pack(statuses[0] << 13 | len(statuses))  # all came: most often
     chunks = bytearray()
     position = 0
     while position < len(statuses):
@@ -134,13 +137,13 @@ def _write_chunks(statuses: Sequence[int]) -> bytes:
         while end < len(statuses) and statuses[end] == status and end - position < _MAX_RUN:
             end += 1
         if end - position >= 7 or end == len(statuses):
-            chunks += (status << 13 | end - position).to_bytes(2, "big")
+            chunks += _CHUNK.pack(status << 13 | end - position)
             position = end
             continue
         chunk = 0xC000
         for place, value in enumerate(statuses[position : position + 7]):
             chunk |= value << (12 - 2 * place)
-        chunks += chunk.to_bytes(2, "big")
+        chunks += _CHUNK.pack(chunk)
         position += 7
     return bytes(chunks)
 
@@ -152,7 +155,7 @@ class Arrivals:
     as libwebrtc's ``RemoteEstimatorProxy`` does: reordering must not look like loss.
     """
 
-    __slots__ = ("_arrived", "_floor", "_from", "_has_news", "_highest", "serial")
+    __slots__ = ("_arrived", "_floor", "_from", "_highest", "_news", "_told", "serial")
 
     def __init__(self) -> None:
         self._highest = -1
@@ -160,53 +163,71 @@ class Arrivals:
         """The lowest number that the next feedback speaks of."""
         self._floor = -1
         """Below it nothing is remembered, and so nothing is told again."""
+        self._told = -1
+        """The highest that was told."""
         self._arrived: dict[int, float] = {}
-        self._has_news = False
+        """In the order of arrival."""
+        self._news: list[int] = []
+        """Those of them that were not told."""
         self.serial = 0
 
     def add(self, number: int, now: float) -> None:
         """Note a 16-bit number; a repeat changes nothing."""
-        if self._highest < 0:
+        highest = self._highest
+        if highest < 0:
             index = self._from = self._floor = number + 0x10000
         else:
-            index = self._highest + ((number - self._highest + 0x8000 & 0xFFFF) - 0x8000)
-        if index < self._floor or index in self._arrived or len(self._arrived) >= MAX_STATUSES:
+            index = highest + ((number - highest + 0x8000 & 0xFFFF) - 0x8000)
+        arrived = self._arrived
+        if index < self._floor or index in arrived or len(arrived) >= MAX_STATUSES:
             return
-        self._arrived[index] = now
-        self._has_news = True
-        if index > self._highest:
+        arrived[index] = now
+        self._news.append(index)
+        if index > highest:
             self._highest = index
         elif index < self._from:
             self._from = index
 
     def __bool__(self) -> bool:
-        return self._has_news
+        return bool(self._news)
 
     def take(self) -> bytes | None:
         """Return the next feedback's body, or None if there is nothing to tell."""
-        if not self._has_news:
+        if not self._news:
             return None
-        known = sorted([number for number in self._arrived if number >= self._from])
+        known = self._untold()
         # Numbers since the last feedback that did not come are told as lost, too; after a long
         # hole that would say nothing.
         base = self._from if known[0] - self._from < MAX_HOLE else known[0]
-        start = self._arrived[known[0]]
+        arrived = self._arrived
+        start = arrived[known[0]]
         arrivals = [
             (number, time)
             for number in known
-            if number - base < MAX_STATUSES and abs((time := self._arrived[number]) - start) < 4.0
+            if number - base < MAX_STATUSES and -4.0 < (time := arrived[number]) - start < 4.0
         ]
-        last = arrivals[-1][0]
-        self._has_news = last < known[-1]
+        last = self._told = arrivals[-1][0]
+        self._news = [number for number in known if number > last]
         self._from = last + 1
         self._forget(last)
         self.serial += 1
         return write(base, arrivals, self.serial - 1)
 
+    def _untold(self) -> list[int]:
+        """Return what is to be told, ascending; with one that is late all that follow it."""
+        if self._from > self._told:
+            return sorted(self._news)
+        return sorted([number for number in self._arrived if number >= self._from])
+
     def _forget(self, last: int) -> None:
         """Remember what was told for a while only."""
         newest = self._arrived[last]
-        old = [n for n, time in self._arrived.items() if n <= last and newest - time > BACK_SECONDS]
+        old: list[int] = []
+        for number, time in self._arrived.items():
+            if newest - time <= BACK_SECONDS:
+                break  # the rest came later
+            if number <= last:
+                old.append(number)
         for number in old:
             del self._arrived[number]
         if old:

@@ -26,6 +26,8 @@ EARLY_SECONDS = 0.02
 """A feedback may go so much earlier with a wake-up that brought media: its timer then need not
 fire, which would wake the process for it alone."""
 _MAX_BLOCKS = 31
+_NEVER = float("inf")
+_NO_BLOCKS = receiver_report(())
 
 Tell = Callable[[bytes], bool]
 """Seals one RTCP compound and sends it to the publisher; False if that was not possible."""
@@ -41,39 +43,30 @@ class Upstream:
         self.arrivals = Arrivals()
         self._next_feedback = 0.0
 
-    def next_due(self) -> float | None:
-        """Return when ``send_due`` has something to do."""
-        due: list[float] = []
-        for track in self._asking():
-            asked = track.keyframes.due()
-            if asked is not None:
-                due.append(asked)
-            hole = track.missing.next_due() if track.missing is not None else None
-            if hole is not None:
-                due.append(hole)
-        if self.arrivals:
-            due.append(self._next_feedback)
-        return min(due, default=None)
-
-    def send_due(self, now: float) -> None:
-        """Send what is due."""
-        packet = b""
-        for track in self._asking():
-            packet += self._keyframe_request(track, now) + self._nack(track, now)
-        if packet:
-            self._tell(receiver_report(()) + packet)
+    def send_due(self, now: float) -> float:
+        """Send what is due; return when there is something to do again, infinity for not yet."""
+        due = self._ask(now)
         if self.arrivals and now >= self._next_feedback - EARLY_SECONDS:
             self._next_feedback = max(now, self._next_feedback) + FEEDBACK_SECONDS
             self._send_feedback()
+        return min(due, self._next_feedback) if self.arrivals else due
 
-    def _asking(self) -> list[Track]:
-        """Return the tracks of which something is wanted: none, most often."""
-        return [
+    def _ask(self, now: float) -> float:
+        """Ask for the keyframes and packets that are due; return when the next ones are."""
+        asking = [
             track
             for stream in self._publisher.streams.values()
             for track in stream.layers
-            if track.keyframes.is_wanted or (track.missing is not None and track.missing.has_holes)
+            if track.keyframes.is_wanted or (track.missing is not None and track.missing.holes)
         ]
+        if not asking:  # most often
+            return _NEVER
+        packet = b""
+        for track in asking:
+            packet += self._keyframe_request(track, now) + self._nack(track, now)
+        if packet:
+            self._tell(_NO_BLOCKS + packet)
+        return min(_next_ask(track) for track in asking)
 
     def _keyframe_request(self, track: Track, now: float) -> bytes:
         due = track.keyframes.due()
@@ -96,7 +89,7 @@ class Upstream:
         body = self.arrivals.take()
         if body is not None:
             self._counters.transport_feedback_sent += 1
-            self._tell(receiver_report(()) + transport_feedback(ssrc, body))
+            self._tell(_NO_BLOCKS + transport_feedback(ssrc, body))
 
     def report(self, now: float) -> None:
         """Tell how the tracks arrive, and how much may be sent; call it once a second."""
@@ -109,6 +102,12 @@ class Upstream:
         if ssrcs:
             packet += bitrate_estimate(BITRATE_BPS, ssrcs)
         self._tell(packet)
+
+
+def _next_ask(track: Track) -> float:
+    asked = track.keyframes.due()
+    hole = track.missing.next_due() if track.missing is not None else None
+    return min(_NEVER if asked is None else asked, _NEVER if hole is None else hole)
 
 
 def _wants_estimate(track: Track) -> bool:

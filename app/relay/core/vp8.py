@@ -8,15 +8,17 @@ WIDE = 0x8000
 """Added to the offset of a picture id that has 15 bits."""
 
 
-def read(payload: memoryview) -> tuple[int, int, int, bool] | None:
-    """Return (picture id offset, TL0PICIDX offset, temporal layer, sync); None if malformed.
+def read(payload: memoryview) -> tuple[int, int, int, bool, int] | None:
+    """Return (picture id offset, TL0PICIDX offset, temporal layer, sync, length of it all); None if
+    malformed.
 
     Offsets are 0 where the field is missing.
     """
-    if len(payload) < 2:
+    size = len(payload)
+    if size < 2:
         return None
     if not payload[0] & 0x80:
-        return 0, 0, 0, False
+        return 0, 0, 0, False, 1
     flags = payload[1]
     position = 2
     picture_at = tl0_at = temporal = 0
@@ -38,7 +40,7 @@ def read(payload: memoryview) -> tuple[int, int, int, bool] | None:
             position += 1
     except IndexError:
         return None
-    return (picture_at, tl0_at, temporal, is_sync) if position < len(payload) else None
+    return (picture_at, tl0_at, temporal, is_sync, position) if position < size else None
 
 
 def picture_of(data: memoryview | bytearray, at: int) -> int:
