@@ -33,6 +33,9 @@ class RelayConfig:
     stead: each costs as much as a participant, and one more step costs a few ms of delay."""
     socket_buffer_bytes: int = 4 * 1024 * 1024
     """Asked of the kernel for each direction, which may give less (``net.core.rmem_max``)."""
+    publisher_sockets: int = 64
+    """Publishers at once that have a socket of their own, each with such a buffer; 0: everything
+    comes by one socket, as it does where there is one publisher more, or no Linux."""
     batch_datagrams: int = 64
     """At most so many datagrams are read per wake-up; each holds 2 KB of buffer."""
     wake_seconds: float = 0.004
@@ -59,6 +62,8 @@ class RelayConfig:
             self.packets_per_second,
             self.fan_out,
         )
+        if self.publisher_sockets < 0:
+            raise ValueError("publisher_sockets: must not be negative")
         if min(counts) < 1:
             raise ValueError(
                 "max_peers, max_streams, batch_datagrams, packets_per_second, fan_out: "

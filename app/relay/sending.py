@@ -139,7 +139,7 @@ class DatagramSender:
 
 
 def kernel_address(address: Address) -> Target:
-    """Return the address that an IPv6 socket sends to; the opposite of ``udp.plain_address``."""
+    """Return where an IPv6 socket sends to; the opposite of ``datagrams.plain_address``."""
     host, port = address
     if ":" not in host:
         return (_MAPPED + host, port)

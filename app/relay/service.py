@@ -18,10 +18,12 @@ from app.relay.core.events import (
     Event,
     PeerConnected,
     PeerGone,
+    PeerMoved,
     PipeGone,
     PipeJoined,
     PresenterWaits,
     TrackStarted,
+    TrackStopped,
 )
 from app.relay.core.media import Address
 from app.relay.core.relay import Relay
@@ -48,6 +50,7 @@ from app.relay.notices import Observer, PeerLeft, SpeakerConnected, notice_of
 from app.relay.peer import Peer, Reach, new_credentials
 from app.relay.pipe import Caller, Piping
 from app.relay.places import Places
+from app.relay.publisher_sockets import PublisherSockets
 from app.relay.room import Room, describe_room
 from app.relay.standby import Standby
 from app.relay.tcp import StreamEndpoint
@@ -115,6 +118,9 @@ class RelayService:
             self._streams.transmit,
         )
         self._core = Relay(self._endpoint.sender.transmit)
+        self._publishers = PublisherSockets(
+            self._endpoint.reading, self._core.media_addresses, config.publisher_sockets
+        )
         self._timer = WakeTimer(clock, self._timer_fired)
         self._rooms: dict[RoomId, Room] = {}
         self._peers: dict[PeerId, Peer] = {}
@@ -130,7 +136,7 @@ class RelayService:
             self._pipe_reach,
             self._peers_in,
             self._let_go,
-            self._settle,
+            self._piped,
             clock,
         )
         self._is_open = False
@@ -150,6 +156,7 @@ class RelayService:
     async def open(self) -> None:
         """Bind the media sockets and serve commands. Raises OSError where UDP cannot be bound."""
         await self._open_sockets()
+        self._publishers.open()
         self._is_open = True
         self._bus.serve(self.handle)
         log.info("relay open", host=self._config.bind_host, port=self.port)
@@ -250,6 +257,7 @@ class RelayService:
         return len(room.peers) if room is not None else 0
 
     def _open_peer(self, command: OpenPeer) -> PeerOpened:
+        self._endpoint.reading.hasten()
         known = self._peers.get(command.peer)
         if known is not None:
             return self._restart_peer(known, command)
@@ -387,6 +395,7 @@ class RelayService:
     def _timer_fired(self) -> None:
         try:
             self._core.handle_timer(self._clock.now())
+            self._publishers.look(self._clock.now())
         finally:
             self._settle()
 
@@ -400,6 +409,11 @@ class RelayService:
             self._happened(event)
         if self._is_open:
             self._timer.arm(self._core.next_timer())
+
+    def _piped(self) -> None:
+        """As ``_settle``, when a pipe was opened or closed."""
+        self._settle()
+        self._publishers.follow()
 
     def _happened(self, event: Event) -> None:
         notice = notice_of(event) if self._observer is not None else None
@@ -415,6 +429,7 @@ class RelayService:
                     self._forget(peer)
             case PipeJoined() | PipeGone():
                 self._piping.happened(event)
+                self._publishers.follow()
             case PresenterWaits():
                 peer = self._peers.get(event.peer)
                 if peer is not None:
@@ -423,8 +438,11 @@ class RelayService:
                 self._connected(event)
             case TrackStarted():
                 log.info("track started", room=event.room, source=event.source, codec=event.codec)
+                self._publishers.follow()
+            case TrackStopped() | PeerMoved():
+                self._publishers.follow()
             case _:
-                pass  # a peer's address: of no use here, and personal
+                pass  # of no use here
 
     def _connected(self, event: PeerConnected) -> None:
         log.info("peer connected", room=event.room)

@@ -13,7 +13,7 @@ import structlog
 
 from app.core.clock import Clock
 from app.relay.core.media import Address
-from app.relay.udp import DATAGRAM_BYTES, plain_address
+from app.relay.datagrams import DATAGRAM_BYTES, plain_address
 
 log = structlog.get_logger(__name__)
 

@@ -35,6 +35,7 @@ from app.relay.core.pipe import Pipe, PipePath
 from app.relay.core.pipe_table import Entry
 from app.relay.core.room import Room
 from app.relay.core.schedule import Schedule
+from app.relay.core.sources import media_addresses
 from app.relay.core.srtp import check_keys
 from app.relay.core.stats import PeerStats, RoomStats
 from app.relay.core.subscription import Bound
@@ -336,6 +337,10 @@ class Relay:
         The buffers are only read, and may be reused when the call returns.
         """
         self._intake.receive(datagrams, now)
+
+    def media_addresses(self) -> set[Address]:
+        """As ``sources.media_addresses``."""
+        return media_addresses(self._peers.values(), self._pipes)
 
     # Listening in ----------------------------------------------------------------------------
 

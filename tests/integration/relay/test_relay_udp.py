@@ -119,11 +119,11 @@ async def test_a_flood_is_read_in_bounded_batches(far: socket.socket) -> None:
 
 async def test_expensive_datagrams_shrink_the_batch() -> None:
     rig = Rig(batch=16)
-    assert rig.endpoint._bound() == 16
-    rig.endpoint._cost = 0.1
-    assert rig.endpoint._bound() == 10
-    rig.endpoint._cost = 10.0
-    assert rig.endpoint._bound() == 8
+    assert rig.endpoint.reader.bound() == 16
+    rig.endpoint.reader._cost = 0.1
+    assert rig.endpoint.reader.bound() == 10
+    rig.endpoint.reader._cost = 10.0
+    assert rig.endpoint.reader.bound() == 8
     rig.endpoint.close()
 
 
@@ -137,8 +137,8 @@ async def test_an_exception_neither_stops_nor_deafens_the_socket(far: socket.soc
     far.sendto(bytes(3_000), ("127.0.0.1", rig.endpoint.port))
     far.sendto(b"well", ("127.0.0.1", rig.endpoint.port))
     await until(lambda: rig.received == [b"poison", b"", b"well"])
-    assert rig.endpoint.receive_errors == 1
-    assert rig.endpoint.oversize == 1
+    assert rig.endpoint.reader.receive_errors == 1
+    assert rig.endpoint.reader.oversize == 1
     rig.endpoint.close()
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from app.relay.config import RelayConfig
 from app.relay.core.media import Address
+from app.relay.datagrams import plain_address
 from app.relay.sending import kernel_address
-from app.relay.udp import plain_address
 
 
 @pytest.mark.parametrize(
