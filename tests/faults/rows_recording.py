@@ -4,14 +4,12 @@ import contextlib
 import subprocess
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
-import av
-import httpx
 import pytest
 
+from tests.faults.recordings import seconds_in, whole
 from tests.faults.rows import Row
-from tests.faults.world import SERVICE_TOKEN, World, until
+from tests.faults.world import World, until
 
 
 @pytest.fixture
@@ -29,16 +27,6 @@ def recorded() -> Iterator[World]:
             yield world
     finally:
         subprocess.run(["umount", "-l", str(spool)], check=True, timeout=10)
-
-
-def seconds_in(path: Path) -> float:
-    """Return how much of a file plays."""
-    end = 0.0
-    with av.open(str(path)) as container:
-        for packet in container.demux(container.streams[0]):
-            if packet.pts is not None and packet.time_base is not None:
-                end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
-    return end
 
 
 async def test_row_38_disk_full_while_recording(recorded: World, row: Row) -> None:
@@ -80,7 +68,7 @@ async def test_row_38_disk_full_while_recording(recorded: World, row: Row) -> No
     ended = time.monotonic()
     await mine.finish()
     lecture = cut.parent.parent.name
-    found = await _whole(recorded, lecture)
+    found = await whole(recorded, lecture)
     longest = max(one["end"] for one in found["files"]) / 1000
     # The lecture began a moment before the recording; X15 asks for a second.
     row.figure("file time less lecture time", abs(longest - _lecture_seconds(found, began, ended)))
@@ -97,18 +85,3 @@ def _lecture_seconds(found: dict[str, object], began: float, ended: float) -> fl
     assert isinstance(files, list)
     first = min(one["start"] for one in files if one["kind"] == "audio") / 1000
     return first + ended - began
-
-
-async def _whole(world: World, lecture: str) -> dict[str, object]:
-    found: dict[str, object] = {}
-
-    async def is_done() -> bool:
-        url = f"{world.apis[0].url}/lecture/recording/{lecture}"
-        async with httpx.AsyncClient(timeout=10) as client:
-            answer = await client.get(url, headers={"Authorization": SERVICE_TOKEN})
-        if answer.status_code == 200:
-            found.update(answer.json())
-        return found.get("state") == "done"
-
-    await until(is_done, 60, "the recording is whole")
-    return found

@@ -5,6 +5,7 @@ import time
 
 from tests.faults.people import Person
 from tests.faults.readings import read_final
+from tests.faults.recordings import seconds_in, whole
 from tests.faults.rows import Row
 from tests.faults.world import GRACE_SECONDS, until
 
@@ -71,12 +72,18 @@ async def test_row_02_presenter_returns_in_grace(row: Row) -> None:
 
 
 async def test_row_03_presenter_returns_after_grace(row: Row) -> None:
-    """Presenter returns after the grace period: ended once."""
+    """Presenter returns after the grace period: ended once, the recording closed."""
     await row.lecture()
+    await row.show()
     host, member = row.host, row.audience[0]
+    lecture = (await row.raw.hget(f"room:{{{row.room}}}", "lectureId")).decode()
+    assert (await host.call("record", {"on": True}))["state"] == "on"
+    spool = row.world.folder / "recordings" / "spool"
+    await until(lambda: list(spool.glob("*/*.webm")), 20, "a file is written")
     await host.drop()
     await member.until(lambda: member.heard("presenter_away"), 5)
     took = await member.until(lambda: member.heard("ended"), GRACE_SECONDS + 15)
+    ended = time.monotonic()
     row.figure("ended after the loss", took, most=GRACE_SECONDS + 3)
     for other in row.audience:
         await other.until(lambda o=other: o.heard("ended"), 5)
@@ -88,6 +95,14 @@ async def test_row_03_presenter_returns_after_grace(row: Row) -> None:
     assert not await row.raw.exists(f"room:{{{row.room}}}")
     await host.come_back()
     assert [ended["content"] for ended in host.heard("ended")] == ["finish"]
+    found = await whole(row.world, lecture)
+    row.figure("recording closed after the end", time.monotonic() - ended)
+    assert {one["kind"] for one in found["files"]} == {"audio", "mix"}
+    files = list((spool.parent / "kept" / lecture).rglob("*.webm"))
+    assert files
+    for file in files:  # the voice went on while the room was held
+        assert seconds_in(file) > GRACE_SECONDS - 1
+    assert list(spool.glob("*/*.webm")) == []
     await row.settled()
 
 
