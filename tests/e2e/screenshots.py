@@ -12,9 +12,9 @@ from tests.e2e.people import TIMEOUT, Presenter, participant, presenter
 from tests.e2e.stack import ROOT, Stack, build_web_client
 
 IMAGES = ROOT / "docs" / "images"
-DESKTOP = {"viewport": {"width": 1280, "height": 760}}
+DESKTOP = {"viewport": {"width": 1280, "height": 800}}
 PHONE = {
-    "viewport": {"width": 360, "height": 740},
+    "viewport": {"width": 390, "height": 844},
     "device_scale_factor": 2,
     "has_touch": True,
     "is_mobile": True,
@@ -78,7 +78,11 @@ async def _lecture(browser: Browser, url: str) -> None:
     await phone.enter(code)
     for person in (student, phone):
         await person.is_in()
+    # A phone is sent the picture where it shows it.
+    await phone.part("tab-video").click()
+    for person in (student, phone):
         await hears_and_sees(person.page, "a participant")
+    await phone.part("tab-board").click()
     await _draw_waves(teacher)
     await student.sees_strokes(5)
     await phone.sees_strokes(5)
@@ -86,8 +90,12 @@ async def _lecture(browser: Browser, url: str) -> None:
     await teacher.tick("What happens where both are zero?")
     await student.ask("Is the red one faster, or only more often?")
     await phone.part("tab-questions").click()
+    await phone.part("question-vote").first.click()
     await phone.ask("Does this hold for light as well?")
     await phone.part("tab-board").click()
+    await student.part("hand-toggle").click()
+    await expect(teacher.part("hand-item")).to_have_count(1, timeout=TIMEOUT)
+    await expect(student.part("class-question")).to_have_count(3, timeout=TIMEOUT)
     await teacher.has_listeners(2)
     await expect(teacher.part("question-item")).to_have_count(2, timeout=TIMEOUT)
     await teacher.part("toolbar-hand").dispatch_event("click")
