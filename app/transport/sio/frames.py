@@ -68,11 +68,18 @@ class LeanWebSocket(WebSocketsSansIOProtocol):
     on_pong: Callable[[], None] | None = None
     """Takes the pongs, most of what a class sends; they wake no reader then."""
 
-    is_full = False
-    """The transport's buffer is above its mark: the reader is slow."""
+    takes = True
+    """What is written to the transport is on its way: it is neither full, nor closed, nor lost."""
+
+    _is_over = False
 
     _is_between = False
     """The protocol library has read whole messages: what comes next begins one."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin as the web server does."""
+        super().connection_made(transport)
+        self.takes = True  # the instance's own: what is found there is found sooner
 
     def data_received(self, data: bytes) -> None:
         """Read as the web server does, but for a pong."""
@@ -84,12 +91,12 @@ class LeanWebSocket(WebSocketsSansIOProtocol):
 
     def pause_writing(self) -> None:
         """Note that the reader is slow."""
-        self.is_full = True
+        self.takes = False
         super().pause_writing()
 
     def resume_writing(self) -> None:
         """Note that the reader is slow no more."""
-        self.is_full = False
+        self.takes = not self._is_over
         super().resume_writing()
 
     def handle_text(self, event: Frame) -> None:
@@ -99,8 +106,19 @@ class LeanWebSocket(WebSocketsSansIOProtocol):
         else:
             super().handle_text(event)
 
+    def handle_close(self, event: Frame) -> None:
+        """Answer the client's close as the web server does: nothing of ours follows."""
+        self._write_no_more()
+        super().handle_close(event)
+
+    def shutdown(self) -> None:
+        """Close as the web server does: nothing of ours follows."""
+        self._write_no_more()
+        super().shutdown()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """End as the web server does, soon: a class that is lost at once ends little by little."""
+        self._write_no_more()
         losses = _LOSSES.get(self.loop)
         if losses is None:
             losses = _LOSSES[self.loop] = Losses()
@@ -109,9 +127,11 @@ class LeanWebSocket(WebSocketsSansIOProtocol):
     def end(self, exc: Exception | None) -> None:
         """End as the web server does, now."""
         super().connection_lost(exc)
-        self.is_full = False
         self.on_pong = None
         self.conn.parser.close()  # a suspended generator that refers to what holds it
+
+    def _write_no_more(self) -> None:
+        self.takes, self._is_over = False, True
 
 
 class Losses:
@@ -160,13 +180,12 @@ _WAITS_FOR_MORE = StreamReader.at_eof.__code__
 class FrameWriter:
     """Writes whole frames to one WebSocket's transport, where the ASGI server is known."""
 
-    __slots__ = ("_is_closing", "_protocol", "_write")
+    __slots__ = ("put", "websocket")
 
-    def __init__(self, protocol: LeanWebSocket) -> None:
-        # Looked up once: ``write`` runs for every member at every event.
-        self._protocol = protocol
-        self._is_closing = protocol.transport.is_closing
-        self._write = protocol.transport.write
+    def __init__(self, websocket: LeanWebSocket) -> None:
+        self.websocket = websocket
+        self.put = websocket.transport.write
+        """Writes, while the WebSocket ``takes`` and has not sent a close: ask each time."""
 
     @classmethod
     def of(cls, asgi_send: Any) -> "FrameWriter | None":
@@ -181,17 +200,16 @@ class FrameWriter:
 
     def hear_pongs(self, on_pong: Callable[[], None]) -> None:
         """Have each pong that comes in taken by ``on_pong`` from now on."""
-        self._protocol.on_pong = on_pong
+        self.websocket.on_pong = on_pong
 
     def write(self, frames: bytes) -> bool:
         """Write, or return False: the reader is slow, or we have said that we close.
 
         What is written to a connection that was lost goes nowhere, as it would on its way.
         """
-        if self._is_closing():
-            return True
-        protocol = self._protocol
-        if protocol.is_full or protocol.close_sent:
-            return False
-        self._write(frames)
+        websocket = self.websocket
+        if not websocket.takes or websocket.close_sent:
+            closing: bool = websocket.transport.is_closing()
+            return closing
+        self.put(frames)
         return True

@@ -93,8 +93,10 @@ def offer_to_all(members: list[Member], seq: int, parcel: Parcel) -> None:
             and member.is_live
             and seq > member.written
             and connection.is_open
-            and direct(frames)
+            and (websocket := direct.websocket).takes
+            and not websocket.close_sent
         ):
+            direct.put(frames)
             member.written = outbox.written = seq
         elif not member.has_left:
             member.offer(seq, parcel)

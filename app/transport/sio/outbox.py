@@ -18,7 +18,7 @@ same bytes on the wire, and what waits is never overtaken.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Protocol
 
 from engineio.packet import PING, Packet
 
@@ -33,6 +33,23 @@ BATCH_BYTES = 128 * 1024
 
 
 _PING = frame(Packet(PING).encode())
+
+
+class WebSocket(Protocol):
+    """What tells whether a WebSocket may be written to: ``frames.LeanWebSocket``."""
+
+    takes: bool
+    close_sent: bool
+
+
+class Direct(Protocol):
+    """Writes to a WebSocket at once: ``frames.FrameWriter``."""
+
+    @property
+    def websocket(self) -> WebSocket: ...
+    @property
+    def put(self) -> Callable[[bytes], Any]: ...
+    def write(self, frames: bytes) -> bool: ...
 
 
 class Outbox(asyncio.Queue[Any]):
@@ -55,10 +72,10 @@ class Outbox(asyncio.Queue[Any]):
         self.is_ended = False
         """The writer took the mark after which nothing is written."""
         self.on_overflow: Callable[[], None] | None = None
-        self.direct: Callable[[bytes], bool] | None = None
+        self.direct: Direct | None = None
         """Writes whole frames at once, or returns False; None while anything waits here or is being
         written, and wherever that cannot be done."""
-        self._direct: Callable[[bytes], bool] | None = None
+        self._direct: Direct | None = None
         """The same, as long as the WebSocket is there."""
         self._start_writer: Callable[[], None] | None = None
         self._is_writing = False
@@ -72,7 +89,7 @@ class Outbox(asyncio.Queue[Any]):
     def offer(self, parcel: Parcel) -> bool:
         """Write or queue ``parcel``, or cut the session if too much waits. Never blocks."""
         direct = self.direct
-        if direct is not None and direct(parcel.frames):
+        if direct is not None and direct.write(parcel.frames):
             if parcel.seq > self.written:
                 self.written = parcel.seq
             return True
@@ -83,7 +100,7 @@ class Outbox(asyncio.Queue[Any]):
     def ping(self) -> None:
         """Ping after what was queued so far: the answer sets ``proved`` within a round trip."""
         direct = self.direct
-        if direct is not None and direct(_PING):
+        if direct is not None and direct.write(_PING):
             self._pings.append(self.written)
         else:
             self.put_nowait(Packet(PING))
@@ -97,9 +114,7 @@ class Outbox(asyncio.Queue[Any]):
 
     # A WebSocket writes what is offered: at once where it can, else from ``take``.
 
-    def attach(
-        self, direct: Callable[[bytes], bool] | None, start_writer: Callable[[], None]
-    ) -> None:
+    def attach(self, direct: Direct | None, start_writer: Callable[[], None]) -> None:
         """Write to a WebSocket from now on.
 
         ``direct`` writes whole frames at once or returns False; None where that cannot be done.
@@ -133,7 +148,7 @@ class Outbox(asyncio.Queue[Any]):
     def _write_packet(self, packet: Packet) -> bool:
         """Write a packet of the library's own now, if the connection is free and takes it."""
         direct = self._direct
-        if direct is None or self._is_writing or not direct(frame(packet.encode())):
+        if direct is None or self._is_writing or not direct.write(frame(packet.encode())):
             return False
         if packet.packet_type == PING:
             self._pings.append(self.written)
@@ -146,7 +161,7 @@ class Outbox(asyncio.Queue[Any]):
             return False
         if entry.parcel is None:
             return self._write_packet(entry.packets[0])
-        if not self._direct(entry.parcel.frames):
+        if not self._direct.write(entry.parcel.frames):
             return False
         self.written = max(self.written, entry.parcel.seq)
         return True

@@ -97,9 +97,7 @@ class Session(AsyncSocket):  # type: ignore[misc]  # engineio ships no types
         direct = FrameWriter.of(websocket.asgi_send) if self.server.writes_frames else None
         if direct is not None:
             direct.hear_pongs(partial(self._take_pong, websocket.heard))
-        self.queue.attach(
-            direct.write if direct is not None else None, lambda: self._wake(websocket)
-        )
+        self.queue.attach(direct, lambda: self._wake(websocket))
         try:
             with contextlib.suppress(OSError, SocketIsClosedError):
                 while (frame := await websocket.wait()) is not None:

@@ -23,9 +23,16 @@ class Wire:
         self.started = 0
 
     def attach(self) -> None:
-        self.outbox.attach(self.direct, self.start)
+        self.outbox.attach(self, self.start)
 
-    def direct(self, frames: bytes) -> bool:
+    @property
+    def websocket(self) -> "Wire":
+        return self
+
+    def put(self, frames: bytes) -> None:
+        self.written.append(frames)
+
+    def write(self, frames: bytes) -> bool:
         if self.takes:
             self.written.append(frames)
         return self.takes

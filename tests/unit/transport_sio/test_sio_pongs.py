@@ -160,3 +160,26 @@ async def test_a_slow_reader_is_not_written_to_at_once(listener: Listener) -> No
     listener.socket.resume_writing()
     assert writer.write(b"three")
     assert listener.transport.written.endswith(b"onethree")
+
+
+async def test_nothing_follows_the_answer_to_a_close(listener: Listener) -> None:
+    writer = listener.writer
+    assert writer is not None
+    await listener.hear(Frame(Opcode.CLOSE, b"\x03\xe8").serialize(mask=True))
+    assert not listener.socket.takes
+    listener.socket.resume_writing()
+    before = listener.transport.written
+    assert writer.write(b"late")  # it goes nowhere
+    assert not listener.socket.takes
+    assert listener.transport.written == before
+
+
+async def test_what_is_written_to_a_lost_connection_goes_nowhere(listener: Listener) -> None:
+    writer = listener.writer
+    assert writer is not None
+    listener.transport.closing = True
+    listener.socket.connection_lost(ConnectionResetError())
+    before = listener.transport.written
+    assert writer.write(b"late")
+    assert not listener.socket.takes
+    assert listener.transport.written == before

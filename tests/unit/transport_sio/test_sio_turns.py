@@ -220,7 +220,7 @@ def test_a_pong_wakes_no_reader_and_anything_else_does(monkeypatch: pytest.Monke
 
 def _writer_of(socket: LeanWebSocket) -> FrameWriter:
     writer = FrameWriter.__new__(FrameWriter)
-    writer._protocol = socket
+    writer.websocket = socket
     return writer
 
 
