@@ -34,6 +34,9 @@ class Broker:
             "transaction.state.log.replication.factor=1",
             "transaction.state.log.min.isr=1",
             "num.partitions=3",
+            # A broker that was killed is let in again when the one before it has been given up.
+            "broker.session.timeout.ms=2000",
+            "broker.heartbeat.interval.ms=500",
         ]
         self._properties.write_text("\n".join(lines) + "\n")
 

@@ -16,6 +16,8 @@ from tests.integration.recording.conftest import LECTURE, Studio, until
 from tests.integration.recording.recorded import contents
 from tests.integration.relay.clients import ROOM
 
+pytestmark = pytest.mark.usefixtures("foremost")
+
 TMPFS_BYTES = 8 * 1024 * 1024
 
 

@@ -14,7 +14,10 @@ from tests.integration.relay.relay_processes import ROOM, Hall, RelayProcess
 from tests.integration.turn.namespaces import Namespace
 from tests.redis_server import RedisServer
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root")
+pytestmark = [
+    pytest.mark.skipif(os.geteuid() != 0, reason="network namespaces need root"),
+    pytest.mark.usefixtures("foremost"),
+]
 
 
 @contextmanager

@@ -11,6 +11,8 @@ from tests.integration.relay.clients import Rig, until
 from tests.integration.relay.network import Network
 from tests.integration.relay.repairing import Receiver, Sender, through
 
+pytestmark = pytest.mark.usefixtures("foremost")
+
 
 @contextlib.asynccontextmanager
 async def lecture(

@@ -12,6 +12,8 @@ import pytest
 
 from tests.integration.serve.conftest import Serve, Served
 
+pytestmark = pytest.mark.usefixtures("foremost")
+
 
 def status(served: Served, path: str) -> int | None:
     try:

