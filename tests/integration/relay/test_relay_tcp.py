@@ -5,6 +5,7 @@ import socket
 from collections.abc import AsyncIterator
 
 import pytest
+import uvloop
 
 from app.relay import tcp
 from app.relay.config import RelayConfig
@@ -36,6 +37,25 @@ async def test_udp_blocked_altogether_still_works(  # M8
     participant.close()
     presenter.close()
     await until(lambda: rig.service.stats()["tcp_connections"] == 0)
+
+
+def test_it_works_on_the_loop_that_relays_run() -> None:  # M8
+    async def run() -> None:
+        rig = Rig()
+        await rig.service.open()
+        presenter = Probe(rig.client, presenter=True)
+        participant = Probe(rig.client, presenter=False)
+        await presenter.join(tcp=True)
+        await participant.join(tcp=True)
+        await present(presenter)
+        await until(lambda: participant.received >= 40 and len(participant.packets) == 2)
+        assert participant.missing() == participant.unopened == 0
+        assert rig.service.stats()["tcp_connections"] == 2
+        participant.close()
+        presenter.close()
+        await rig.close()
+
+    uvloop.run(run())
 
 
 async def test_a_participant_moves_between_udp_and_tcp(rig: Rig) -> None:  # M8, P6
