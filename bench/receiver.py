@@ -93,6 +93,7 @@ class Receiver(ClientSocket):
         self._now = 0.0
         self._rounds = seed
         self._cycle: asyncio.TimerHandle | None = None
+        self._due = 0.0
         self.fingerprint = certificate.fingerprint
         ice = self.peer.ice
         self.offer = sdp.offer(
@@ -102,7 +103,8 @@ class Receiver(ClientSocket):
     async def connect(self, answer: str) -> None:
         await super().connect(answer)
         # Anywhere in the round: clients of different places do not speak at the same time.
-        self._cycle = self._loop.call_later(self._chance.uniform(0, FEEDBACK_SECONDS), self._round)
+        self._due = self._loop.time() + self._chance.uniform(0, FEEDBACK_SECONDS)
+        self._cycle = self._loop.call_at(self._due, self._round)
 
     def close(self) -> None:
         if self._cycle is not None:
@@ -208,7 +210,9 @@ class Receiver(ClientSocket):
 
     def _round(self) -> None:
         """Say what a browser says: feedback and what is still missing, reports once a second."""
-        self._cycle = self._loop.call_later(FEEDBACK_SECONDS, self._round)
+        # Counted from when it was due: else those that were late together stay together.
+        self._due = max(self._due + FEEDBACK_SECONDS, self._loop.time())
+        self._cycle = self._loop.call_at(self._due, self._round)
         self._rounds += 1
         if self.terms.transport_id:
             video = next((line for line in self._lines.values() if line.is_video), None)
