@@ -16,6 +16,7 @@ from app.relay.config import RelayConfig
         ("max_peers", 0),
         ("batch_datagrams", 0),
         ("packets_per_second", 0),
+        ("publisher_sockets", -1),
     ],
 )
 def test_a_wrong_setting_is_named(field: str, value: object) -> None:
