@@ -186,10 +186,14 @@ class Got:
     """By number: how often it was asked for, and when it will be next."""
     highest: int = -1
 
-    def take(self, sequence: int, packet: bytes, now: float) -> None:
+    def index(self, sequence: int) -> int:
+        """Return the unwrapped number that is nearest to the highest."""
         top = self.highest if self.highest >= 0 else sequence
-        index = top + ((sequence - top + 0x8000 & 0xFFFF) - 0x8000)
-        self.highest = max(top, index)
+        return top + ((sequence - top + 0x8000 & 0xFFFF) - 0x8000)
+
+    def take(self, sequence: int, packet: bytes, now: float) -> None:
+        index = self.index(sequence)
+        self.highest = max(self.highest, index)
         if index not in self.by_index:
             self.by_index[index] = rtp.checksum(packet) or b"damaged"
             self.times.append(now)
@@ -237,7 +241,7 @@ class Receiver(Repairing):
         try:
             packet = self.incoming.unprotect(data)
         except SrtpError:
-            self.unopened += 1
+            self.unopened += not self._is_second_answer(data)
             return
         self.rtp_bytes += len(data)
         now = asyncio.get_running_loop().time()
@@ -256,6 +260,17 @@ class Receiver(Repairing):
         self._ssrcs[is_video] = int.from_bytes(packet[8:12], "big")
         got = self.video_got if is_video else self.audio_got
         got.take(int.from_bytes(packet[2:4], "big"), packet, now)
+
+    def _is_second_answer(self, data: bytes) -> bool:
+        """Tell whether it is audio that was asked for, and that has come.
+
+        The relay had lost it, too: what it repeats crosses what it forwards once it has it. Audio
+        is repeated as it was (without RTX), and SRTP opens nothing twice.
+        """
+        index = self.audio_got.index(int.from_bytes(data[2:4], "big"))
+        asked, _ = self.audio_got.asks.get(index, (0, 0.0))
+        is_audio = int.from_bytes(data[8:12], "big") == self._ssrcs.get(False)
+        return is_audio and index in self.audio_got.by_index and asked > 0
 
     def repair(self) -> None:
         for is_video, got in ((False, self.audio_got), (True, self.video_got)):
