@@ -104,7 +104,12 @@ class Estimator:
 
     @property
     def bps(self) -> int:
-        return int(max(MIN_BPS, min(self._delay_bps, self._loss_bps, self._cap)))
+        bps = self._delay_bps
+        if self._loss_bps < bps:
+            bps = self._loss_bps
+        if self._cap < bps:
+            bps = self._cap
+        return int(bps) if bps > MIN_BPS else MIN_BPS
 
     @property
     def is_calm(self) -> bool:

@@ -1,11 +1,13 @@
 """The lines of one room: who is on which, who waits for which."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from app.relay.core.form import Form
 from app.relay.core.line import Line
+from app.relay.core.peer import Peer
 from app.relay.core.scene import Scene
 from app.relay.core.selection import choose
+from app.relay.core.stream import Stream
 from app.relay.core.subscription import Subscription
 from app.relay.core.track import Track
 
@@ -26,15 +28,38 @@ class Lines:
 
     def aim(self, one: Subscription, now: float) -> None:
         """Let a subscription wait for the line that it should be on, or leave."""
+        self._follow(one, *self._choose(one, now), now)
+
+    def aim_all(self, peers: Iterable[Peer], now: float) -> None:
+        """``aim`` everybody: for all who wish alike it is found out once what they should get."""
+        found: dict[tuple[object, ...], tuple[Stream | None, tuple[Track, int] | None]] = {}
+        for peer in peers:
+            for one in peer.subscriptions.values():
+                section = one.section
+                alike = (one.bound, one.is_spare, section.source, section.kind, one.wish, one.limit,
+                         one.is_sliding)  # fmt: skip
+                if alike not in found:
+                    found[alike] = self._choose(one, now)
+                self._follow(one, *found[alike], now)
+
+    def _choose(
+        self, one: Subscription, now: float
+    ) -> tuple[Stream | None, tuple[Track, int] | None]:
+        """Return the stream that a section carries, and what should be sent of it."""
         stream = self._room.stream_for(one, now)
+        if stream is None:
+            return None, None
+        return stream, choose(stream, one.wish, one.limit, now, slides=one.shows_slides)
+
+    def _follow(
+        self, one: Subscription, stream: Stream | None, chosen: tuple[Track, int] | None, now: float
+    ) -> None:
         is_held = stream is not None and not stream.flows
         is_off = one.is_off or one.is_starved or one.is_broken
         if is_off or is_held or (stream is None and one.is_spare):
             self.has_changed |= one.line is not None or one.target is not None
             one.leave()
             return
-        slides = one.shows_slides
-        chosen = choose(stream, one.wish, one.limit, now, slides=slides) if stream else None
         if chosen is None:
             return  # nothing to go over to: a reloading presenter is on its way
         self.lead(one, *chosen, now)

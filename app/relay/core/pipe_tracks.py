@@ -23,6 +23,7 @@ class ToldRates(LayerRates):
         """Take the neighbour's figures."""
         self._rates = [float(rate) for rate in rates[: len(self._rates)]]
         self._rates += [0.0] * (len(self._bits) - len(self._rates))
+        self._note_top()
 
 
 class PipedTrack(Track):

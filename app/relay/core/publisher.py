@@ -71,7 +71,10 @@ class Publisher:
             stream.is_allowed = stream.source in sources
 
     def stream_of(self, source: SourceName) -> Stream | None:
-        return next((s for s in self.streams.values() if s.source == source), None)
+        for stream in self.streams.values():
+            if stream.source == source:
+                return stream
+        return None
 
     @property
     def publishes(self) -> bool:

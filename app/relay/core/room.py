@@ -295,9 +295,7 @@ class Room:
     def _aim_all(self, now: float) -> None:
         self._is_stale = False
         self._casting.share_out(self.peers.values(), now)
-        for peer in self.peers.values():
-            for subscription in peer.subscriptions.values():
-                self.aim(subscription, now)
+        self.lines.aim_all(self.peers.values(), now)
         self.pipes.note_change()
         self.pipes.aim(now)
 

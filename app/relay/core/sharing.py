@@ -52,7 +52,10 @@ class Sharing:
         return (
             peer.downlink.is_limited
             or peer.plan.max_bps is not None
-            or any(one.bound_bps is not None for one in peer.subscriptions.values())
+            or any(
+                one.section.max_bps is not None or one.wish.max_bps is not None
+                for one in peer.subscriptions.values()
+            )
         )
 
     def share(self, peer: Peer, now: float) -> Shared:

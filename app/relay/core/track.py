@@ -113,13 +113,15 @@ class Reception:
 class LayerRates:
     """How many bits per second each temporal layer of a track has, smoothed over some seconds."""
 
-    __slots__ = ("_bits", "_frames", "_frequencies", "_rates", "_since")
+    __slots__ = ("_bits", "_frames", "_frequencies", "_rates", "_since", "top")
 
     def __init__(self) -> None:
         self._frames = [0] * (MAX_TEMPORAL + 1)
         self._frequencies = [0.0] * (MAX_TEMPORAL + 1)
         self._bits = [0] * (MAX_TEMPORAL + 1)
         self._rates = [0.0] * (MAX_TEMPORAL + 1)
+        self.top = 0
+        """The highest temporal layer that carries anything."""
         self._since: float | None = None
 
     def add(self, temporal: int, size: int, ends_frame: bool = False) -> None:
@@ -141,6 +143,7 @@ class LayerRates:
             self._frequencies[layer] = often if not seen else seen + (often - seen) * 0.5
         self._bits = [0] * len(self._bits)
         self._frames = [0] * len(self._frames)
+        self._note_top()
 
     def up_to(self, temporal: int) -> int:
         """Return the rate of the layers up to ``temporal`` together."""
@@ -150,10 +153,9 @@ class LayerRates:
         """Return how many frames a second the layers up to ``temporal`` have together."""
         return sum(self._frequencies[: temporal + 1])
 
-    @property
-    def top(self) -> int:
-        """The highest temporal layer that carries anything."""
-        return max((n for n, rate in enumerate(self._rates) if rate > MIN_LAYER_BPS), default=0)
+    def _note_top(self) -> None:
+        carrying = (n for n, rate in enumerate(self._rates) if rate > MIN_LAYER_BPS)
+        self.top = max(carrying, default=0)
 
 
 @dataclass(frozen=True, slots=True)

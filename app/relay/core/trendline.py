@@ -18,6 +18,10 @@ MAX_ADAPT_OFFSET_MS = 15.0
 MIN_THRESHOLD, MAX_THRESHOLD = 6.0, 600.0
 _MIN_DELTAS = 60
 _MAX_PAUSE_MS = 100.0
+_EXACT_POINTS = 64
+"""Points until sums that were only added to are taken anew: rounding must not pile up."""
+_LEAST_SPREAD = 0.5
+"""ms², far below that of points of which one came a quarter of a millisecond (a tick) later."""
 
 
 class Usage(enum.Enum):
@@ -31,9 +35,9 @@ class Usage(enum.Enum):
 class Trendline:
     """Fed with the differences between consecutive groups of packets, in ms."""
 
-    __slots__ = ("_accumulated", "_delays", "_deltas", "_first", "_last_update", "_over_count",
-                 "_over_time", "_previous", "_smoothed", "_times", "threshold",
-                 "usage")  # fmt: skip
+    __slots__ = ("_accumulated", "_delays", "_deltas", "_first", "_last_update", "_left",
+                 "_over_count", "_over_time", "_previous", "_smoothed", "_sum_x", "_sum_xx",
+                 "_sum_xy", "_sum_y", "_times", "_zero", "threshold", "usage")  # fmt: skip
 
     def __init__(self) -> None:
         self.usage = Usage.NORMAL
@@ -45,6 +49,11 @@ class Trendline:
         self._times = array("d")
         self._delays = array("d")
         """The last ``WINDOW`` points; compact, since every subscriber has its own."""
+        self._zero = (0.0, 0.0)
+        """Where the sums over them count from: with large numbers they would lose digits."""
+        self._sum_x = self._sum_y = self._sum_xx = self._sum_xy = 0.0
+        self._left = 0
+        """Points until they are taken anew."""
         self._previous = 0.0
         self._over_time = -1.0
         self._over_count = 0
@@ -58,10 +67,7 @@ class Trendline:
         self._deltas = min(self._deltas + 1, 1000)
         self._accumulated += received_ms - sent_ms
         self._smoothed = SMOOTHING * self._smoothed + (1 - SMOOTHING) * self._accumulated
-        self._times.append(arrival_ms - self._first)
-        self._delays.append(self._smoothed)
-        if len(self._times) > WINDOW:
-            del self._times[0], self._delays[0]
+        self._move(arrival_ms - self._first, self._smoothed)
         trend = self._slope() if len(self._times) == WINDOW else self._previous
         self._detect(trend, sent_ms, arrival_ms)
         return self.usage
@@ -72,17 +78,38 @@ class Trendline:
         modified = min(self._deltas, _MIN_DELTAS) * self._previous * GAIN
         return self.usage is Usage.NORMAL and abs(modified) < self.threshold / 2
 
+    def _move(self, time: float, delay: float) -> None:
+        """Take a point in, and the oldest out."""
+        times, delays = self._times, self._delays
+        times.append(time)
+        delays.append(delay)
+        gone = (times.pop(0), delays.pop(0)) if len(times) > WINDOW else self._zero
+        self._left -= 1
+        if self._left < 0:
+            self._take_sums()
+            return
+        zero_x, zero_y = self._zero
+        x, y = time - zero_x, delay - zero_y
+        old_x, old_y = gone[0] - zero_x, gone[1] - zero_y
+        self._sum_x += x - old_x
+        self._sum_y += y - old_y
+        self._sum_xx += x * x - old_x * old_x
+        self._sum_xy += x * y - old_x * old_y
+
+    def _take_sums(self) -> None:
+        self._left = _EXACT_POINTS
+        self._zero = zero_x, zero_y = self._times[0], self._delays[0]
+        xs = [time - zero_x for time in self._times]
+        ys = [delay - zero_y for delay in self._delays]
+        self._sum_x, self._sum_y = sum(xs), sum(ys)
+        self._sum_xx, self._sum_xy = sum(map(mul, xs, xs)), sum(map(mul, xs, ys))
+
     def _slope(self) -> float:
-        """Least squares, about the first point: sums of large numbers would lose digits."""
-        base_x, base_y = self._times[0], self._delays[0]
-        xs = [time - base_x for time in self._times]
-        ys = [delay - base_y for delay in self._delays]
-        sum_x = sum(xs)
-        denominator = WINDOW * sum(map(mul, xs, xs)) - sum_x * sum_x
-        if denominator == 0:
+        """Return that of the line with the least squares."""
+        spread = WINDOW * self._sum_xx - self._sum_x * self._sum_x
+        if spread < _LEAST_SPREAD:
             return self._previous
-        slope: float = (WINDOW * sum(map(mul, xs, ys)) - sum_x * sum(ys)) / denominator
-        return slope
+        return (WINDOW * self._sum_xy - self._sum_x * self._sum_y) / spread
 
     def _detect(self, trend: float, sent_ms: float, arrival_ms: float) -> None:
         modified = min(self._deltas, _MIN_DELTAS) * trend * GAIN

@@ -1,13 +1,15 @@
 """The estimator and its parts, each alone: delay gradient, loss, probes, acked rate, allocation."""
 
 import random
+import statistics
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.relay.core.allocation import Want, allocate
 from app.relay.core.estimator import BETA, MIN_BPS, Estimator, Points
-from app.relay.core.trendline import Trendline, Usage
+from app.relay.core.trendline import WINDOW, Trendline, Usage
 
 
 def steady(
@@ -147,3 +149,16 @@ def test_an_allocation_never_costs_more_than_its_budget(
     given = allocate(budget, wants)
     spent = sum(want.rates[rung] for want, rung in zip(wants, given, strict=True) if rung >= 0)
     assert spent <= budget
+
+
+def test_the_slope_stays_that_of_the_last_points_however_long_it_goes_on() -> None:
+    chance = random.Random(7)
+    trend = Trendline()
+    arrival = 5e8
+    for _ in range(5_000):
+        passed = chance.choice([0, 5.25, 20, 500])
+        arrival += passed
+        trend.add(max(0.0, passed - chance.choice([0, 0.25, 3])), passed, arrival)
+        if len(trend._times) == WINDOW and len(set(trend._times)) > 1:
+            fitted = statistics.linear_regression(trend._times, trend._delays)
+            assert trend._slope() == pytest.approx(fitted.slope, rel=1e-6, abs=1e-9)
