@@ -1,8 +1,8 @@
 """CPU cost of the relay's core alone, without sockets: one JSON line.
 
 ``python -m bench.burst_cost`` measures the burst function and the whole core (receive, rewrite,
-seal) with a transmit that does nothing, or with ``--socket`` one UDP_SEGMENT send per burst to a
-socket that nobody reads. Microseconds of CPU per forwarded packet, medians of several runs.
+seal) with a transmit that does nothing, or with ``--socket`` the relay's own, to sockets that
+nobody reads. Microseconds of CPU per forwarded packet, medians of several runs.
 """
 
 import argparse
@@ -19,17 +19,23 @@ from typing import TYPE_CHECKING
 from aioice import stun
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from app.core.clock import SystemClock
 from app.core.ids import PeerId, RoomId
+from app.relay.complaints import Complaints
+from app.relay.core.audience import Audience
 from app.relay.core.batch import Batch
-from app.relay.core.burst import BurstSender, Transmit
+from app.relay.core.burst import BurstSender
 from app.relay.core.counters import Counters
 from app.relay.core.media import Address, Codec, IceCredentials, MediaPlan, Section, SrtpKeys
 from app.relay.core.relay import Relay
 from app.relay.core.rtcp import receiver_report, transport_feedback
 from app.relay.core.rtp import TRANSPORT_WIDE_URI
-from app.relay.core.sink import Audience, Sink
+from app.relay.core.sink import Sink
 from app.relay.core.srtp import CmSender, GcmSender, derive
+from app.relay.core.transmit import Transmit
 from app.relay.core.transport import write
+from app.relay.sending import DatagramSender
+from bench.discard import Discard
 
 if TYPE_CHECKING:
     from app.relay.core.media import Role
@@ -38,7 +44,9 @@ PACKET_BYTES = 1_100
 BURST_PACKETS = 10
 RUNS = 7
 SECONDS_PER_RUN = 0.3
-UDP_SEGMENT = 103
+FIRST_PORT, PORTS = 10_000, 100
+"""Where the participants are: at most so many are sent to."""
+SEND_BUFFER = 4 * 1024 * 1024
 ROOM = RoomId("123456")
 KEYS = SrtpKeys("AEAD_AES_128_GCM", b"k" * 16, b"s" * 12, b"K" * 16, b"S" * 12)
 VP8 = Codec(96, "vp8", 90_000)
@@ -50,26 +58,23 @@ SENT = Section(
 """A participant's section as browsers negotiate it, everything on."""
 
 
-def discard(data: memoryview, segment: int, _address: Address) -> int:
-    """Take everything: what sealing costs without the kernel."""
-    return -(-len(data) // segment)
+class Socket(DatagramSender):
+    """The relay's own sender, on a socket; what it sends goes to others that nobody reads."""
+
+    def __init__(self) -> None:
+        super().__init__(Complaints(SystemClock()))
+        # Held: a closed port would answer with ICMP errors.
+        self._receivers = [_udp(FIRST_PORT + number) for number in range(PORTS)]
+        self._own = _udp(0)
+        self.use(self._own)
 
 
-def to_socket() -> Transmit:
-    """Return a transmit with one UDP_SEGMENT send per burst, to a receiver that does not read."""
-    receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    receiver.bind(("127.0.0.1", 0))
-    sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    target = receiver.getsockname()
-
-    def transmit(data: memoryview, segment: int, _address: Address) -> int:
-        control = [(socket.SOL_UDP, UDP_SEGMENT, struct.pack("=H", segment))]
-        sender.sendmsg((data,), control, 0, target)
-        return -(-len(data) // segment)
-
-    # The receiver lives as long as the function: a closed port would answer with ICMP errors.
-    transmit.receiver = receiver  # type: ignore[attr-defined]  # held, not used
-    return transmit
+def _udp(port: int) -> socket.socket:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 0)
+    sock.bind(("127.0.0.1", port))
+    return sock
 
 
 def burst_cost(count: int, transmit: Transmit, is_gcm: bool = True) -> float:
@@ -79,7 +84,7 @@ def burst_cost(count: int, transmit: Transmit, is_gcm: bool = True) -> float:
     for number in range(count):
         key = number.to_bytes(16, "big")
         made = GcmSender(key, b"s" * 12) if is_gcm else CmSender(key, b"s" * 14)
-        sink = Sink(("127.0.0.1", 9), made, True)
+        sink = Sink(("127.0.0.1", FIRST_PORT + number), made, True)
         sink.begin(0)
         audience.add(sink)
     payload = memoryview(bytes(PACKET_BYTES - 12))
@@ -110,7 +115,7 @@ class _Room:
         )
         self.join("presenter", 50_000, video)
         for number in range(count):
-            self.join(f"p{number}", 10_000 + number, SENT)
+            self.join(f"p{number}", FIRST_PORT + number, SENT)
         self._cipher = AESGCM(derive(KEYS.receive_key, KEYS.receive_salt, 0, 16))
         self._salt = int.from_bytes(derive(KEYS.receive_key, KEYS.receive_salt, 2, 12), "big")
         self._index = 0
@@ -166,7 +171,7 @@ def feedback_cost(count: int) -> tuple[float, float]:
 
     Each speaks of 10 packets in 50 ms; while a link is calm most are passed over.
     """
-    room = _Room(count, discard)
+    room = _Room(count, Discard())
     cipher = AESGCM(derive(KEYS.receive_key, KEYS.receive_salt, 3, 16))
     salt = int.from_bytes(derive(KEYS.receive_key, KEYS.receive_salt, 5, 12), "big")
     costs: dict[bool, float] = {}
@@ -186,7 +191,7 @@ def feedback_cost(count: int) -> tuple[float, float]:
             nonce = (salt ^ (ssrc << 48 | index)).to_bytes(12, "big")
             sealed = packet[:8] + cipher.encrypt(nonce, packet[8:], packet[:8] + word) + word
             index += 1
-            batch = [(bytearray(sealed), ("127.0.0.1", 10_000 + n)) for n in range(count)]
+            batch = [(bytearray(sealed), ("127.0.0.1", FIRST_PORT + n)) for n in range(count)]
             started = time.process_time()
             room.relay.receive(batch, room.now)
             spent += time.process_time() - started
@@ -199,7 +204,7 @@ def feedback_cost(count: int) -> tuple[float, float]:
 
 def join_cost(count: int) -> tuple[float, float]:
     """Return CPU ms and KiB of resident memory per participant, the core's part of a join."""
-    room = _Room(1, discard)
+    room = _Room(1, Discard())
     memory = _resident_kib()
     started = time.process_time()
     for number in range(count):
@@ -227,7 +232,7 @@ def _median(step: Callable[[], int]) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--socket", action="store_true", help="send through a real socket")
-    transmit = to_socket() if parser.parse_args().socket else discard
+    transmit = Socket() if parser.parse_args().socket else Discard()
     figures = {
         "unit": "CPU us per forwarded packet",
         "burst_gcm_n100": burst_cost(100, transmit),

@@ -31,6 +31,7 @@ from app.relay.core.rtcp import receiver_report, transport_feedback
 from app.relay.core.rtp import ABS_SEND_TIME_URI, LEVEL_URI, MID_URI, TRANSPORT_WIDE_URI
 from app.relay.core.srtp import derive
 from app.relay.core.transport import write
+from bench.discard import Discard
 from bench.instructions import Instructions
 
 ROOM = RoomId("123456")
@@ -59,11 +60,6 @@ ROUNDS, WARM_UP = 600, 200
 """Together they stay below the half minute after which who says nothing is gone."""
 
 Batch = list[tuple[memoryview, Address]]
-
-
-def discard(data: memoryview, segment: int, _address: Address) -> int:
-    """Take everything."""
-    return -(-len(data) // segment)
 
 
 class Sealer:
@@ -96,7 +92,7 @@ class Lecture:
 
     def __init__(self, count: int) -> None:
         self.now = 1.0
-        self.relay = Relay(discard)
+        self.relay = Relay(Discard())
         self.sealer = Sealer()
         self._transport = self._video = self._audio = self._picture = 0
         self._join("presenter", "presenter", PUBLISHER, (AUDIO_IN, VIDEO_IN))

@@ -14,7 +14,8 @@ import structlog
 
 from app.relay.core.media import Address
 from app.relay.reading import OwnSocket, Reading
-from app.relay.sending import LAST_PORT, kernel_address
+from app.relay.sending import kernel_address
+from app.relay.sendmmsg import LAST_PORT
 
 log = structlog.get_logger(__name__)
 

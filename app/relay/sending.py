@@ -1,25 +1,31 @@
-"""What goes out by the media socket: single datagrams, and bursts by UDP_SEGMENT."""
+"""What goes out by the media socket: datagrams, bursts by UDP_SEGMENT, and many at once."""
 
 import errno
 import socket
 import struct
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import structlog
 
 from app.relay.complaints import Complaints
-from app.relay.core.burst import Transmit
 from app.relay.core.media import Address
+from app.relay.core.row import ROW_SINKS
+from app.relay.core.transmit import Mailing, OneByOneMailing, SendOne
+from app.relay.sendmmsg import (
+    LAST_PORT,
+    UDP_SEGMENT,
+    MessageArray,
+    SystemCall,
+    Vectors,
+    find_call,
+    socket_address,
+)
 
 log = structlog.get_logger(__name__)
 
-UDP_SEGMENT: Final = 103
-"""Linux' socket option and control message (since 4.18) for one send of many datagrams."""
-
 REFUSALS_UNTIL_PLAIN: Final = 16
 """Segmented sends refused, before any was taken, until they are given up."""
-
-LAST_PORT: Final = 65_535
 
 _REFUSED: Final = frozenset(
     {errno.EINVAL, errno.EIO, errno.ENOPROTOOPT, errno.EOPNOTSUPP, errno.EMSGSIZE}
@@ -32,12 +38,14 @@ Target = Address | tuple[str, int, int, int]
 class DatagramSender:
     """Sends by a socket that ``udp`` owns and reads; without one everything counts as taken."""
 
-    def __init__(self, complaints: Complaints, streams: Transmit | None = None) -> None:
+    def __init__(self, complaints: Complaints, streams: SendOne | None = None) -> None:
         """``streams`` sends to the addresses that are no UDP ports."""
+        self._call = find_call()
+        self._vectors = Vectors(ROW_SINKS)
         self._complaints = complaints
         self._streams = streams or _nowhere
         self._socket: socket.socket | None = None
-        self._is_ipv6 = False
+        self.is_ipv6 = False
         self._segment_messages: dict[int, list[tuple[int, int, bytes]]] = {}
         self._is_segmenting = True
         self._refusals = 0
@@ -55,23 +63,19 @@ class DatagramSender:
     def use(self, sock: socket.socket | None) -> None:
         """Send by ``sock`` from now on, which must not block; None when it is closed."""
         self._socket = sock
-        self._is_ipv6 = sock is not None and sock.family == socket.AF_INET6
+        self.is_ipv6 = sock is not None and sock.family == socket.AF_INET6
 
-    def transmit(self, data: memoryview, segment_size: int, address: Address) -> int:
-        """Send ``data`` as datagrams of ``segment_size`` bytes; return how many were taken.
-
-        At most 64 of them and 65,507 bytes. Fewer are taken only where the kernel's buffer is
-        full. What it refuses for good (no route, too large for the path) counts as taken, so that
-        nobody tries it again, and as an error.
-        """
+    def one(self, data: memoryview, segment_size: int, address: Address, /) -> int:
+        """As ``Transmit.one``. What the kernel refuses for good (no route, too large for the path)
+        counts as taken, so that nobody tries it again, and as an error."""
         if address[1] > LAST_PORT:
             return self._streams(data, segment_size, address)
-        target = kernel_address(address) if self._is_ipv6 else address
+        target = kernel_address(address) if self.is_ipv6 else address
         if len(data) <= segment_size:
-            return self._transmit_one(data, target)
+            return self._send_one(data, target)
         sock = self._socket
         if sock is None or not self._is_segmenting:
-            return self._transmit_plain(data, segment_size, target)
+            return self._send_plain(data, segment_size, target)
         control = self._segment_messages.get(segment_size)
         if control is None:
             control = [(socket.SOL_UDP, UDP_SEGMENT, struct.pack("=H", segment_size))]
@@ -87,20 +91,39 @@ class DatagramSender:
                 self._send_failed(error)
                 return count
             self._segment_refused(error)
-            return self._transmit_plain(data, segment_size, target)
+            return self._send_plain(data, segment_size, target)
         self.bursts_sent += 1
         self._burst_datagrams += count
         return count
 
-    def _transmit_plain(self, data: memoryview, segment_size: int, target: Target) -> int:
+    def mailing(self, addresses: Sequence[Address], /) -> Mailing:
+        """As ``Transmit.mailing``; to be made when the socket is there."""
+        if self._call is None:
+            return OneByOneMailing(self.one, addresses)
+        return _SystemMailing(self, self._call, self._vectors, addresses)
+
+    def handle(self, is_segmented: bool) -> int:
+        """Return the socket's number for messages of that kind; -1 if it takes none."""
+        sock = self._socket
+        return -1 if sock is None or (is_segmented and not self._is_segmenting) else sock.fileno()
+
+    def sent(self, messages: int, datagrams: int) -> None:
+        """Count messages of as many datagrams each that the kernel took."""
+        if datagrams == 1:
+            self.singles_sent += messages
+        else:
+            self.bursts_sent += messages
+            self._burst_datagrams += messages * datagrams
+
+    def _send_plain(self, data: memoryview, segment_size: int, target: Target) -> int:
         taken = 0
         for start in range(0, len(data), segment_size):
-            if not self._transmit_one(data[start : start + segment_size], target):
+            if not self._send_one(data[start : start + segment_size], target):
                 break
             taken += 1
         return taken
 
-    def _transmit_one(self, data: memoryview, target: Target) -> int:
+    def _send_one(self, data: memoryview, target: Target) -> int:
         """Send one datagram; return 0 only where the kernel's buffer is full."""
         sock = self._socket
         if sock is None:
@@ -136,6 +159,57 @@ class DatagramSender:
             "udp_would_block": self.would_block,
             "udp_send_errors": self.send_errors,
         }
+
+
+class _SystemMailing:
+    """Sends to a row by ``sendmmsg``.
+
+    That ends at the first message that is refused, without a word about why. So that message is
+    sent anew by itself, which tells, and the call goes on behind it; once the kernel's buffer is
+    full, the rest of the row is tried one by one.
+    """
+
+    def __init__(
+        self,
+        sender: DatagramSender,
+        call: SystemCall,
+        vectors: Vectors,
+        addresses: Sequence[Address],
+    ) -> None:
+        names = [socket_address(address, sender.is_ipv6) for address in addresses]
+        self._sender = sender
+        self._addresses = tuple(addresses)
+        self._vectors = vectors
+        self._messages = MessageArray(call, names, vectors)
+        self._others = [place for place, name in enumerate(names) if not name]
+        """Streams, and where this socket cannot send to."""
+
+    def send(
+        self, data: memoryview, length: int, segment_size: int, first: int
+    ) -> Mapping[int, int]:
+        is_segmented = length > segment_size
+        handle = self._sender.handle(is_segmented)
+        count = self._vectors.lay(data, length, segment_size, first)
+        self._messages.segment(is_segmented)
+        datagrams = -(-length // segment_size)
+        short: dict[int, int] = {}
+        place, end = first, first + count
+        while place < end:
+            if handle >= 0 and not short:
+                stop = min((other for other in self._others if place <= other < end), default=end)
+                taken = self._messages.send(handle, place, stop - place) if stop > place else 0
+                if taken > 0:
+                    self._sender.sent(taken, datagrams)
+                    place += taken
+                if place == end:
+                    break
+            at = (place - first) * length
+            message = data[at : at + length]
+            taken = self._sender.one(message, segment_size, self._addresses[place])
+            if taken < datagrams:
+                short[place] = taken
+            place += 1
+        return short
 
 
 def kernel_address(address: Address) -> Target:

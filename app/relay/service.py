@@ -117,7 +117,7 @@ class RelayService:
             config.socket_buffer_bytes,
             self._streams.transmit,
         )
-        self._core = Relay(self._endpoint.sender.transmit)
+        self._core = Relay(self._endpoint.sender)
         self._publishers = PublisherSockets(
             self._endpoint.reading, self._core.media_addresses, config.publisher_sockets
         )

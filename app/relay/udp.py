@@ -6,7 +6,7 @@ import structlog
 
 from app.core.clock import Clock
 from app.relay.complaints import Complaints
-from app.relay.core.burst import Transmit
+from app.relay.core.transmit import SendOne
 from app.relay.datagrams import DatagramReader, Receive
 from app.relay.reading import Reading
 from app.relay.sending import DatagramSender
@@ -29,7 +29,7 @@ class UdpEndpoint:
         batch: int,
         wake_seconds: float,
         buffer_bytes: int,
-        streams: Transmit | None = None,
+        streams: SendOne | None = None,
     ) -> None:
         """Make a closed endpoint. ``streams`` sends to the addresses that are no UDP ports."""
         complaints = Complaints(clock)

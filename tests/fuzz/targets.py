@@ -13,6 +13,7 @@ from app.relay.core import keyframe, rtcp, rtp
 from app.relay.core.media import Address, IceCredentials, MediaPlan, SrtpKeys
 from app.relay.core.relay import Relay
 from app.relay.core.srtp import GcmSender
+from app.relay.core.transmit import OneByOne
 from app.relay.negotiation.answer import LocalTransport, write_answer
 from app.relay.negotiation.features import ALL
 from app.relay.negotiation.plan import Role, negotiate
@@ -89,7 +90,7 @@ class World:
     def __init__(self) -> None:
         self.now = 1_000.0
         self.sent: list[Address] = []
-        self.core = Relay(self._transmit)
+        self.core = Relay(OneByOne(self._transmit))
         self.addresses = {PRESENTER: ADDRESS, PARTICIPANT: ("192.0.2.2", 40_001)}
         self.senders: dict[PeerId, GcmSender] = {}
         for seed, (peer, text, role) in enumerate(

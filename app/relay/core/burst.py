@@ -1,42 +1,41 @@
 """The one hot function: seal a batch for each of many subscribers and send it in few calls.
 
 ``seal_and_send`` is the seam for a native twin: its arguments are a ``Batch`` (arrays over one
-buffer) and an ``Audience`` (key material and an address each, grouped by what they share), with no
-Python object per packet. Each sink is charged one sealing per packet and one ``transmit`` per run,
-a run being what one UDP_SEGMENT send can carry: packets of one size, the last of which may be
-shorter.
+buffer) and an ``Audience`` (key material and an address each, in rows by what they share), with no
+Python object per packet. To a row, or a part of it, each run is sealed side by side (``layout``)
+and sent in one go; a sink that is out of step, or has libsrtp's cipher, is served by itself.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 
+from app.relay.core.audience import Audience
 from app.relay.core.batch import CAPACITY, STRIDE, Batch
 from app.relay.core.counters import Counters
+from app.relay.core.layout import OUT_BYTES, Runs, Step, abreast, lay_out
 from app.relay.core.media import Address
-from app.relay.core.runs import even_sizes, split_runs
-from app.relay.core.sink import Audience, Sink, Variant
-from app.relay.core.srtp import CM_TAG, GCM_TAG
+from app.relay.core.row import Row, Rows
+from app.relay.core.runs import MAX_BYTES, even_sizes, split_runs
+from app.relay.core.sink import Sink, Variant
+from app.relay.core.srtp import GCM_TAG
+from app.relay.core.transmit import Transmit
 
-Transmit = Callable[[memoryview, int, Address], int]
-"""``transmit(data, segment_size, address)``: ``data`` is one or more datagrams of ``segment_size``
-bytes each (the last may be shorter), valid only during the call. At most 64 datagrams and 65,507
-bytes. Returns how many datagrams the kernel took, from the first on (fewer on EAGAIN); it must not
-raise for an unreachable address (that is 'taken')."""
+LEAST_ROW = 5
+"""Sinks for whom a row's preparations pay."""
 
 _ALONE = ((0, 1),)
 
-_Part = tuple[int, memoryview, memoryview, memoryview]
-"""(ssrc << 48 | SRTP index, plain payload, header, sealed payload) of a packet."""
-_Step = tuple[list[_Part], memoryview, int, int, int, int]
-"""(parts, output, segment size, packets, length, past the last slot) of a run."""
-
 
 class BurstSender:
-    """Owns the output buffers; one per relay."""
+    """Owns the output buffer; one per relay."""
 
     def __init__(self, transmit: Transmit, counters: Counters) -> None:
         self._transmit = transmit
         self._counters = counters
-        self._out = memoryview(bytearray(CAPACITY * STRIDE))
+        self._out = memoryview(bytearray(OUT_BYTES))
+        """What is laid out for rows."""
+        self._alone = memoryview(bytearray(MAX_BYTES))
+        """A run for one sink: rows may still need what is laid out."""
         self._patched = memoryview(bytearray(CAPACITY * STRIDE))
         """A batch's packets with a variant's numbers."""
 
@@ -49,28 +48,22 @@ class BurstSender:
         if not batch.count or not audience:
             return
         if batch.count == 1:  # two thirds of what a browser sends comes alone
-            runs: Sequence[tuple[int, int]] = _ALONE
-            oldest = batch.indices[0]
+            runs: Runs = _ALONE
+            apart = audience.apart(batch.indices[0])
         else:
             even_sizes(batch)
             runs = split_runs(batch)
-            oldest = min(batch.indices[: batch.count])
-        is_special = audience.skipping or audience.newest > oldest
-        for variant, sinks in audience.gcm.items():
+            apart = audience.apart(min(batch.indices[: batch.count]))
+        for variant, rows in audience.gcm.items():
             source = self._source(batch, variant)
-            whole = self._whole(batch, audience, source, sinks) if is_special else sinks
-            if whole:
-                self._send_gcm(batch, audience, self._plan(batch, source, runs, variant), whole)
-        if audience.cm:
-            for variant, sinks in audience.cm.items():
-                source = self._source(batch, variant)
-                whole = self._whole(batch, audience, source, sinks) if is_special else sinks
-                for sink in whole:
-                    self._send_cm(batch, audience, source, runs, sink)
+            self._send_rows(batch, audience, source, runs, variant, rows, apart)
+        for variant, sinks in audience.cm.items():
+            source = self._source(batch, variant)
+            self._send_each(batch, audience, source, runs, sinks, apart)
 
     def send_control(self, data: bytes, address: Address) -> bool:
         """Send one datagram that is not media; False (and counted) if the kernel is full."""
-        if self._transmit(memoryview(data), len(data), address) == 1:
+        if self._transmit.one(memoryview(data), len(data), address) == 1:
             return True
         self._counters.control_dropped += 1
         return False
@@ -97,7 +90,7 @@ class BurstSender:
                     nonce, packet[header:], head
                 )
             )
-        if self._transmit(memoryview(sealed), len(sealed), sink.address) != 1:
+        if self._transmit.one(memoryview(sealed), len(sealed), sink.address) != 1:
             self._counters.send_dropped += 1
             return 0
         return len(sealed)
@@ -115,72 +108,129 @@ class BurstSender:
             variant.apply(patched[start:end], batch.indices[slot], pictures, tl0s)
         return patched
 
-    def _plan(
-        self, batch: Batch, source: memoryview, runs: Sequence[tuple[int, int]], variant: Variant
-    ) -> list[_Step]:
-        """Lay the runs out in the output buffer, headers written: sealing leaves them alone."""
-        out = self._out
-        steps: list[_Step] = []
-        begin = 0
-        for first, last in runs:
-            parts: list[_Part] = []
-            position = begin
-            for slot in range(first, last):
-                start = slot * STRIDE
-                head = start + batch.headers[slot]
-                end = start + batch.lengths[slot]
-                header = source[start:head]
-                body = position + head - start
-                stop = position + end - start + GCM_TAG
-                out[position:body] = header
-                index = batch.indices[slot] + variant.shift
-                number = int.from_bytes(header[8:12], "big") << 48 | index
-                parts.append((number, source[head:end], header, out[body:stop]))
-                position = stop
-            segment = batch.lengths[first] + GCM_TAG
-            length = position - begin
-            steps.append((parts, out[begin:position], segment, last - first, length, last))
-            begin = position
-        return steps
-
-    def _whole(
-        self, batch: Batch, audience: Audience, source: memoryview, sinks: Sequence[Sink]
-    ) -> list[Sink]:
-        """Serve those who may not have all of the batch; return the others."""
-        oldest = min(batch.indices[: batch.count])
-        whole: list[Sink] = []
-        for sink in sinks:
-            if sink.first_index > oldest or sink.skip_timestamp >= 0:
-                self._send_some(batch, audience, source, sink)
+    def _send_rows(
+        self, batch: Batch, audience: Audience, source: memoryview, runs: Runs, variant: Variant,
+        rows: Rows, apart: AbstractSet[Sink],
+    ) -> None:  # fmt: skip
+        steps: list[Step] = []
+        count = 0
+        for row in rows:
+            if apart and not apart.isdisjoint(row.sinks):
+                self._send_each(batch, audience, source, runs, row.sinks, apart)
+                continue
+            is_short = len(row.sinks) < LEAST_ROW
+            if not steps:  # no row is longer than the first
+                count = 1 if is_short else abreast(batch, len(row.sinks))
+                steps = lay_out(batch, source, runs, variant.shift, count, self._out)
+            if is_short:
+                self._send_few(batch, audience, row.sinks, steps)
             else:
-                whole.append(sink)
-        return whole
+                self._send_row(batch, audience, source, runs, row, steps, count)
 
-    def _send_gcm(
-        self, batch: Batch, audience: Audience, steps: list[_Step], sinks: Sequence[Sink]
+    def _send_few(
+        self, batch: Batch, audience: Audience, sinks: Iterable[Sink], steps: list[Step]
     ) -> None:
-        transmit = self._transmit
-        sends = packets_sent = bytes_sent = 0
+        """Send to one after the other, all in the place that ``steps`` have for the first."""
+        laid = [(step, step.parts(), step.out[: step.length]) for step in steps]
+        transmit = self._transmit.one
+        counters = self._counters
         for sink in sinks:
-            seal = sink.cipher.encrypt_into  # type: ignore[union-attr]  # the audience sorted them
+            seal = sink.cipher.encrypt_into  # type: ignore[union-attr]  # in a row: GCM
             salt = sink.salt
             address = sink.address
-            for parts, view, segment, packets, length, last in steps:
+            for step, parts, out in laid:
                 for number, plain, header, sealed in parts:
                     seal((salt ^ number).to_bytes(12, "big"), plain, header, sealed)
-                taken = transmit(view, segment, address)
-                sends += 1
+                packets = len(parts)
+                taken = transmit(out, step.segment, address)
+                counters.bursts_sent += 1
                 if taken == packets:
-                    sink.packets += packets
-                    sink.bytes += length
-                    packets_sent += packets
-                    bytes_sent += length
-                elif self._partly_sent(batch, audience, last, packets, taken, segment, sink):
+                    self._sent(sink, packets, step.length)
+                elif self._partly_sent(
+                    batch, audience, step.last, packets, taken, step.segment, sink
+                ):
                     break
+
+    def _send_row(
+        self, batch: Batch, audience: Audience, source: memoryview, runs: Runs, row: Row,
+        steps: list[Step], count: int,
+    ) -> None:  # fmt: skip
+        """Send to a row in parts of ``count`` sinks, for whom ``steps`` are laid out."""
+        mailing = row.prepare(self._transmit)
+        nonces = [[row.nonces(number) for number in step.numbers] for step in steps]
+        sinks = row.sinks
         counters = self._counters
-        counters.bursts_sent += sends
-        counters.packets_forwarded += packets_sent
-        counters.bytes_forwarded += bytes_sent
+        for first in range(0, len(sinks), count):
+            part = slice(first, first + count)
+            ciphers = row.ciphers[part]
+            for place, step in enumerate(steps):
+                out = step.seal(ciphers, [column[part] for column in nonces[place]])
+                short = mailing.send(out, step.length, step.segment, first)
+                counters.bursts_sent += len(ciphers)
+                if not short:
+                    continue
+                dropped = {
+                    sinks[at]
+                    for at, taken in short.items()
+                    if self._fell_short(batch, audience, step, taken, sinks[at])
+                }
+                if dropped:
+                    for sink in sinks[part]:
+                        self._take_back(sink, steps[place + 1 :])
+                    rest = [sink for sink in sinks[part] if sink not in dropped]
+                    self._send_each(batch, audience, source, runs[place + 1 :], rest, frozenset())
+                    break
+        length = sum(step.length for step in steps)
+        row.packets += batch.count
+        row.bytes += length
+        counters.packets_forwarded += batch.count * len(sinks)
+        counters.bytes_forwarded += length * len(sinks)
+
+    def _fell_short(
+        self, batch: Batch, audience: Audience, step: Step, taken: int, sink: Sink
+    ) -> bool:
+        """As ``_partly_sent``, for a sink whose row counts ``step`` as sent."""
+        self._take_back(sink, (step,))
+        packets = len(step.numbers)
+        return self._partly_sent(batch, audience, step.last, packets, taken, step.segment, sink)
+
+    def _take_back(self, sink: Sink, steps: Sequence[Step]) -> None:
+        """Correct what its row counts as sent to ``sink`` by ``steps`` that were not."""
+        packets = sum(len(step.numbers) for step in steps)
+        length = sum(step.length for step in steps)
+        sink.count(-packets, -length)
+        self._counters.packets_forwarded -= packets
+        self._counters.bytes_forwarded -= length
+
+    def _send_each(
+        self, batch: Batch, audience: Audience, source: memoryview, runs: Runs,
+        sinks: Iterable[Sink], apart: AbstractSet[Sink],
+    ) -> None:  # fmt: skip
+        for sink in sinks:
+            if sink in apart:
+                self._send_some(batch, audience, source, sink)
+            else:
+                self._send_runs(batch, audience, source, runs, sink)
+
+    def _send_runs(
+        self, batch: Batch, audience: Audience, source: memoryview, runs: Runs, sink: Sink
+    ) -> None:
+        out = self._alone
+        for first, last in runs:
+            position = segment = 0
+            for slot in range(first, last):
+                length = self._seal_one(batch, source, slot, sink, out[position:])
+                if not length:
+                    return
+                position += length
+                segment = segment or length
+            packets = last - first
+            taken = self._transmit.one(out[:position], segment, sink.address)
+            self._counters.bursts_sent += 1
+            if taken == packets:
+                self._sent(sink, packets, position)
+            elif self._partly_sent(batch, audience, last, packets, taken, segment, sink):
+                return
 
     def _partly_sent(
         self, batch: Batch, audience: Audience, last: int, packets: int, taken: int, segment: int,
@@ -189,8 +239,7 @@ class BurstSender:
         """Account for a short send; return True if the rest of the batch was dropped with it."""
         counters = self._counters
         taken = max(taken, 0)
-        sink.packets += taken
-        sink.bytes += taken * segment
+        sink.count(taken, taken * segment)
         counters.packets_forwarded += taken
         counters.bytes_forwarded += taken * segment
         counters.send_dropped += packets - taken
@@ -203,28 +252,6 @@ class BurstSender:
             sink.skip_timestamp = batch.timestamps[end]
             audience.skipping.add(sink)
         return True
-
-    def _send_cm(
-        self, batch: Batch, audience: Audience, source: memoryview,
-        runs: Sequence[tuple[int, int]], sink: Sink,
-    ) -> None:  # fmt: skip
-        out = self._out
-        for first, last in runs:
-            position = 0
-            for slot in range(first, last):
-                sealed = self._protect(batch, source, slot, sink)
-                if sealed is None:
-                    return
-                out[position : position + len(sealed)] = sealed
-                position += len(sealed)
-            segment = batch.lengths[first] + CM_TAG
-            packets = last - first
-            taken = self._transmit(out[:position], segment, sink.address)
-            self._counters.bursts_sent += 1
-            if taken == packets:
-                self._sent(sink, packets, position)
-            elif self._partly_sent(batch, audience, last, packets, taken, segment, sink):
-                return
 
     def _protect(self, batch: Batch, source: memoryview, slot: int, sink: Sink) -> bytes | None:
         start = slot * STRIDE
@@ -240,7 +267,7 @@ class BurstSender:
 
     def _send_some(self, batch: Batch, audience: Audience, source: memoryview, sink: Sink) -> None:
         """Send one by one what this sink may have: the rare path, at a start or after EAGAIN."""
-        out = self._out
+        out = self._alone
         for slot in range(batch.count):
             if batch.indices[slot] < sink.first_index:
                 self._counters.dropped_late += 1
@@ -255,7 +282,7 @@ class BurstSender:
             length = self._seal_one(batch, source, slot, sink, out)
             if not length:
                 continue
-            taken = self._transmit(out[:length], length, sink.address)
+            taken = self._transmit.one(out[:length], length, sink.address)
             self._counters.bursts_sent += 1
             if taken == 1:
                 self._sent(sink, 1, length)
@@ -286,7 +313,6 @@ class BurstSender:
         return length
 
     def _sent(self, sink: Sink, packets: int, length: int) -> None:
-        sink.packets += packets
-        sink.bytes += length
+        sink.count(packets, length)
         self._counters.packets_forwarded += packets
         self._counters.bytes_forwarded += length

@@ -46,7 +46,6 @@ def send_past(kept: list[Sent], sink: Sink, tools: Tools) -> None:
         variant.apply(data, sent.number, sent.picture_at, sent.tl0_at)
         index = sent.number + variant.shift
         length = tools.sender.send_single(sink, bytes(data), sent.header, index)
-        sink.packets += length > 0
-        sink.bytes += length
+        sink.count(int(length > 0), length)
         tools.counters.packets_forwarded += length > 0
         tools.counters.bytes_forwarded += length

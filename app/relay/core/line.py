@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from app.relay.core import vp8
+from app.relay.core.audience import Audience
 from app.relay.core.batch import CAPACITY, STRIDE
 from app.relay.core.catchup import Past, send_past
 from app.relay.core.form import Dress, Form
@@ -16,7 +17,7 @@ from app.relay.core.numbering import Numbering, Position
 from app.relay.core.ring import AUDIO_SLOTS, VIDEO_SLOTS, Ring
 from app.relay.core.rtcp import sender_report, source_description
 from app.relay.core.rtp import PADDED, Packet
-from app.relay.core.sink import Audience, Sink
+from app.relay.core.sink import Sink
 from app.relay.core.tools import Tools
 from app.relay.core.track import Track
 from app.relay.core.wish import SLIDES

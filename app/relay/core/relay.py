@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from app.core.ids import PeerId, RoomId
 from app.relay.core.batch import Batch
-from app.relay.core.burst import BurstSender, Transmit
+from app.relay.core.burst import BurstSender
 from app.relay.core.counters import Counters
 from app.relay.core.events import (
     Event,
@@ -41,6 +41,7 @@ from app.relay.core.stats import PeerStats, RoomStats
 from app.relay.core.subscription import Bound
 from app.relay.core.tap import Listener, Tap
 from app.relay.core.totals import Figures, count_peer, describe
+from app.relay.core.transmit import Transmit
 from app.relay.core.wish import Wish
 
 HANDSHAKE_SECONDS = 10.0

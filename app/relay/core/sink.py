@@ -43,14 +43,27 @@ class Variant(NamedTuple):
             packet[tl0_at] = packet[tl0_at] + self.tl0 & 0xFF
 
 
+class Tally:
+    """What was sent to several sinks together, counted once for all of them."""
+
+    __slots__ = ("bytes", "is_stale", "packets")
+
+    def __init__(self) -> None:
+        self.packets = 0
+        self.bytes = 0
+        self.is_stale = True
+        """One of them has moved since what they share was prepared."""
+
+
 class Sink:
     """One subscriber's one stream. It is on one line at a time; its numbers never go back."""
 
-    __slots__ = ("address", "bytes", "cipher", "counter_mode", "first_index", "floor", "octets",
-                 "packets", "salt", "sender", "skip_timestamp", "variant", "video")  # fmt: skip
+    __slots__ = ("_address", "_bytes", "_packets", "cipher", "counter_mode", "first_index",
+                 "floor", "octets", "row", "salt", "sender", "skip_timestamp", "variant",
+                 "video")  # fmt: skip
 
     def __init__(self, address: Address, sender: GcmSender | CmSender, video: bool) -> None:
-        self.address = address
+        self._address = address
         self.sender = sender
         self.cipher: AESGCM | None = sender.cipher if isinstance(sender, GcmSender) else None
         self.salt = sender.salt if isinstance(sender, GcmSender) else 0
@@ -66,8 +79,48 @@ class Sink:
         """Of the frame whose rest is dropped after a partial send, or -1."""
         self.octets = 0
         """Added to its line's payload bytes for its sender reports."""
-        self.packets = 0
-        self.bytes = 0
+        self.row: Tally | None = None
+        """The row of an audience in which it sits, if it is AES-GCM."""
+        self._packets = 0
+        self._bytes = 0
+
+    @property
+    def address(self) -> Address:
+        return self._address
+
+    @address.setter
+    def address(self, address: Address) -> None:
+        if address != self._address:
+            self._address = address
+            if self.row is not None:
+                self.row.is_stale = True
+
+    @property
+    def packets(self) -> int:
+        """Sent to it so far."""
+        return self._packets + (self.row.packets if self.row is not None else 0)
+
+    @property
+    def bytes(self) -> int:
+        """Sent to it so far, sealed."""
+        return self._bytes + (self.row.bytes if self.row is not None else 0)
+
+    def count(self, packets: int, length: int) -> None:
+        """Note what was sent to it alone; less than nothing where its row's count is too high."""
+        self._packets += packets
+        self._bytes += length
+
+    def sit(self, row: Tally) -> None:
+        """From now on what ``row`` counts was sent to it, too."""
+        self.rise()
+        self.row = row
+        self.count(-row.packets, -row.bytes)
+
+    def rise(self) -> None:
+        """Leave its row, with what it got there."""
+        row, self.row = self.row, None
+        if row is not None:
+            self.count(row.packets, row.bytes)
 
     def begin(self, index: int, variant: Variant | None = None) -> None:
         """Make ``index`` the first packet of a line that this subscriber gets.
@@ -81,42 +134,3 @@ class Sink:
         self.first_index = index
         self.variant = chosen
         self.skip_timestamp = -1
-
-
-class Audience:
-    """The sinks of one line, grouped by what may be shared among them."""
-
-    __slots__ = ("cm", "gcm", "newest", "skipping")
-
-    def __init__(self) -> None:
-        self.gcm: dict[Variant, list[Sink]] = {}
-        self.cm: dict[Variant, list[Sink]] = {}
-        self.newest = -1
-        """The highest ``first_index``: a batch that begins there or later needs no look at each."""
-        self.skipping: set[Sink] = set()
-        """Those with a ``skip_timestamp``."""
-
-    def add(self, sink: Sink) -> None:
-        """Take in a sink that has begun."""
-        groups = self.cm if sink.cipher is None else self.gcm
-        groups.setdefault(sink.variant, []).append(sink)
-        self.newest = max(self.newest, sink.first_index)
-
-    def remove(self, leaving: set[Sink]) -> None:
-        for groups in (self.gcm, self.cm):
-            for variant in {sink.variant for sink in leaving}:
-                if variant in groups:
-                    stay = [sink for sink in groups[variant] if sink not in leaving]
-                    if stay:
-                        groups[variant] = stay
-                    else:
-                        del groups[variant]
-        self.skipping -= leaving
-
-    def __bool__(self) -> bool:
-        return bool(self.gcm or self.cm)
-
-    def sinks(self) -> list[Sink]:
-        return [
-            sink for groups in (self.gcm, self.cm) for group in groups.values() for sink in group
-        ]

@@ -12,6 +12,7 @@ from app.core.ids import NodeId, RoomId, new_peer_id
 from app.relay.client import RelayClient
 from app.relay.config import RelayConfig
 from app.relay.core.media import Address
+from app.relay.core.transmit import OneByOne
 from app.relay.messages import MuteTrack, OpenPipe
 from app.relay.places import Place
 from app.relay.service import RelayService
@@ -99,7 +100,7 @@ class Campus:
 
     def _thin_out(self, relay: RelayService, ports: set[int]) -> None:
         """Lose ``loss`` of what goes from this relay to another."""
-        send = relay._endpoint.sender.transmit
+        send = relay._endpoint.sender.one
 
         def transmit(data: memoryview, segment: int, address: Address) -> int:
             if address[1] not in ports:
@@ -110,7 +111,7 @@ class Campus:
                     send(data[at : at + segment], segment, address)
             return count
 
-        relay._core._sender._transmit = transmit
+        relay._core._sender._transmit = OneByOne(transmit)
 
     async def join(self, node: NodeId, *, role: str = "participant", tone: float = 440.0) -> Client:
         one = Client(self.client, ROOM, role, 0, 1)

@@ -334,7 +334,7 @@ def test_an_icmp_error_is_counted_and_deafens_nobody(sockets: ExitStack, loop: s
         await until(lambda: len(rig.received) == 1)
         gone.close()
         for count in range(1, 4):
-            assert rig.endpoint.sender.transmit(memoryview(b"x"), 1, address) == 1
+            assert rig.endpoint.sender.one(memoryview(b"x"), 1, address) == 1
             await until(lambda wanted=count: rig.endpoint.reader.receive_errors == wanted)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as back:
             back.bind(address)

@@ -48,11 +48,11 @@ async def until(condition: Callable[[], bool]) -> None:
 async def test_a_burst_is_one_send_of_many_datagrams(far: socket.socket) -> None:
     rig = Rig()
     data = b"".join(bytes([n]) * 100 for n in range(9)) + b"tail"
-    assert rig.endpoint.sender.transmit(memoryview(data), 100, far.getsockname()) == 10
+    assert rig.endpoint.sender.one(memoryview(data), 100, far.getsockname()) == 10
     received = [far.recv(2048) for _ in range(10)]
     assert received == [bytes([n]) * 100 for n in range(9)] + [b"tail"]
     assert (rig.endpoint.sender.bursts_sent, rig.endpoint.sender.singles_sent) == (1, 0)
-    assert rig.endpoint.sender.transmit(memoryview(b"one"), 3, far.getsockname()) == 1
+    assert rig.endpoint.sender.one(memoryview(b"one"), 3, far.getsockname()) == 1
     assert far.recv(2048) == b"one"
     rig.endpoint.close()
 
@@ -64,7 +64,7 @@ async def test_a_kernel_without_segmentation_is_served_plainly(
     monkeypatch.setattr("app.relay.sending.UDP_SEGMENT", 9_999)
     rig = Rig()
     for _ in range(20):
-        assert rig.endpoint.sender.transmit(memoryview(b"aabbc"), 2, far.getsockname()) == 3
+        assert rig.endpoint.sender.one(memoryview(b"aabbc"), 2, far.getsockname()) == 3
         assert [far.recv(9), far.recv(9), far.recv(9)] == [b"aa", b"bb", b"c"]
     assert rig.endpoint.sender.bursts_sent == 0
     assert not rig.endpoint.sender._is_segmenting
@@ -90,9 +90,9 @@ async def test_a_full_kernel_buffer_tells_how_many_were_taken(far: socket.socket
             return len(data)
 
     real, rig.endpoint.sender._socket = rig.endpoint.sender._socket, Full()
-    assert rig.endpoint.sender.transmit(memoryview(bytes(50)), 10, far.getsockname()) == 0
+    assert rig.endpoint.sender.one(memoryview(bytes(50)), 10, far.getsockname()) == 0
     rig.endpoint.sender._is_segmenting = False
-    assert rig.endpoint.sender.transmit(memoryview(bytes(50)), 10, far.getsockname()) == 3
+    assert rig.endpoint.sender.one(memoryview(bytes(50)), 10, far.getsockname()) == 3
     assert rig.endpoint.sender.would_block == 2
     rig.endpoint.sender._socket = real
     rig.endpoint.close()
@@ -100,8 +100,8 @@ async def test_a_full_kernel_buffer_tells_how_many_were_taken(far: socket.socket
 
 async def test_an_unreachable_address_is_taken_and_counted() -> None:
     rig = Rig()
-    assert rig.endpoint.sender.transmit(memoryview(b"x"), 1, ("255.255.255.255", 9)) == 1
-    assert rig.endpoint.sender.transmit(memoryview(b"aab"), 2, ("255.255.255.255", 9)) == 2
+    assert rig.endpoint.sender.one(memoryview(b"x"), 1, ("255.255.255.255", 9)) == 1
+    assert rig.endpoint.sender.one(memoryview(b"aab"), 2, ("255.255.255.255", 9)) == 2
     assert rig.endpoint.sender.send_errors == 2
     rig.endpoint.close()
 
@@ -147,7 +147,7 @@ async def test_one_socket_serves_both_families(far: socket.socket) -> None:
     far.sendto(b"four", ("127.0.0.1", rig.endpoint.port))
     await until(lambda: rig.received == [b"four"])
     assert rig.batches[0][0][1] == far.getsockname()
-    assert rig.endpoint.sender.transmit(memoryview(b"aabb"), 2, far.getsockname()) == 2
+    assert rig.endpoint.sender.one(memoryview(b"aabb"), 2, far.getsockname()) == 2
     assert far.recv(10) + far.recv(10) == b"aabb"
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as six:
         six.settimeout(2)
@@ -156,7 +156,7 @@ async def test_one_socket_serves_both_families(far: socket.socket) -> None:
         await until(lambda: len(rig.received) == 2)
         address = rig.batches[-1][0][1]
         assert address == six.getsockname()[:2]
-        assert rig.endpoint.sender.transmit(memoryview(b"six"), 3, address) == 1
+        assert rig.endpoint.sender.one(memoryview(b"six"), 3, address) == 1
         assert six.recv(10) == b"six"
     rig.endpoint.close()
 

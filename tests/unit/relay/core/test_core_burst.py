@@ -158,14 +158,14 @@ def test_a_full_kernel_for_one_subscriber_costs_the_others_nothing() -> None:
     slow, fast = world.participant("slow"), world.participant("fast")
     video = VideoSource(presenter, VIDEO_SSRC)
     video.send(key=True)
-    original = world.relay._sender._transmit
+    original = world.transmit
 
     def transmit(data: memoryview, segment: int, address: tuple[str, int]) -> int:
         return 0 if address == slow.address else original(data, segment, address)
 
-    world.relay._sender._transmit = transmit
+    world.transmit = transmit
     video.send(packets=4)
-    world.relay._sender._transmit = original
+    world.transmit = original
     video.send(packets=4)
     assert len(slow.heard_of(OUT_VIDEO)) == 3 + 4
     assert len(fast.heard_of(OUT_VIDEO)) == 3 + 8

@@ -17,6 +17,7 @@ from app.relay.core.events import (
 from app.relay.core.media import SrtpKeys
 from app.relay.core.pipe import PipePath
 from app.relay.core.relay import Relay
+from app.relay.core.transmit import OneByOne
 from app.relay.core.wish import Wish
 from tests.unit.relay.core.pipe_world import Campus, Site
 from tests.unit.relay.core.test_core_simulcast import HEIGHTS, PLAN, Layer
@@ -482,7 +483,7 @@ def test_goodbye_closes_both_ends_and_leaves_nothing() -> None:
 
 
 def test_a_pipe_needs_fresh_gcm_keys_and_an_id_of_its_own() -> None:
-    relay = Relay(lambda data, segment, address: 1)
+    relay = Relay(OneByOne(lambda data, segment, address: 1))
     keys = SrtpKeys(GCM, bytes(16), bytes(12), bytes(16), bytes(12))
     path = PipePath(("192.0.2.7", 7), 1, 2, keys)
     relay.add_pipe(ROOM, "one", path, 1.0, leads_up=True)

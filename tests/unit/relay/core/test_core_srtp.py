@@ -8,13 +8,14 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pylibsrtp import Policy, Session
 
 from app.relay.core import rtp
+from app.relay.core.audience import Audience
 from app.relay.core.batch import Batch
 from app.relay.core.burst import BurstSender
 from app.relay.core.counter_mode import CounterMode
 from app.relay.core.counters import Counters
 from app.relay.core.media import SrtpKeys
 from app.relay.core.replay import WINDOW, ReplayWindow
-from app.relay.core.sink import Audience, Sink
+from app.relay.core.sink import Sink
 from app.relay.core.srtp import (
     CM_MAX_PACKET,
     MAX_STREAMS,
@@ -28,6 +29,7 @@ from app.relay.core.srtp import (
     make_receiver,
     make_sender,
 )
+from app.relay.core.transmit import OneByOne
 from tests.unit.relay.core.world import CM, GCM, rtp_packet
 
 KEY = bytes(range(16))
@@ -91,7 +93,7 @@ def test_rtp_vector_of_rfc_7714_16_1_is_sealed_by_a_burst() -> None:
     batch.append(RTP[:12], memoryview(RTP)[12:], 0, 0xF17B, 0x8041F8D3)
     audience = Audience()
     audience.add(sink)
-    BurstSender(transmit, Counters()).seal_and_send(batch, audience)
+    BurstSender(OneByOne(transmit), Counters()).seal_and_send(batch, audience)
     assert sent == [SRTP]
 
 

@@ -17,6 +17,7 @@ from app.core.ids import PeerId, RoomId
 from app.relay.core.events import Event, PeerGone
 from app.relay.core.media import Address, Codec, IceCredentials, MediaPlan, Role, Section, SrtpKeys
 from app.relay.core.relay import Relay
+from app.relay.core.transmit import OneByOne, SendOne
 
 ROOM = RoomId("004217")
 GCM = "AEAD_AES_128_GCM"
@@ -258,7 +259,9 @@ class World:
 
     def __init__(self) -> None:
         self.now = 100.0
-        self.relay = Relay(self._transmit)
+        self.transmit: SendOne = self._transmit
+        """What the relay sends by, message by message."""
+        self.relay = Relay(OneByOne(self._send))
         self.clients: list[Client] = []
         self.link = Link()
         self.sends: list[tuple[int, int, Address]] = []
@@ -296,6 +299,9 @@ class World:
         self.relay.add_peer(
             ROOM, client.id, client.role, client.plan, client.local, client.remote, self.now
         )
+
+    def _send(self, data: memoryview, segment: int, address: Address) -> int:
+        return self.transmit(data, segment, address)
 
     def _transmit(self, data: memoryview, segment: int, address: Address) -> int:
         assert segment > 0
