@@ -86,7 +86,7 @@ def lay_out(
         plains: list[memoryview] = []
         headers: list[memoryview] = []
         places: list[tuple[int, int]] = []
-        one = b""
+        length = 0
         for slot in range(first, last):
             start = slot * STRIDE
             head, end = start + batch.headers[slot], start + batch.lengths[slot]
@@ -95,14 +95,17 @@ def lay_out(
             numbers.append(number | batch.indices[slot] + shift)
             plains.append(source[head:end])
             headers.append(header)
-            body = len(one) + head - start
-            one += bytes(source[start:end]) + bytes(GCM_TAG)
-            places.append((body, len(one)))
-        length = len(one)
+            body = begin + length
+            out[body : body + head - start] = header
+            length += end - start + GCM_TAG
+            places.append((body + head - start, begin + length))
         stop = begin + count * length
-        out[begin:stop] = one * count
+        if count > 1:  # what is not a header is sealed over
+            out[begin + length : stop] = bytes(out[begin : begin + length]) * (count - 1)
         sealed = [
-            out[at + body : at + end] for at in range(begin, stop, length) for body, end in places
+            out[at + body : at + end]
+            for at in range(0, count * length, length)
+            for body, end in places
         ]
         segment = batch.lengths[first] + GCM_TAG
         steps.append(Step(numbers, plains, headers, sealed, out[begin:stop], length, segment, last))
