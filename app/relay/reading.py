@@ -18,10 +18,6 @@ GATHER_SECONDS: Final = 0.02
 """The longest time from one reading of the main socket to the next: a packet of sound, which comes
 sooner than that while anybody is on air. A check or a request to repeat waits for no more."""
 
-PAUSE_SECONDS: Final = 0.002
-"""Media within this time of a reading does not bring another: the packets of a frame come one by
-one, and a relay of many rooms is woken hundreds of times a second."""
-
 LAPSE_SECONDS: Final = 0.06
 """Media is steady while no pause is longer: three packets of sound."""
 
@@ -67,7 +63,7 @@ class Reading:
         self.is_gathering = False
         """The main socket does not wake this process."""
         self._handle: asyncio.Handle | None = None
-        self._last_media = self._last_main = self._hasty_until = float("-inf")
+        self._last_media = self._hasty_until = float("-inf")
         self._steady = 0
         self.wakeups = 0
         self.gathered = 0
@@ -207,18 +203,18 @@ class Reading:
         self._last_media = now
         bound = self._reader.bound()
         batch: Batch = []
-        if own in self._unproven:
-            # What came before it was connected is in the main socket, and older.
+        # The main socket first: what is in it was sent before this media, or before ``own`` was
+        # connected. A request to repeat what is just coming again must not be met by both.
+        if self.is_gathering:
+            self._read_along(main, batch, bound // 2)
+        elif own in self._unproven:
             self._fill(batch, main, bound // 2)
         before = len(batch)
         self._fill(batch, own, bound, is_ready=True)
         if own in self._unproven and any(found == own.address for _, found in batch[before:]):
             self._unproven.discard(own)
-        if not self.is_gathering:
-            if self._may_gather(now):
-                self._gather(main)
-        elif now - self._last_main >= PAUSE_SECONDS:
-            self._read_along(main, batch, bound, now)
+        if not self.is_gathering and self._may_gather(now):
+            self._gather(main)
         self._reader.hand_over(batch, now)
 
     def _overdue(self) -> None:
@@ -234,13 +230,12 @@ class Reading:
             self.scatter()
             return
         batch: Batch = []
-        self._read_along(main, batch, self._reader.bound(), now)
+        self._read_along(main, batch, self._reader.bound())
         self._reader.hand_over(batch, now)
 
-    def _read_along(self, main: Source, batch: Batch, bound: int, now: float) -> None:
+    def _read_along(self, main: Source, batch: Batch, bound: int) -> None:
         """Fill ``batch`` up from the main socket, and arm the timer for the next time."""
         self.gathered += 1
-        self._last_main = now
         is_empty = self._fill(batch, main, bound)
         if self._handle is not None:
             self._handle.cancel()
