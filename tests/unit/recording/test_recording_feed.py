@@ -103,10 +103,9 @@ class Desk:
 
 def packet(index: int, payload: bytes, payload_type: int = 111) -> Packet:
     data = memoryview(bytes(12) + payload)
-    return Packet(
-        data, payload_type, False, index & 0xFFFF, index * 960, 0x1111, 0, 0, 12, len(data),
-        index=index,
-    )  # fmt: skip
+    made = Packet(data, payload_type, index & 0xFFFF, index * 960, 0x1111, 0, 0, 12, len(data))
+    made.index = index
+    return made
 
 
 @pytest.fixture
