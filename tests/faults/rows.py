@@ -100,7 +100,6 @@ class Row:
         """Processes that the row itself ends; all others must be alive when it is over."""
         self.checked = False
         self.rss_slack = RSS_SLACK
-        self.stalls_allowed = 0
         self.properties = properties
         self._students = students
         self._show: Show | None = None
@@ -308,4 +307,4 @@ class Row:
         stalls = now.stalls - before.stalls
         if stalls:
             self.figure(f"{name}: stalls of over 50 ms", stalls, "")
-        assert stalls <= self.stalls_allowed, f"{name}'s loop stalled {stalls} times for > 50 ms"
+        assert stalls == 0, f"{name}'s loop stalled {stalls} times for > 50 ms"
