@@ -61,6 +61,7 @@ class _SharedContext(RTCCertificate):
             self._context = super()._create_ssl_context(srtp_profiles)
             # a shared context would keep every session for a resumption that nobody asks for
             self._context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+            self._context.set_options(SSL.OP_NO_TICKET)  # and the last flight is shorter without
             # an association that is done with its handshake says nothing for hours
             self._context.set_mode(SSL.MODE_RELEASE_BUFFERS)
             self._context.set_cookie_generate_callback(SSL.Connection.get_app_data)

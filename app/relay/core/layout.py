@@ -100,8 +100,11 @@ def lay_out(
             length += end - start + GCM_TAG
             places.append((body + head - start, begin + length))
         stop = begin + count * length
-        if count > 1:  # what is not a header is sealed over
-            out[begin + length : stop] = bytes(out[begin : begin + length]) * (count - 1)
+        done = begin + length
+        while done < stop:  # what is not a header is sealed over
+            more = min(done - begin, stop - done)
+            out[done : done + more] = out[begin : begin + more]
+            done += more
         sealed = [
             out[at + body : at + end]
             for at in range(0, count * length, length)
