@@ -116,6 +116,43 @@ async def test_row_10_relay_killed(row: Row) -> None:
     await row.settled()
 
 
+async def test_row_10_relay_and_api_killed_at_once(row: Row) -> None:
+    """Relay and api kill -9 at one moment: all come back to the other api and hear again."""
+    room = Classroom(row)
+    await room.fill(20)
+    asked = await room.listeners[0].ask_until_taken()
+    victim, (api, *_) = await relay_of(row), row.world.apis
+    room.forget()
+    row.killed += [victim, api]
+    victim.kill()
+    api.kill()
+    await room.all_hear(30)
+    row.figure("hear again, p99", room.p99(), most=10.0)  # P5 and then row 11's 5 s
+    row.figure("offers made again", sum(one.refused for one in (room.voice, *room.listeners)), "")
+    await until(lambda: all(one.is_in.is_set() for one in row.people), 10, "all are in")
+    assert room.voice.shown == [asked.result]
+    await row.settled()
+
+
+async def test_row_10_everything_but_redis_killed_at_once(row: Row) -> None:
+    """All relays and api processes kill -9 at one moment, started again: all are back and hear."""
+    room = Classroom(row)
+    await room.fill(20)
+    asked = await room.listeners[0].ask_until_taken()
+    processes = [*row.world.relays, *row.world.apis]
+    row.killed += processes
+    for process in processes:
+        process.kill()
+    began = time.monotonic()
+    await row.world.mend()
+    row.figure("ready again", time.monotonic() - began)
+    await room.all_hear(30)
+    row.figure("all hear again", time.monotonic() - began)
+    await until(lambda: all(one.is_in.is_set() for one in row.people), 10, "all are in")
+    assert room.voice.shown == [asked.result]
+    await row.settled()
+
+
 async def test_row_40_relay_dies_between_placement_and_join(row: Row) -> None:
     """The relay dies when a participant was placed on it, before and after the answer: placed
     again."""
