@@ -48,9 +48,9 @@ class Copying:
         self._fanout = fanout
         self._clock = clock
         self._followed: set[RoomId] = set()
-        self._changed: dict[RoomId, float] = {}
-        """Rooms to copy → from when on."""
+        self._changed: set[RoomId] = set()
         self._not_before: dict[RoomId, float] = {}
+        """When a room may be copied again; known once its last copy is made."""
         self._wake = asyncio.Event()
         self._tasks = Tasks("copying")
 
@@ -74,8 +74,7 @@ class Copying:
         for room in self._followed - held:
             self._fanout.unsubscribe(room, self._heard)
             self._followed.discard(room)
-            self._changed.pop(room, None)
-            self._not_before.pop(room, None)
+            self._forget(room)
         for room in held - self._followed:
             _ = await self._fanout.subscribe(room, self._heard)
             self._followed.add(room)
@@ -83,16 +82,17 @@ class Copying:
     def _heard(self, event: RoomEvent) -> None:
         if event.type == "ended":  # after which the fan-out drops us
             self._followed.discard(event.room)
+            self._forget(event.room)
         elif event.room not in self._changed:
-            self._changed[event.room] = self._not_before.get(event.room, 0.0)
+            self._changed.add(event.room)
             self._wake.set()
 
     async def _run(self) -> None:
         while True:
             now = self._clock.now()
-            for room in [room for room, due in self._changed.items() if due <= now]:
+            for room in [room for room in self._changed if self._due(room) <= now]:
                 await self._copy(room)
-            waits = [due - self._clock.now() for due in self._changed.values()]
+            waits = [self._due(room) - self._clock.now() for room in self._changed]
             self._wake.clear()
             try:
                 async with asyncio.timeout(max(0.0, min(waits)) if waits else None):
@@ -100,13 +100,21 @@ class Copying:
             except TimeoutError:
                 continue
 
+    def _due(self, room: RoomId) -> float:
+        return self._not_before.get(room, 0.0)
+
     async def _copy(self, room: RoomId) -> None:
-        del self._changed[room]  # before it is copied: what comes meanwhile may not be in the copy
+        self._changed.discard(room)  # before it is copied: what comes meanwhile may be in no copy
         began = self._clock.now()
         try:
             _ = await self._copies.refresh(room)
         except Unavailable:
-            self._not_before[room] = self._clock.now() + MOST_SECONDS
-            return
-        took = self._clock.now() - began
-        self._not_before[room] = began + took + min(took * COPYING_SHARE, MOST_SECONDS)
+            rest = MOST_SECONDS
+        else:
+            rest = min((self._clock.now() - began) * COPYING_SHARE, MOST_SECONDS)
+        if room in self._followed:
+            self._not_before[room] = self._clock.now() + rest
+
+    def _forget(self, room: RoomId) -> None:
+        self._changed.discard(room)
+        self._not_before.pop(room, None)
