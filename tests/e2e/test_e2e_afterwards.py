@@ -78,4 +78,5 @@ async def test_captions_then_a_record_then_nothing(browser: Browser, stack: Stac
     await expect(helper.page.get_by_text("The password is wrong.")).to_be_visible(timeout=TIMEOUT)
     await helper.part("account-password").fill(PASSWORD)
     await helper.part("account-erase-submit").click()
-    await expect(helper.part("signin-email")).to_be_visible(timeout=TIMEOUT)
+    await expect(helper.part("erased")).to_be_visible(timeout=TIMEOUT)
+    await expect(helper.part("to-signin")).to_be_visible()

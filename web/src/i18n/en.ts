@@ -20,6 +20,7 @@ export const en = {
   'landing.code': 'Six-digit code',
   'landing.join': 'Join',
   'landing.badcode': 'A code has six digits.',
+  'landing.erased': 'Your account is deleted, with what was yours.',
   'landing.teach': 'Giving a lecture?',
   'auth.signin': 'Sign in',
   'auth.signup': 'Create an account',

@@ -21,6 +21,7 @@ export const ko: Record<Key, string> = {
   'landing.code': '여섯 자리 코드',
   'landing.join': '참여',
   'landing.badcode': '코드는 숫자 여섯 자리입니다.',
+  'landing.erased': '계정과 내 자료가 삭제되었습니다.',
   'landing.teach': '강의를 하시나요?',
   'auth.signin': '로그인',
   'auth.signup': '계정 만들기',

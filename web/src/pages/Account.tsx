@@ -66,7 +66,7 @@ function Erase() {
     setError(null)
     try {
       await rest.deleteProfile(password)
-      session.signOut()
+      session.forget()
     } catch (raw) {
       const refusal = toError(raw)
       const own = { forbidden: 'account.erase.wrong', conflict: 'account.erase.live' } as const

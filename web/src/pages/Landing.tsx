@@ -1,5 +1,5 @@
 import { Link } from 'react-router'
-import { useAccount, useTitle } from '../app'
+import { useAccount, useApp, useStore, useTitle } from '../app'
 import { Frame } from '../components/Frame'
 import { useWords } from '../i18n'
 import { CodeForm } from './CodeForm'
@@ -7,10 +7,12 @@ import { CodeForm } from './CodeForm'
 export function Landing() {
   const { t } = useWords()
   const account = useAccount()
+  const { erased } = useStore(useApp().session.account)
   useTitle('')
   return (
     <Frame>
       <div className="narrow stack" data-testid="landing">
+        {erased && <p className="notice" role="status" data-testid="erased">{t('landing.erased')}</p>}
         <div className="panel stack">
           <h1>{t('landing.title')}</h1>
           <CodeForm />

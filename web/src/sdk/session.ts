@@ -36,11 +36,12 @@ function restore(storage: Storage, now: number): Account | null {
 
 /** Who is signed in, kept across reloads and shared by the tabs of one browser. */
 export class Session {
-  /** `expired`: nobody is signed in since the server took the token no more, not since somebody signed out. */
-  readonly account: Store<{ current: Account | null; expired: boolean }>
+  /** `expired`: nobody is signed in since the server took the token no more, not since somebody signed out.
+   *  `erased`: since the account was deleted here. */
+  readonly account: Store<{ current: Account | null; expired: boolean; erased: boolean }>
 
   constructor(private readonly storage: Storage = localStorage) {
-    this.account = new Store({ current: restore(storage, Date.now()), expired: false })
+    this.account = new Store({ current: restore(storage, Date.now()), expired: false, erased: false })
     window.addEventListener('storage', (event) => {
       if (event.key === KEY) this.account.set({ current: restore(storage, Date.now()) })
     })
@@ -51,12 +52,18 @@ export class Session {
 
   signIn(account: Account): void {
     this.storage.setItem(KEY, JSON.stringify(account))
-    this.account.set({ current: account, expired: false })
+    this.account.set({ current: account, expired: false, erased: false })
   }
 
   signOut(): void {
     this.storage.removeItem(KEY)
     this.account.set({ current: null, expired: false })
+  }
+
+  /** The account is no more; `erased` until somebody signs in. */
+  forget(): void {
+    this.signOut()
+    this.account.set({ erased: true })
   }
 
   /** The server takes the token no more. */
