@@ -442,7 +442,7 @@ class RelayService:
             case TrackStopped() | PeerMoved():
                 self._publishers.follow()
             case _:
-                pass  # of no use here
+                return  # all there is to do about the others was to tell the observer
 
     def _connected(self, event: PeerConnected) -> None:
         log.info("peer connected", room=event.room)

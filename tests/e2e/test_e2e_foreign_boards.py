@@ -1,34 +1,12 @@
 """A presenter with an existing client: a page of ours draws its board as it is drawn there."""
 
-from typing import Any
-
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.e2e.chromium import eventually
+from tests.e2e.old_client import STROKE, TEXT, present_elsewhere
 from tests.e2e.people import TIMEOUT, participant, presenter
 from tests.e2e.stack import Stack
 
-STROKE: dict[str, Any] = {
-    "type": "path",
-    "left": 99,
-    "top": 49,
-    "width": 100,
-    "height": 50,
-    "stroke": "#1971c2",
-    "strokeWidth": 2,
-    "path": [["M", 100, 100], ["Q", 150, 0, 200, 100]],
-}
-TEXT: dict[str, Any] = {
-    "type": "i-text",
-    "left": 300,
-    "top": 80,
-    "width": 90,
-    "height": 45,
-    "fill": "red",
-    "fontSize": 40,
-    "text": "v = f",
-}
 PICTURE = {"type": "image", "left": 0, "top": 0, "src": "https://example.org/picture.png"}
 
 
@@ -39,15 +17,7 @@ async def test_a_board_of_an_existing_client_is_drawn_live(
     teacher = await presenter(browser, stack.url)
     await teacher.sign_up("Fabian Teacher")
     code, _ = await teacher.create_lecture("Drawn elsewhere")
-    token = await teacher.page.evaluate("JSON.parse(localStorage['lectern.account']).token")
-    old = await browser.new_page()
-    await old.goto(other_origin)
-    await old.evaluate("([s, t, c, o]) => present(s, t, c, o)", [stack.url, token, code, [STROKE]])
-
-    async def connected() -> bool:
-        return "lecture connected" in await old.evaluate("client.log")
-
-    await eventually("the old client is in", connected)
+    old = await present_elsewhere(browser, stack, other_origin, teacher.page, code, [STROKE])
     guest = await participant(browser, stack.url)
     await guest.enter(code)
     await guest.is_in()

@@ -16,6 +16,7 @@ import pytest
 from playwright.async_api import Browser, Download, Page, expect
 
 from tests.e2e.chromium import eventually
+from tests.e2e.old_client import STROKE, TEXT, present_elsewhere
 from tests.e2e.people import TIMEOUT, Participant, Person, participant, presenter
 from tests.e2e.stack import Stack
 
@@ -294,20 +295,8 @@ async def downloads(person: Person) -> None:
     await person.part("export-close").click()
 
 
-FIRST = [
-    {
-        "type": "path",
-        "left": 99,
-        "top": 49,
-        "width": 100,
-        "height": 50,
-        "stroke": "#1971c2",
-        "strokeWidth": 2,
-        "path": [["M", 100, 100], ["Q", 150, 0, 200, 100]],
-    }
-]
-SECOND = [*FIRST, {"type": "i-text", "left": 300, "top": 80, "width": 90, "height": 45,
-                   "fill": "red", "fontSize": 40, "text": "v = f"}]  # fmt: skip
+FIRST = [STROKE]
+SECOND = [STROKE, TEXT]
 
 
 @pytest.mark.timeout(200)
@@ -317,15 +306,7 @@ async def test_a_lecture_of_an_existing_client_without_recording(
     teacher = await presenter(browser, stack.url)
     await teacher.sign_up("Olga Teacher")
     code, _ = await teacher.create_lecture("Drawn elsewhere")
-    token = await teacher.page.evaluate("JSON.parse(localStorage['lectern.account']).token")
-    old = await browser.new_page()
-    await old.goto(other_origin)
-    await old.evaluate("([s, t, c, o]) => present(s, t, c, o)", [stack.url, token, code, []])
-
-    async def connected() -> bool:
-        return "lecture connected" in await old.evaluate("client.log")
-
-    await eventually("the old client is in", connected)
+    old = await present_elsewhere(browser, stack, other_origin, teacher.page, code, [])
     for objects in (FIRST, SECOND):
         await asyncio.sleep(1)
         await old.evaluate("o => edit(o)", objects)
