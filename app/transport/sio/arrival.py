@@ -4,7 +4,7 @@ from app.lecture.model import Snapshot
 from app.lecture.seat import AudienceSeat, PresenterSeat, Seat
 from app.questions.model import QuestionView
 from app.store.events import RoomEvent
-from app.transport.sio import wire
+from app.transport.sio import room_events, wire
 from app.transport.sio.connection import Connection, Seated
 from app.transport.sio.hub import Member, RoomHub
 from app.transport.sio.sketches import Sketches
@@ -60,12 +60,12 @@ class Arrivals:
     async def _send(self, connection: Connection, seat: Seat, event: RoomEvent) -> None:
         if not _is_for(event, connection, seat):
             return
-        if event.type in wire.BY_PEER:
+        if event.type in room_events.BY_PEER:
             place = connection.place
             peer = place.peer if isinstance(place, Seated) else None
-            parcel = wire.BY_PEER[event.type](event, peer)
+            parcel = room_events.BY_PEER[event.type](event, peer)
         else:
-            parcel = wire.room_event_for(event)(seat)
+            parcel = room_events.room_event_for(event)(seat)
         if parcel is not None:
             await self._sketches.send(connection, [parcel])
         if event.type == "asked":
@@ -104,7 +104,7 @@ class Arrivals:
 
 def _is_for(event: RoomEvent, connection: Connection, seat: Seat) -> bool:
     """Tell whether a member hears an event, as the room's hub decides it for live ones."""
-    if wire.is_followed(event) and not wire.follows(event, connection.follows):
+    if room_events.is_followed(event) and not room_events.follows(event, connection.follows):
         return False
     if event.audience == "room" or isinstance(seat, PresenterSeat):
         return True

@@ -10,7 +10,7 @@ from app.core import metrics
 from app.core.ids import ConnectionId, RoomId
 from app.lecture.seat import PresenterSeat
 from app.store.events import Audience, RoomEvent
-from app.transport.sio import wire
+from app.transport.sio import room_events
 from app.transport.sio.connection import Connection, Seated
 from app.transport.sio.parcel import BoardPart, Parcel
 from app.transport.sio.ports import FanOutPort
@@ -231,8 +231,8 @@ class RoomHub:
     def _parts(self, room: _Room, event: RoomEvent) -> Iterator[None]:
         """Write an event to the room, ``AT_ONCE`` members a step; the last step has no more."""
         members = list(room.members.values())
-        if event.audience == "room" and event.type not in wire.PERSONAL:
-            shared = wire.room_event(event)
+        if event.audience == "room" and event.type not in room_events.PERSONAL:
+            shared = room_events.room_event(event)
             offer_to_all(members[:AT_ONCE], event.seq, shared)
             for first in range(AT_ONCE, len(members), AT_ONCE):
                 yield
@@ -245,7 +245,7 @@ class RoomHub:
 
     def _parts_for_each(self, members: list[Member], event: RoomEvent) -> Iterator[None]:
         """Write what is not for everybody, or not the same for everybody."""
-        parcel_for = wire.room_event_for(event)
+        parcel_for = room_events.room_event_for(event)
         for position, member in enumerate(members):
             if position and position % AT_ONCE == 0:
                 yield
@@ -254,8 +254,8 @@ class RoomHub:
             parcel = parcel_for(member.connection.seat)
             place = member.connection.place
             peer = place.peer if isinstance(place, Seated) else None
-            if event.type in wire.BY_PEER:
-                parcel = wire.BY_PEER[event.type](event, peer)
+            if event.type in room_events.BY_PEER:
+                parcel = room_events.BY_PEER[event.type](event, peer)
             elif not _concerns(event, member.connection, peer):
                 parcel = None
             if parcel is not None:
@@ -265,18 +265,18 @@ class RoomHub:
 
 
 def _concerns(event: RoomEvent, connection: Connection, peer: str | None) -> bool:
-    if wire.is_followed(event):
-        return wire.follows(event, connection.follows)
-    return event.type != "media_moved" or wire.concerns(event, peer)
+    if room_events.is_followed(event):
+        return room_events.follows(event, connection.follows)
+    return event.type != "media_moved" or room_events.concerns(event, peer)
 
 
 def _make_way(late: deque[RoomEvent], newer: RoomEvent) -> None:
     """Take out the boards that wait and that ``newer`` says again: the policy of every outbox."""
-    part = wire.board_part(newer)
+    part = room_events.board_part(newer)
     if part is BoardPart.NONE:
         return
     for position in range(len(late) - 1, 0, -1):  # the first is being written
-        if part.replaces(wire.board_part(late[position])):
+        if part.replaces(room_events.board_part(late[position])):
             del late[position]
             metrics.QUEUE_DROPS.labels("late_boards").inc()
 

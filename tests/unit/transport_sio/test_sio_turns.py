@@ -142,8 +142,8 @@ async def test_an_event_that_fails_holds_up_no_other(
             raise ValueError
         return real(event)
 
-    real = hub.wire.room_event
-    monkeypatch.setattr(hub.wire, "room_event", fail)
+    real = hub.room_events.room_event
+    monkeypatch.setattr(hub.room_events, "room_event", fail)
     hall.say(1)
     hall.say(2)
     for _ in range(6):
