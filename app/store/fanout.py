@@ -13,9 +13,10 @@ from app.core.errors import LecternError, Unavailable
 from app.core.ids import RoomId
 from app.core.tasks import OnCrash, Tasks
 from app.store import keys
+from app.store.connections import cancellation_kept
 from app.store.event_log import EventLog
 from app.store.events import RoomEvent, read_published
-from app.store.redis import Redis, cancellation_kept
+from app.store.redis import Redis
 
 log = structlog.get_logger(__name__)
 

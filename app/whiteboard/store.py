@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import cast
 
 from app.core.ids import RoomId
-from app.store.redis import Argument, Redis
+from app.store.connections import Argument
+from app.store.redis import Redis
 from app.whiteboard.model import (
     Author,
     Board,

@@ -15,7 +15,7 @@ from app.core.ids import Email, LectureId, NodeId, QuestionId, RoomId
 from app.questions.service import Questions
 from app.questions.store import RedisQuestionStore
 from app.rooms.store import RoomStore
-from app.store import redis as store_redis
+from app.store import script
 from app.store.events import RoomEvent
 from app.store.fanout import FanOut
 from app.store.redis import Redis
@@ -101,8 +101,8 @@ DEFECTS = {
 def scripts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the scripts that the test's Redis loads."""
     copy = tmp_path / "scripts"
-    shutil.copytree(store_redis.SCRIPTS, copy)
-    monkeypatch.setattr(store_redis, "SCRIPTS", copy)
+    shutil.copytree(script.SCRIPTS, copy)
+    monkeypatch.setattr(script, "SCRIPTS", copy)
     return copy
 
 

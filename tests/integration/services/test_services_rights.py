@@ -215,7 +215,7 @@ async def test_who_is_in_is_known_again_when_the_rooms_keys_were_lost(site: Site
     back = site.client()
     await back.join("/lecture", (await site.enter(room, "Cem")).all("seat")[0]["accessToken"])
     code = presenter.all("seat")[0]["roomId"]
-    await site.redis._command("DEL", keys.roster(code))
+    await site.redis._connections.command("DEL", keys.roster(code))
     assert (await site.call("GET", f"/v1/rooms/{room}/users")).json() == []
     for process in (site.one, site.two):
         await process.socket_side._take_seats(code)

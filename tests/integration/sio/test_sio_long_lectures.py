@@ -70,7 +70,7 @@ async def test_who_is_connected_for_a_day_is_known_when_it_comes_back(stack: Sta
     user = keys.user(STUDENT)
     assert await stack.redis.lengthen(user, 30)  # all but the last half minute of a day is over
     await stack.server.keep_members()
-    left = await stack.redis._raw("TTL", user)
+    left = await stack.redis._connections.raw("TTL", user)
     assert left > keys.TTL_SECONDS - 60
     await student.drop()
     back = await come_back(stack, room, 0)

@@ -9,7 +9,7 @@ from app.cluster.node import NodeInfo
 from app.cluster.registry import Registry
 from app.core.errors import Internal, LecternError, Unavailable
 from app.core.ids import NodeId
-from app.store import redis as store_redis
+from app.store import connections
 from app.store.redis import Redis
 from app.whiteboard.model import Board
 from tests.integration.store.live_room import ROOM, STREAM, LiveRoomWorld
@@ -144,7 +144,7 @@ async def test_connections_are_bounded(live: LiveRoomWorld) -> None:
     await live.start()
     await asyncio.gather(*(ask(live, None, n) for n in range(300)))
     clients = await live.raw.client_list()
-    assert len(clients) <= store_redis.MAX_CONNECTIONS + 1
+    assert len(clients) <= connections.MAX_CONNECTIONS + 1
     assert await live.raw.xlen(STREAM) == 300
 
 

@@ -93,7 +93,7 @@ async def test_every_room_is_upgraded_once_whoever_asks(live: LiveRoomWorld) -> 
     for code in codes:
         await restore(live.raw, code)
     await live.raw.hset("room:{000003}:asked", "x", "y")  # no room: only its key looks like one
-    others = [Redis(live.redis._url) for _ in range(3)]
+    others = [Redis(live.redis._connections.url) for _ in range(3)]
     counts = await asyncio.gather(*(upgrade_rooms(other) for other in others))
     counts.append(await upgrade_rooms(live.redis))
     assert counts == [24] * 4
@@ -136,7 +136,7 @@ async def test_migrate_upgrades_what_is_live(live: LiveRoomWorld, tmp_path: Path
     await restore(live.raw)
     environment = {
         **os.environ,
-        "REDIS_URL": live.redis._url,
+        "REDIS_URL": live.redis._connections.url,
         "LECTERN_DATA_DIR": str(tmp_path),
         "DATABASE_URL": f"sqlite:///{tmp_path}/lectern.db",
     }

@@ -126,7 +126,7 @@ async def test_what_one_does_not_see_one_does_not_vote_for(live: LiveRoomWorld) 
 async def test_one_who_floods_is_limited_and_nobody_else(live: LiveRoomWorld) -> None:
     """In whatever process it asks: here two."""
     await live.start()
-    elsewhere = Redis(live.redis._url)
+    elsewhere = Redis(live.redis._connections.url)
     await elsewhere.open()
     other = Questions(RedisQuestionStore(elsewhere))
     gate = asyncio.Semaphore(100)

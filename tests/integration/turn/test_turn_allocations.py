@@ -165,10 +165,10 @@ async def test_what_each_user_moves_is_measured(
         return figures.get(f'lectern_turn_user_allocations{{user="{name}"}}') == 1
 
     await eventually(is_open)
-    statuses = await redis._client.keys("turn/realm/*/allocation/*/status")
+    statuses = await redis._connections._client.keys("turn/realm/*/allocation/*/status")
     assert len(statuses) == 1
-    for key in await redis._client.keys("*"):
-        assert await redis._client.pttl(key) > 0, f"{key} lives for ever"
+    for key in await redis._connections._client.keys("*"):
+        assert await redis._connections._client.pttl(key) > 0, f"{key} lives for ever"
     for _ in range(50):
         await allocation.echo(echo.address, b"x" * 1000)
     await allocation.close()
@@ -184,7 +184,7 @@ async def test_what_each_user_moves_is_measured(
         )
 
     await eventually(is_counted)
-    assert await redis._client.keys("turn/realm/*/allocation/*/status") == []
+    assert await redis._connections._client.keys("turn/realm/*/allocation/*/status") == []
 
 
 async def test_statistics_are_published_in_redis(

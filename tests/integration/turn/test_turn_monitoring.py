@@ -186,7 +186,7 @@ async def test_secrets_are_given_back_to_a_redis_that_lost_them(
     coturn = await start_coturn()
     credential = await coturn.issue()
     before = await coturn.store.slots(coturn.config.id)
-    await redis._client.flushall()
+    await redis._connections._client.flushall()
 
     async def is_back() -> bool:
         return await coturn.store.slots(coturn.config.id) == before

@@ -6,7 +6,8 @@ import pytest
 from redis.exceptions import NoPermissionError, OutOfMemoryError, ReadOnlyError, ResponseError
 
 from app.core.errors import Ended, Internal, LecternError, StalePresenter, Unavailable
-from app.store.redis import SCRIPTS, refusal, room_keys
+from app.store.replies import refusal
+from app.store.script import SCRIPTS, room_keys
 
 
 @pytest.mark.parametrize(
