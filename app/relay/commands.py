@@ -76,8 +76,29 @@ def negotiate_command(command: OpenPeer, room: Room) -> Negotiation:
     return dataclasses.replace(negotiation, plan=MediaPlan(idle))
 
 
+def permit(
+    core: Relay,
+    peer: Peer,
+    publish: Sequence[Source] | None,
+    hear: Sequence[MediaKind] | None,
+    now: float,
+) -> None:
+    """Bound what a peer sends and receives, now; None leaves that as it is. Raises Conflict."""
+    if publish is not None and peer.role != "participant":
+        _publish(core, peer, publish, now)
+    if hear is not None:
+        core.set_hearing(peer.id, frozenset(hear), now)
+
+
+def _publish(core: Relay, peer: Peer, sources: Sequence[Source], now: float) -> None:
+    try:
+        core.set_publishing(peer.id, frozenset(sources), now)
+    except ValueError as fault:
+        raise Conflict("as many speak already as a lecture may have") from fault
+
+
 class RoomCommands:
-    """Carries out ``RoomCommand`` on peers that the service keeps.
+    """Carries out ``RoomCommand`` on peers that ``peers.Peers`` keeps.
 
     The caller settles the core (its events, its timer) after each. Raises NotFound for a peer,
     section or room that is not here, BadRequest and Conflict where a command cannot be done.
@@ -111,10 +132,10 @@ class RoomCommands:
                     peers=[peer.id for peer in here if peer and peer.room == command.room]
                 )
             case Publish():
-                self._publish(self._peer(command.room, command.peer), command.sources, now)
+                _publish(self._core, self._peer(command.room, command.peer), command.sources, now)
             case Permit():
                 peer = self._peer(command.room, command.peer)
-                self.permit(peer, command.publish, command.hear)
+                permit(self._core, peer, command.publish, command.hear, now)
             case MuteTrack():
                 self._mute(command, now)
             case PauseSection() | PreferSection():
@@ -151,22 +172,6 @@ class RoomCommands:
             password=peer.local.password,
             candidates=[Candidate(candidate=line, sdpMid=mid, sdpMLineIndex=0) for line in lines],
         )
-
-    def _publish(self, peer: Peer, sources: Sequence[Source], now: float) -> None:
-        try:
-            self._core.set_publishing(peer.id, frozenset(sources), now)
-        except ValueError as fault:
-            raise Conflict("as many speak already as a lecture may have") from fault
-
-    def permit(
-        self, peer: Peer, publish: Sequence[Source] | None, hear: Sequence[MediaKind] | None
-    ) -> None:
-        """Bound what a peer sends and receives, now; None leaves that as it is."""
-        now = self._clock.now()
-        if publish is not None and peer.role != "participant":
-            self._publish(peer, publish, now)
-        if hear is not None:
-            self._core.set_hearing(peer.id, frozenset(hear), now)
 
     def _mute(self, command: MuteTrack, now: float) -> None:
         if command.peer is not None:

@@ -39,7 +39,7 @@ class Reach:
 
 
 class Peer:
-    """A peer that the core knows. Its owner is the service, which alone adds and drops it."""
+    """A peer that the core knows. ``peers.Peers`` alone adds and drops it."""
 
     def __init__(self, room: RoomId, ident: PeerId, role: Role, negotiation: Negotiation) -> None:
         self.room = room

@@ -1,6 +1,5 @@
 """A relay process: commands in, media through. The shell around the sans-IO core."""
 
-import asyncio
 import dataclasses
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
@@ -9,10 +8,9 @@ import structlog
 from pydantic import ValidationError
 
 from app.core.clock import Clock
-from app.core.errors import BadOffer, BadRequest, Internal, LecternError, NotFound, Unavailable
+from app.core.errors import BadRequest, Internal, LecternError, NotFound, Unavailable
 from app.core.ids import NodeId, PeerId, RoomId
-from app.core.tasks import Tasks
-from app.relay.commands import RoomCommands, negotiate_command, role_of
+from app.relay.commands import RoomCommands
 from app.relay.config import RelayConfig
 from app.relay.core.events import (
     Event,
@@ -28,10 +26,8 @@ from app.relay.core.events import (
 from app.relay.core.media import Address
 from app.relay.core.relay import Relay
 from app.relay.core.tap import Listener
-from app.relay.dtls import Association, Certificate, HandshakeFailed
 from app.relay.messages import (
     COMMANDS,
-    RELAY_FULL,
     Answer,
     ClosePeer,
     CloseRoom,
@@ -40,31 +36,22 @@ from app.relay.messages import (
     Done,
     OpenPeer,
     OpenPipe,
-    PeerOpened,
     PipeOpened,
     Refused,
     RoomDescribed,
 )
-from app.relay.negotiation.plan import Negotiation, keep_lines
-from app.relay.notices import Observer, PeerLeft, SpeakerConnected, notice_of
-from app.relay.peer import Peer, Reach, new_credentials
+from app.relay.notices import Observer, notice_of
+from app.relay.peer import Reach
+from app.relay.peers import Peers
 from app.relay.pipe import Caller, Piping
 from app.relay.places import Places
 from app.relay.publisher_sockets import PublisherSockets
-from app.relay.room import Room, describe_room
-from app.relay.standby import Standby
+from app.relay.room import describe_room
 from app.relay.tcp import StreamEndpoint
 from app.relay.timers import RateMeter, WakeTimer
 from app.relay.udp import UdpEndpoint
 
 log = structlog.get_logger(__name__)
-
-CLOSE_SECONDS: Final = 1.0
-"""How long ``close`` waits for the ends of the peers' DTLS tasks, which need one loop turn."""
-
-SENDERS_RESERVE: Final = 64
-"""Presenters and speakers that a relay takes beyond its ``max_peers``: a class that is back before
-its presenter, on the one relay where that must be, would lock it out."""
 
 FREE_PORT_TRIES: Final = 32
 """A port that is free for UDP is often taken for TCP: by somebody's outgoing connection."""
@@ -106,8 +93,6 @@ class RelayService:
         self._observer = observer
         self._bus = bus
         self._clock = clock
-        self._tasks = Tasks("relay")
-        self._certificate = Certificate()
         self._streams = StreamEndpoint(clock, self._received, config.max_streams)
         self._endpoint = UdpEndpoint(
             clock,
@@ -122,11 +107,17 @@ class RelayService:
             self._endpoint.reading, self._core.media_addresses, config.publisher_sockets
         )
         self._timer = WakeTimer(clock, self._timer_fired)
-        self._rooms: dict[RoomId, Room] = {}
-        self._peers: dict[PeerId, Peer] = {}
-        self._standby = Standby(self._core, clock)
+        self._peers = Peers(
+            config.max_peers,
+            self._core,
+            self._reach,
+            self._changed,
+            self._settle,
+            observer,
+            clock,
+        )
         self._commands = RoomCommands(
-            self._core, self._rooms, self._peers, self._reach, self.figures, clock
+            self._core, self._peers.rooms, self._peers.by_id, self._reach, self.figures, clock
         )
         self._piping = Piping(
             node,
@@ -134,18 +125,14 @@ class RelayService:
             places,
             self._core,
             self._pipe_reach,
-            self._peers_in,
-            self._let_go,
+            self._peers.count_in,
+            self._peers.close_room,
             self._piped,
             clock,
         )
         self._is_open = False
         self._forwarding = RateMeter(clock.now())
         self._commands_refused = 0
-        self._handshakes_failed = 0
-        self._connections_failed = 0
-        self._dtls_dropped = 0
-        self._peers_gone = 0
         self._counts_also: Callable[[], dict[str, int]] = dict
 
     @property
@@ -183,13 +170,9 @@ class RelayService:
     async def close(self) -> None:
         """Say goodbye to every peer and free everything. Idempotent, done in about a second."""
         self._is_open = False
-        ending = [self._drop(peer) for peer in list(self._peers.values())]
-        pumps = [pump for pump in ending if pump is not None]
-        if pumps:
-            await asyncio.wait(pumps, timeout=CLOSE_SECONDS)
+        await self._peers.close()
         await self._piping.close()
         self._timer.cancel()
-        await self._tasks.close()
         self._streams.close()
         self._endpoint.close()
 
@@ -218,11 +201,14 @@ class RelayService:
             raise Unavailable("this relay is closing")
         match command:
             case OpenPeer():
-                return self._open_peer(command)
+                self._endpoint.reading.hasten()
+                return self._peers.open(command)
             case ClosePeer():
-                return self._close_peer(command)
+                self._peers.close_peer(command.room, command.peer)
+                return Done()
             case CloseRoom():
-                return self._close_room(command)
+                self._peers.close_room(command.room)
+                return Done()
             case DescribeRoom():
                 return self._describe(command.room)
             case OpenPipe():
@@ -232,88 +218,10 @@ class RelayService:
                 self._settle()
                 return answer
 
-    def _close_peer(self, command: ClosePeer) -> Done:
-        peer = self._peers.get(command.peer)
-        if peer is not None and peer.room == command.room:
-            self._drop(peer)
-        return Done()
-
-    def _close_room(self, command: CloseRoom) -> Done:
-        self._let_go(command.room)
-        return Done()
-
-    def _let_go(self, ident: RoomId) -> None:
-        room = self._rooms.get(ident)
-        for peer in list(room.peers.values()) if room is not None else []:
-            self._drop(peer)
-
     def _open_pipe(self, command: OpenPipe) -> PipeOpened:
         opened = self._piping.serve(command)
         self._settle()
         return opened
-
-    def _peers_in(self, ident: RoomId) -> int:
-        room = self._rooms.get(ident)
-        return len(room.peers) if room is not None else 0
-
-    def _open_peer(self, command: OpenPeer) -> PeerOpened:
-        self._endpoint.reading.hasten()
-        known = self._peers.get(command.peer)
-        if known is not None:
-            return self._restart_peer(known, command)
-        reserve = 0 if command.role == "participant" else SENDERS_RESERVE
-        if len(self._peers) >= self._config.max_peers + reserve:
-            raise Unavailable(RELAY_FULL)
-        room = self._rooms.get(command.room) or Room(command.room)
-        if command.role == "presenter":
-            room.check_epoch(command.epoch)
-        negotiation = negotiate_command(command, room)
-        peer = Peer(room.id, command.peer, role_of(command), negotiation)
-        self._core.add_peer(
-            room.id, peer.id, peer.role, peer.plan, peer.local, peer.remote, self._clock.now()
-        )
-        self._rooms[room.id] = room
-        self._peers[peer.id] = peer
-        room.add(peer, command.epoch)
-        self._standby.opened(room, peer, command)
-        self._piping.note(room.id)
-        self._commands.permit(peer, command.publish, command.hear)
-        peer.association = Association(
-            self._certificate,
-            peer.fingerprints,
-            lambda data: self._core.send_dtls(peer.id, data),
-            lambda: self._left(peer),
-        )
-        peer.handshake = self._tasks.start("handshake", lambda: self._handshake(peer))
-        self._settle()
-        return self._opened(peer, negotiation)
-
-    def _restart_peer(self, peer: Peer, command: OpenPeer) -> PeerOpened:
-        """Answer an offer of a peer that is here: new credentials or sections, the same DTLS."""
-        if peer.room != command.room or peer.role not in (command.role, role_of(command)):
-            raise BadRequest("this peer is in another room or role")
-        room = self._rooms[peer.room]
-        if peer.role == "presenter":
-            room.check_epoch(command.epoch)
-        negotiation = negotiate_command(command, room)
-        if negotiation.fingerprints != peer.fingerprints:
-            raise BadOffer("a new certificate needs a new peer connection")
-        plan = keep_lines(negotiation, peer.plan)
-        if plan != peer.plan:
-            self._core.change_plan(peer.id, plan, self._clock.now())
-            peer.plan = plan
-            peer.version += 1
-            self._settle()
-        if peer.is_restart(negotiation):
-            local = new_credentials()
-            self._core.restart_ice(peer.id, local, negotiation.remote, self._clock.now())
-            peer.restarted(negotiation, local)
-            self._settle()
-        room.add(peer, command.epoch)
-        return self._opened(peer, negotiation)
-
-    def _opened(self, peer: Peer, negotiation: Negotiation) -> PeerOpened:
-        return peer.answer(negotiation, self._certificate.fingerprint, self._reach())
 
     def _reach(self) -> Reach:
         return Reach(self._config.public_hosts, self.port, self._streams.is_open)
@@ -327,62 +235,6 @@ class RelayService:
         if stats is None:
             raise NotFound("this relay has no such room")
         return describe_room(stats)
-
-    # Peers -----------------------------------------------------------------------------------
-
-    async def _handshake(self, peer: Peer) -> None:
-        """Wait for the peer's DTLS; the core ends what takes too long (``PeerGone``)."""
-        if peer.association is None:
-            return
-        try:
-            keys = await peer.association.handshake()
-            self._core.set_keys(peer.id, keys, self._clock.now())
-        except HandshakeFailed as error:
-            self._failed()
-            log.info("a peer's DTLS failed", room=peer.room, role=peer.role, reason=str(error))
-            self._drop(peer)
-        except Exception:
-            self._failed()
-            log.exception("a peer's DTLS crashed", room=peer.room, role=peer.role)
-            self._drop(peer)
-        else:
-            peer.handshake = None
-            self._settle()
-
-    def _failed(self) -> None:
-        self._handshakes_failed += 1
-        self._connections_failed += 1
-
-    def _left(self, peer: Peer) -> None:
-        """The peer closed its DTLS association: it is gone at once."""
-        log.info("peer left", room=peer.room, role=peer.role)
-        self._drop(peer)
-        if self._observer is not None:
-            self._observer(PeerLeft(room=peer.room, peer=peer.id, reason="closed"))
-
-    def _drop(self, peer: Peer) -> asyncio.Future[None] | None:
-        """Free a peer everywhere. Fenced: a newer peer of that id stays. Safe to repeat."""
-        if self._peers.get(peer.id) is not peer:
-            return None
-        ending = self._forget(peer)
-        self._core.remove_peer(peer.id)
-        self._settle()
-        return ending
-
-    def _forget(self, peer: Peer) -> asyncio.Future[None] | None:
-        """Free what the shell keeps of a peer, and its room if that was the last one."""
-        del self._peers[peer.id]
-        room = self._rooms.get(peer.room)
-        if room is not None:
-            room.peers.pop(peer.id, None)
-            self._standby.left(room, peer)
-            if not room.peers:
-                del self._rooms[room.id]
-            self._piping.note(peer.room)
-        if peer.association is not None:
-            self._dtls_dropped += peer.association.dropped
-        self._peers_gone += 1
-        return peer.close()
 
     # Datagrams, time -------------------------------------------------------------------------
 
@@ -402,13 +254,15 @@ class RelayService:
     def _settle(self) -> None:
         """Do what the core asks for after each call: DTLS, events, its timer."""
         for ident, data in self._core.take_dtls():
-            peer = self._peers.get(ident)
-            if peer is not None and peer.association is not None:
-                peer.association.receive(data)
+            self._peers.take_dtls(ident, data)
         for event in self._core.take_events():
             self._happened(event)
         if self._is_open:
             self._timer.arm(self._core.next_timer())
+
+    def _changed(self, room: RoomId) -> None:
+        """A peer came to a room, or left it."""
+        self._piping.note(room)
 
     def _piped(self) -> None:
         """As ``_settle``, when a pipe was opened or closed."""
@@ -420,22 +274,11 @@ class RelayService:
         if self._observer is not None and notice is not None:
             self._observer(notice)
         match event:
-            case PeerGone():
-                peer = self._peers.get(event.peer)
-                if peer is not None:
-                    # Whose handshake is still going on has never connected (seed row L35).
-                    self._connections_failed += peer.handshake is not None
-                    log.info("peer gone", room=peer.room, role=peer.role, reason=event.reason)
-                    self._forget(peer)
+            case PeerConnected() | PresenterWaits() | PeerGone():
+                self._peers.happened(event)
             case PipeJoined() | PipeGone():
                 self._piping.happened(event)
                 self._publishers.follow()
-            case PresenterWaits():
-                peer = self._peers.get(event.peer)
-                if peer is not None:
-                    self._standby.stepped_back(peer)
-            case PeerConnected():
-                self._connected(event)
             case TrackStarted():
                 log.info("track started", room=event.room, source=event.source, codec=event.codec)
                 self._publishers.follow()
@@ -444,18 +287,12 @@ class RelayService:
             case _:
                 return  # all there is to do about the others was to tell the observer
 
-    def _connected(self, event: PeerConnected) -> None:
-        log.info("peer connected", room=event.room)
-        peer = self._peers.get(event.peer)
-        if self._observer is not None and peer is not None and peer.role == "speaker":
-            self._observer(SpeakerConnected(room=event.room, peer=event.peer))
-
     # Listening in ----------------------------------------------------------------------------
 
     @property
     def rooms(self) -> list[RoomId]:
         """The rooms that have a peer here."""
-        return list(self._rooms)
+        return list(self._peers.rooms)
 
     def listen(self, room: RoomId, listener: Listener | None) -> None:
         """As ``core.relay.Relay.listen``: for a recorder."""
@@ -475,7 +312,7 @@ class RelayService:
         """
         forwarded = self._core.counters.packets_forwarded
         rate = self._forwarding.read(forwarded, self._clock.now())
-        by_peers = len(self._peers) / self._config.max_peers
+        by_peers = len(self._peers.by_id) / self._config.max_peers
         return min(1.0, max(by_peers, rate / self._config.packets_per_second))
 
     def figures(self) -> dict[str, int]:
@@ -489,14 +326,14 @@ class RelayService:
     def stats(self) -> dict[str, int]:
         """Return gauges (``rooms``, ``peers``, ``tasks``) and counters that only grow."""
         return {
-            "rooms": len(self._rooms),
-            "peers": len(self._peers),
-            "tasks": len(self._tasks),
-            "peers_gone": self._peers_gone,
+            "rooms": len(self._peers.rooms),
+            "peers": len(self._peers.by_id),
+            "tasks": self._peers.tasks,
+            "peers_gone": self._peers.gone,
             "commands_refused": self._commands_refused,
-            "handshakes_failed": self._handshakes_failed,
-            "connections_failed": self._connections_failed,
-            "dtls_dropped": self._dtls_dropped,
+            "handshakes_failed": self._peers.handshakes_failed,
+            "connections_failed": self._peers.connections_failed,
+            "dtls_dropped": self._peers.dtls_dropped,
             **self._piping.stats(),
             **self._endpoint.counters(),
             **self._streams.counters(),
