@@ -14,6 +14,7 @@ from app.relay.core.wish import Wish
 from app.relay.messages import (
     Candidate,
     CountRelay,
+    DescribeRoom,
     Done,
     IceRestarted,
     MeasureRoom,
@@ -28,6 +29,7 @@ from app.relay.messages import (
     Publish,
     RelayCounted,
     RestartIce,
+    RoomDescribed,
     RoomMeasured,
     SectionFigures,
     SeePeers,
@@ -39,7 +41,7 @@ from app.relay.negotiation.answer import candidates
 from app.relay.negotiation.plan import Negotiation, negotiate
 from app.relay.negotiation.sdp import are_credentials
 from app.relay.peer import Peer, Reach, new_credentials
-from app.relay.room import Room
+from app.relay.room import Room, describe_room
 
 MAX_MEASURED = 300
 """Peers that one answer describes: about 300 KB of JSON."""
@@ -55,8 +57,9 @@ RoomCommand = (
     | TellSections
     | MeasureRoom
     | CountRelay
+    | DescribeRoom
 )
-RoomAnswer = IceRestarted | PeersSeen | RoomMeasured | RelayCounted | Done
+RoomAnswer = IceRestarted | PeersSeen | RoomDescribed | RoomMeasured | RelayCounted | Done
 
 
 def role_of(command: OpenPeer) -> Role:
@@ -142,10 +145,8 @@ class RoomCommands:
                 self._adjust(command, now)
             case TellSections():
                 self._core.tell_sections(self._peer(command.room, command.peer).id)
-            case MeasureRoom():
-                return self._measure(command, now)
-            case CountRelay():
-                return RelayCounted(figures=self._count())
+            case DescribeRoom() | MeasureRoom() | CountRelay():
+                return self._tell_figures(command, now)
             case _:
                 assert_never(command)
         return Done()
@@ -192,6 +193,18 @@ class RoomCommands:
                 self._core.prefer(peer.id, command.mid, _wish(command), now)
         except KeyError as fault:
             raise NotFound("this peer has no such section") from fault
+
+    def _tell_figures(
+        self, command: DescribeRoom | MeasureRoom | CountRelay, now: float
+    ) -> RoomDescribed | RoomMeasured | RelayCounted:
+        if isinstance(command, CountRelay):
+            return RelayCounted(figures=self._count())
+        if isinstance(command, MeasureRoom):
+            return self._measure(command, now)
+        stats = self._core.stats(command.room, now)
+        if stats is None:
+            raise NotFound("this relay has no such room")
+        return describe_room(stats)
 
     def _measure(self, command: MeasureRoom, now: float) -> RoomMeasured:
         room = self._rooms.get(command.room)

@@ -2,13 +2,13 @@
 
 import dataclasses
 from collections.abc import Awaitable, Callable
-from typing import Final, Protocol
+from typing import Protocol
 
 import structlog
 from pydantic import ValidationError
 
 from app.core.clock import Clock
-from app.core.errors import BadRequest, Internal, LecternError, NotFound, Unavailable
+from app.core.errors import BadRequest, Internal, LecternError, Unavailable
 from app.core.ids import NodeId, PeerId, RoomId
 from app.relay.commands import RoomCommands
 from app.relay.config import RelayConfig
@@ -26,35 +26,27 @@ from app.relay.core.events import (
 from app.relay.core.media import Address
 from app.relay.core.relay import Relay
 from app.relay.core.tap import Listener
+from app.relay.main_sockets import MainSockets
 from app.relay.messages import (
     COMMANDS,
     Answer,
     ClosePeer,
     CloseRoom,
     Command,
-    DescribeRoom,
     Done,
     OpenPeer,
     OpenPipe,
     PipeOpened,
     Refused,
-    RoomDescribed,
 )
 from app.relay.notices import Observer, notice_of
-from app.relay.peer import Reach
 from app.relay.peers import Peers
 from app.relay.pipe import Caller, Piping
 from app.relay.places import Places
 from app.relay.publisher_sockets import PublisherSockets
-from app.relay.room import describe_room
-from app.relay.tcp import StreamEndpoint
 from app.relay.timers import RateMeter, WakeTimer
-from app.relay.udp import UdpEndpoint
 
 log = structlog.get_logger(__name__)
-
-FREE_PORT_TRIES: Final = 32
-"""A port that is free for UDP is often taken for TCP: by somebody's outgoing connection."""
 
 Handler = Callable[[bytes], Awaitable[bytes]]
 
@@ -93,38 +85,35 @@ class RelayService:
         self._observer = observer
         self._bus = bus
         self._clock = clock
-        self._streams = StreamEndpoint(clock, self._received, config.max_streams)
-        self._endpoint = UdpEndpoint(
-            clock,
-            self._received,
-            config.batch_datagrams,
-            config.wake_seconds,
-            config.socket_buffer_bytes,
-            self._streams.transmit,
-        )
-        self._core = Relay(self._endpoint.sender)
+        self._sockets = MainSockets(config, self._received, clock)
+        self._core = Relay(self._sockets.udp.sender)
         self._publishers = PublisherSockets(
-            self._endpoint.reading, self._core.media_addresses, config.publisher_sockets
+            self._sockets.udp.reading, self._core.media_addresses, config.publisher_sockets
         )
         self._timer = WakeTimer(clock, self._timer_fired)
         self._peers = Peers(
             config.max_peers,
             self._core,
-            self._reach,
+            self._sockets.reach,
             self._changed,
             self._settle,
             observer,
             clock,
         )
         self._commands = RoomCommands(
-            self._core, self._peers.rooms, self._peers.by_id, self._reach, self.figures, clock
+            self._core,
+            self._peers.rooms,
+            self._peers.by_id,
+            self._sockets.reach,
+            self.figures,
+            clock,
         )
         self._piping = Piping(
             node,
             bus,
             places,
             self._core,
-            self._pipe_reach,
+            self._sockets.pipe_reach,
             self._peers.count_in,
             self._peers.close_room,
             self._piped,
@@ -138,34 +127,15 @@ class RelayService:
     @property
     def port(self) -> int:
         """The port that was bound."""
-        return self._endpoint.port
+        return self._sockets.port
 
     async def open(self) -> None:
         """Bind the media sockets and serve commands. Raises OSError where UDP cannot be bound."""
-        await self._open_sockets()
+        await self._sockets.open()
         self._publishers.open()
         self._is_open = True
         self._bus.serve(self.handle)
         log.info("relay open", host=self._config.bind_host, port=self.port)
-
-    async def _open_sockets(self) -> None:
-        """Bind UDP, and TCP on the same number unless another program has that."""
-        config = self._config
-        tries = FREE_PORT_TRIES if config.bind_port == 0 else 1
-        while True:
-            self._endpoint.open(config.bind_host, config.bind_port)
-            if not config.has_tcp:
-                return
-            try:
-                await self._streams.open(config.bind_host, self.port)
-            except OSError as error:
-                tries -= 1
-                if not tries:  # most clients need it not
-                    log.error("no media over TCP", port=self.port, reason=error.strerror)  # noqa: TRY400
-                    return
-                self._endpoint.close()
-            else:
-                return
 
     async def close(self) -> None:
         """Say goodbye to every peer and free everything. Idempotent, done in about a second."""
@@ -173,8 +143,7 @@ class RelayService:
         await self._peers.close()
         await self._piping.close()
         self._timer.cancel()
-        self._streams.close()
-        self._endpoint.close()
+        self._sockets.close()
 
     # Commands --------------------------------------------------------------------------------
 
@@ -201,7 +170,7 @@ class RelayService:
             raise Unavailable("this relay is closing")
         match command:
             case OpenPeer():
-                self._endpoint.reading.hasten()
+                self._sockets.udp.reading.hasten()
                 return self._peers.open(command)
             case ClosePeer():
                 self._peers.close_peer(command.room, command.peer)
@@ -209,8 +178,6 @@ class RelayService:
             case CloseRoom():
                 self._peers.close_room(command.room)
                 return Done()
-            case DescribeRoom():
-                return self._describe(command.room)
             case OpenPipe():
                 return self._open_pipe(command)
             case _:
@@ -222,19 +189,6 @@ class RelayService:
         opened = self._piping.serve(command)
         self._settle()
         return opened
-
-    def _reach(self) -> Reach:
-        return Reach(self._config.public_hosts, self.port, self._streams.is_open)
-
-    def _pipe_reach(self) -> Reach:
-        hosts = self._config.pipe_hosts or self._config.public_hosts
-        return Reach(hosts, self.port, self._streams.is_open)
-
-    def _describe(self, ident: RoomId) -> RoomDescribed:
-        stats = self._core.stats(ident, self._clock.now())
-        if stats is None:
-            raise NotFound("this relay has no such room")
-        return describe_room(stats)
 
     # Datagrams, time -------------------------------------------------------------------------
 
@@ -335,7 +289,6 @@ class RelayService:
             "connections_failed": self._peers.connections_failed,
             "dtls_dropped": self._peers.dtls_dropped,
             **self._piping.stats(),
-            **self._endpoint.counters(),
-            **self._streams.counters(),
+            **self._sockets.counters(),
             **dataclasses.asdict(self._core.counters),
         }

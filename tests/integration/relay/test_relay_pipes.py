@@ -100,7 +100,7 @@ class Campus:
 
     def _thin_out(self, relay: RelayService, ports: set[int]) -> None:
         """Lose ``loss`` of what goes from this relay to another."""
-        send = relay._endpoint.sender.one
+        send = relay._sockets.udp.sender.one
 
         def transmit(data: memoryview, segment: int, address: Address) -> int:
             if address[1] not in ports:

@@ -181,7 +181,7 @@ async def test_a_reader_that_does_not_read_costs_little(rig: Rig) -> None:  # P8
             break
     stats = rig.service.stats()
     assert stats["tcp_would_block"] > 0
-    streams = rig.service._streams._streams.values()
+    streams = rig.service._sockets.streams._streams.values()
     waiting = [stream._transport.get_write_buffer_size() for stream in streams]
     assert max(waiting) < tcp.MAX_WAITING + 70_000
     await until(lambda: other.received > 100)
@@ -216,7 +216,7 @@ async def test_a_free_port_is_free_for_both(  # M7
     await rig.service.open()
     assert len(tried) == 4
     assert tried[-1] == rig.service.port
-    assert rig.service._streams.is_open
+    assert rig.service._sockets.streams.is_open
 
 
 async def test_a_taken_tcp_port_costs_the_tcp_candidates_alone(blocker: int) -> None:
@@ -225,7 +225,7 @@ async def test_a_taken_tcp_port_costs_the_tcp_candidates_alone(blocker: int) -> 
     service = type(rig.service)(config, DirectBus(), ManualClock())
     await service.open()
     assert service.port == blocker
-    assert not service._streams.is_open
+    assert not service._sockets.streams.is_open
     await service.close()
 
 
