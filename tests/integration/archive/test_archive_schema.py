@@ -1,20 +1,19 @@
 """The OpenAPI document says what the archive's routes do, whatever is sent: schemathesis looks."""
 
 import asyncio
-import socket
 import warnings
 from typing import Any
 
 import hypothesis
 import pytest
 import schemathesis
-import uvicorn
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from tests.integration.archive.conftest import ArchiveWorld
 from tests.integration.archive.site import SERVICE, ArchiveSite
 from tests.integration.archive.test_archive_log import whole
+from tests.web_server import web_server
 
 EXAMPLES = 10
 SEED = 4217
@@ -57,22 +56,13 @@ async def test_schemathesis_finds_nothing(world: ArchiveWorld) -> None:
     await world.boards.edit(lecture.code, 1, whole("one"))
     await world.archiver.bring_all()
     site = ArchiveSite(world)
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(site.app, log_level="error", lifespan="off"))
-    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-    serving = asyncio.ensure_future(server.serve(sockets=[listener]))
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     known = {"ident": lecture.id, "code": lecture.code}
     try:
-        async with asyncio.timeout(30):
-            while not server.started:
-                await asyncio.sleep(0.01)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            for headers in (SERVICE, site.as_("ada")):
-                tried = await asyncio.to_thread(fuzz, url, headers, known)
+        async with web_server(site.app) as url:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                for headers in (SERVICE, site.as_("ada")):
+                    tried = await asyncio.to_thread(fuzz, url, headers, known)
     finally:
-        server.should_exit = True
-        await asyncio.wait_for(serving, 10)
         await site.client.aclose()
     assert len(tried) >= 13, tried

@@ -1,17 +1,14 @@
 """Two api processes over one Redis and one database, with the server API and sockets; the relay is
 scripted."""
 
-import asyncio
 import contextlib
 import secrets
-import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 
 from app.auth.accounts import Accounts
 from app.auth.nonces import Nonces
@@ -75,6 +72,7 @@ from app.transport.sio.tickets import TicketOffice
 from app.whiteboard.service import Boards
 from app.whiteboard.store import RedisBoardStore
 from tests.integration.sio.conftest import OFFER, Client
+from tests.web_server import web_server
 
 SECRET = "a-secret-of-the-tests-that-is-long-enough"
 OPERATOR = "the operator's own token, long enough"
@@ -320,38 +318,19 @@ async def process(
         media=MediaEndpoints(broadcasts, RoomTokens(SECRET), clock),
         more=lambda _: server_api(gate, parts),
     )
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    web = uvicorn.Server(
-        uvicorn.Config(
-            server.asgi(app),
-            log_level="error",
-            lifespan="off",
-            ws_ping_interval=None,
-            timeout_graceful_shutdown=2,
+    served = web_server(server.asgi(app), ws_ping_interval=None)
+    async with contextlib.AsyncExitStack() as stack:
+        for part in (redis, fanout, questions, media, bus):
+            stack.push_async_callback(part.close)
+        stack.callback(passwords.close)
+        url = await stack.enter_async_context(served)
+        stack.push_async_callback(forwarder.close)
+        stack.push_async_callback(webhooks.close)
+        stack.push_async_callback(server.close)
+        http = await stack.enter_async_context(httpx.AsyncClient(base_url=url))
+        yield Process(
+            url, http, tickets, roster, rooms, services, catalogue, broadcasts, server, accounts
         )
-    )
-    web.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-    serving = asyncio.ensure_future(web.serve(sockets=[listener]))
-    async with asyncio.timeout(30):
-        while not web.started:
-            await asyncio.sleep(0.01)
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    try:
-        async with httpx.AsyncClient(base_url=url) as http:
-            yield Process(
-                url, http, tickets, roster, rooms, services, catalogue, broadcasts, server,
-                accounts,
-            )  # fmt: skip
-    finally:
-        await server.close()
-        await webhooks.close()
-        await forwarder.close()
-        web.should_exit = True
-        await asyncio.wait_for(serving, 5)
-        passwords.close()
-        for part in (bus, media, questions, fanout, redis):
-            await part.close()
 
 
 @pytest.fixture

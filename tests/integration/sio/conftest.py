@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import gzip
 import json
-import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,7 +12,6 @@ from typing import Any
 import pytest
 import socketio
 import sqlalchemy as sa
-import uvicorn
 
 from app.archive.attendance import AttendanceBook
 from app.archive.log import RoomLogs
@@ -49,6 +47,7 @@ from app.transport.sio.config import SioConfig
 from app.transport.sio.service import SioServer
 from app.whiteboard.service import Boards
 from app.whiteboard.store import RedisBoardStore
+from tests.web_server import web_server
 
 OWNER = "ada@example.org"
 STUDENT = "bob@example.org"
@@ -330,39 +329,25 @@ async def running(
     await server.open()
     await keeper.open()
     beat = asyncio.ensure_future(_beat(registry))
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    web = uvicorn.Server(
-        uvicorn.Config(
-            server.asgi(_not_found),
-            log_level="error",
-            lifespan="off",
-            ws_max_size=sio_config.max_message_bytes,
-            ws_per_message_deflate=False,
-            ws_ping_interval=None,
-            timeout_graceful_shutdown=2,
+    options = {
+        "ws_max_size": sio_config.max_message_bytes,
+        "ws_per_message_deflate": False,
+        "ws_ping_interval": None,
+    }
+    async with contextlib.AsyncExitStack() as ends:
+        for part in (redis, fanout, media, keeper):
+            ends.push_async_callback(part.close)
+        ends.callback(beat.cancel)
+        url = await ends.enter_async_context(web_server(server.asgi(_not_found), **options))
+        ends.push_async_callback(server.close)
+        stack = Stack(
+            url, server, lectures, redis, catalogue, relay, tokens, clock, keeper, attendance
         )
-    )
-    web.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-    serving = asyncio.ensure_future(web.serve(sockets=[listener]))
-    async with asyncio.timeout(30):
-        while not web.started:
-            await asyncio.sleep(0.01)
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    stack = Stack(url, server, lectures, redis, catalogue, relay, tokens, clock, keeper, attendance)
-    try:
-        yield stack
-    finally:
-        for client in stack.clients:
-            await client.close()
-        await server.close()
-        web.should_exit = True
-        await asyncio.wait_for(serving, 5)
-        beat.cancel()
-        await keeper.close()
-        await media.close()
-        await fanout.close()
-        await redis.close()
+        try:
+            yield stack
+        finally:
+            for client in stack.clients:
+                await client.close()
 
 
 async def _beat(registry: Registry) -> None:
