@@ -21,6 +21,7 @@ from app.auth.signatures import own_text, sign_own
 from app.auth.tickets import Tickets
 from app.auth.tokens import UserTokens
 from app.cluster.commands import CommandBus
+from app.cluster.heartbeat import Heartbeat
 from app.cluster.node import NodeInfo
 from app.cluster.placement import Preference
 from app.cluster.registry import Registry
@@ -243,6 +244,18 @@ def sign(request: httpx.Request, service: Service, wall: float | None = None) ->
 
 
 @contextlib.asynccontextmanager
+async def alive(registry: Registry, node: NodeInfo) -> AsyncIterator[None]:
+    """Keep a process in the registry: who was announced once is gone in a few seconds."""
+    heartbeat = Heartbeat(registry, lambda: node)
+    await heartbeat.beat()
+    await heartbeat.open()
+    try:
+        yield
+    finally:
+        await heartbeat.close()
+
+
+@contextlib.asynccontextmanager
 async def process(
     name: str, redis_url: str, sql: Sql, relay: ScriptedRelay, portals: Portals, turn: Turn
 ) -> AsyncIterator[Process]:
@@ -250,8 +263,6 @@ async def process(
     redis = Redis(redis_url)
     await redis.open()
     registry, catalogue, rooms = Registry(redis), Catalogue(sql, clock), RoomStore(redis)
-    for info in (RELAY, NodeInfo(me, "api", "", 0.0, 1.0)):
-        await registry.announce(info.kind, info.id, info)
     config = LectureConfig(grace_seconds=30.0, lease_seconds=30.0)
     media = Media(registry, relay)  # type: ignore[arg-type]
     feed = FeedStream(redis)
@@ -322,6 +333,7 @@ async def process(
     async with contextlib.AsyncExitStack() as stack:
         for part in (redis, fanout, questions, media, bus):
             stack.push_async_callback(part.close)
+        await stack.enter_async_context(alive(registry, NodeInfo(me, "api", "", 0.0, 1.0)))
         stack.callback(passwords.close)
         url = await stack.enter_async_context(served)
         stack.push_async_callback(forwarder.close)
@@ -345,7 +357,9 @@ async def sql(sqlite_url: str) -> AsyncIterator[Sql]:
 async def site(redis_url: str, sql: Sql) -> AsyncIterator[Site]:
     relay, portals, turn, redis = ScriptedRelay(), Portals(), Turn(), Redis(redis_url)
     service = await Services(sql, SECRET, SystemClock()).create("Campus")
+    await redis.open()
     async with (
+        alive(Registry(redis), RELAY),
         process("api-one", redis_url, sql, relay, portals, turn) as one,
         process("api-two", redis_url, sql, relay, portals, turn) as two,
     ):
