@@ -6,30 +6,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
-from redis.asyncio.client import PubSub
-from redis.exceptions import RedisError
 
 from app.core.errors import LecternError, Unavailable
 from app.core.ids import RoomId
 from app.core.tasks import OnCrash, Tasks
 from app.store import keys
-from app.store.connections import cancellation_kept
 from app.store.event_log import EventLog
 from app.store.events import RoomEvent, read_published
 from app.store.redis import Redis
+from app.store.subscription import CONFIRM_SECONDS, Subscription
 
 log = structlog.get_logger(__name__)
 
 Sink = Callable[[RoomEvent], None]
 
-PING_SECONDS = 2.0
-"""Silence after which the subscription is asked whether it lives; as long again, and it is dead."""
-
 RETRY_SECONDS = 0.25
 """Between two tries to connect, or to read the log, while Redis is away."""
-
-CONFIRM_SECONDS = 2.0
-"""How long Redis may take to confirm a subscription."""
 
 
 @dataclass(slots=True)
@@ -88,12 +80,11 @@ class FanOut:
     """
 
     def __init__(self, redis: Redis) -> None:
-        self._redis = redis
         self._log = EventLog(redis)
         self._tasks = Tasks("fanout")
         self._rooms: dict[RoomId, _Room] = {}
         self._channels: dict[bytes, RoomId] = {}
-        self._link: PubSub | None = None
+        self._subscription = Subscription(redis, self._wanted, self._take, self._broke)
         self.counters = Counters()
 
     async def open(self) -> None:
@@ -153,8 +144,7 @@ class FanOut:
         del self._rooms[state.id]
         channel = keys.wake(state.id)
         self._channels.pop(channel.encode(), None)
-        if self._link is not None:
-            await self._say(self._link.unsubscribe(channel))
+        await self._subscription.remove(channel)
 
     async def _ensure_open(self, state: _Room) -> int:
         """Subscribe to the room's channel, then read where its log ends (all at once)."""
@@ -176,8 +166,7 @@ class FanOut:
         channel = keys.wake(state.id)
         if channel.encode() not in self._channels:
             self._channels[channel.encode()] = state.id
-            if self._link is not None:
-                await self._say(self._link.subscribe(channel))
+            await self._subscription.add(channel)
         await state.confirmed.wait()
 
     async def _replay(self, state: _Room, follower: _Follower, after: int) -> int:
@@ -278,42 +267,16 @@ class FanOut:
     async def _run(self) -> None:
         """Keep one subscription alive for as long as the process lives."""
         while True:
-            link: Any = self._redis.subscription()
-            try:
-                await self._listen(link)
-            except (RedisError, OSError, TimeoutError) as error:
-                log.warning("the event subscription broke", reason=str(error))
-            finally:
-                self._link = None
-                for state in self._rooms.values():
-                    state.confirmed.clear()
-                await self._say(link.aclose())
+            await self._subscription.live()
             self.counters.reconnects += 1
             await asyncio.sleep(RETRY_SECONDS)
 
-    async def _listen(self, link: PubSub) -> None:
-        # A subscription to a channel of no room: the library connects with the first one.
-        rooms = set(self._rooms)
-        with cancellation_kept():
-            async with asyncio.timeout(CONFIRM_SECONDS):
-                await link.subscribe("fanout", *(keys.wake(room) for room in rooms))
-                self._link = link
-                late = [keys.wake(room) for room in self._rooms if room not in rooms]
-                if late:
-                    await link.subscribe(*late)
-        asked = False
-        while True:
-            message = await link.get_message(timeout=PING_SECONDS)
-            if message is not None:
-                asked = False
-                self._take(message)
-            elif asked:
-                raise TimeoutError("the subscription is silent")
-            else:
-                asked = True
-                with cancellation_kept():
-                    async with asyncio.timeout(CONFIRM_SECONDS):
-                        await link.ping()
+    def _wanted(self) -> set[str]:
+        return {keys.wake(room) for room in self._rooms}
+
+    def _broke(self) -> None:
+        for state in self._rooms.values():
+            state.confirmed.clear()
 
     def _take(self, message: dict[str, Any]) -> None:
         room = self._channels.get(message["channel"]) if message["channel"] else None
@@ -331,12 +294,3 @@ class FanOut:
                 log.exception("a published event is not understood", room=state.id)
                 return
             self._receive(state.id, event)
-
-    async def _say(self, words: Any) -> None:
-        """Send on the subscription; if that fails, its reader notices and connects again."""
-        try:
-            with cancellation_kept():
-                async with asyncio.timeout(CONFIRM_SECONDS):
-                    await words
-        except (RedisError, OSError, TimeoutError, RuntimeError):
-            log.debug("the event subscription could not be told")
