@@ -90,12 +90,12 @@ def permit(
     if publish is not None and peer.role != "participant":
         _publish(core, peer, publish, now)
     if hear is not None:
-        core.set_hearing(peer.id, frozenset(hear), now)
+        core.control.set_hearing(peer.id, frozenset(hear), now)
 
 
 def _publish(core: Relay, peer: Peer, sources: Sequence[Source], now: float) -> None:
     try:
-        core.set_publishing(peer.id, frozenset(sources), now)
+        core.control.set_publishing(peer.id, frozenset(sources), now)
     except ValueError as fault:
         raise Conflict("as many speak already as a lecture may have") from fault
 
@@ -144,7 +144,7 @@ class RoomCommands:
             case PauseSection() | PreferSection():
                 self._adjust(command, now)
             case TellSections():
-                self._core.tell_sections(self._peer(command.room, command.peer).id)
+                self._core.control.tell_sections(self._peer(command.room, command.peer).id)
             case DescribeRoom() | MeasureRoom() | CountRelay():
                 return self._tell_figures(command, now)
             case _:
@@ -182,15 +182,15 @@ class RoomCommands:
             peers = room.peers.values() if room is not None else ()
             owners = [peer for peer in peers if peer.role == "presenter"]
         for peer in owners:
-            self._core.mute(peer.id, command.source, command.by, command.on, now)
+            self._core.control.mute(peer.id, command.source, command.by, command.on, now)
 
     def _adjust(self, command: PauseSection | PreferSection, now: float) -> None:
         peer = self._peer(command.room, command.peer)
         try:
             if isinstance(command, PauseSection):
-                self._core.pause(peer.id, command.mid, command.on, now)
+                self._core.control.pause(peer.id, command.mid, command.on, now)
             else:
-                self._core.prefer(peer.id, command.mid, _wish(command), now)
+                self._core.control.prefer(peer.id, command.mid, _wish(command), now)
         except KeyError as fault:
             raise NotFound("this peer has no such section") from fault
 

@@ -127,7 +127,7 @@ class Peers:
             raise BadOffer("a new certificate needs a new peer connection")
         plan = keep_lines(negotiation, peer.plan)
         if plan != peer.plan:
-            self._core.change_plan(peer.id, plan, self._clock.now())
+            self._core.control.change_plan(peer.id, plan, self._clock.now())
             peer.plan = plan
             peer.version += 1
             self._settle()

@@ -254,7 +254,7 @@ class RelayService:
 
     def ask_keyframe(self, peer: PeerId, ssrc: int) -> None:
         """Ask a publisher for a keyframe of one of its tracks."""
-        self._core.ask_keyframe(peer, ssrc, self._clock.now())
+        self._core.control.ask_keyframe(peer, ssrc, self._clock.now())
         self._settle()
 
     # Figures ---------------------------------------------------------------------------------

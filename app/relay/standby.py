@@ -23,7 +23,7 @@ class Standby:
         """Note what a new peer is; a page that presents now leaves nothing to those that wait."""
         peer.waits, peer.is_program = command.waits, command.beside
         if command.beside:
-            self._core.keep_former(peer.id)
+            self._core.control.keep_former(peer.id)
         elif command.role == "presenter" and not command.waits:
             for other in room.peers.values():
                 other.waits = False
@@ -42,4 +42,4 @@ class Standby:
             one.waits = False
         if waiting:
             waiting[-1].role = "presenter"
-            self._core.promote(waiting[-1].id, self._clock.now())
+            self._core.control.promote(waiting[-1].id, self._clock.now())

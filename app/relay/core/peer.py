@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from app.core.ids import PeerId, RoomId
 from app.relay.core.counters import Counters
 from app.relay.core.downlink import Downlink
+from app.relay.core.events import GoneReason
 from app.relay.core.ice import IceAgent
 from app.relay.core.media import IceCredentials, Kind, MediaPlan, Role, SourceName, SrtpKeys
 from app.relay.core.publisher import Publisher
@@ -13,6 +14,9 @@ from app.relay.core.subscription import Subscription
 
 if TYPE_CHECKING:
     from app.relay.core.upstream import Upstream
+
+HANDSHAKE_SECONDS = 10.0
+"""From the first validated address to SRTP keys."""
 
 
 class Peer:
@@ -78,6 +82,15 @@ class Peer:
     @property
     def may_publish(self) -> bool:
         return self.allowed is None or bool(self.allowed)
+
+    def overdue(self, now: float) -> GoneReason | None:
+        """Return why this peer is to be dropped, or None: it lives, and has its keys in time."""
+        if self.ice.is_silent(now):
+            return "silent"
+        since = self.reachable_since
+        if self.sender is None and since is not None and now - since >= HANDSHAKE_SECONDS:
+            return "handshake"
+        return None
 
     def follow_address(self) -> None:
         """Let everything that is sent to this peer go to its selected address."""

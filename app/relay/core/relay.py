@@ -10,27 +10,13 @@ from collections.abc import Sequence
 from app.core.ids import PeerId, RoomId
 from app.relay.core.batch import Batch
 from app.relay.core.burst import BurstSender
+from app.relay.core.control import Control
 from app.relay.core.counters import Counters
-from app.relay.core.events import (
-    Event,
-    GoneReason,
-    MutedBy,
-    PeerConnected,
-    PeerGone,
-    PresenterWaits,
-)
+from app.relay.core.events import Event, GoneReason, PeerConnected, PeerGone, PresenterWaits
 from app.relay.core.figures import peer_stats
 from app.relay.core.intake import Intake, Tables
-from app.relay.core.media import (
-    Address,
-    IceCredentials,
-    Kind,
-    MediaPlan,
-    Role,
-    SourceName,
-    SrtpKeys,
-)
-from app.relay.core.peer import Peer, check_plan
+from app.relay.core.media import Address, IceCredentials, MediaPlan, Role, SrtpKeys
+from app.relay.core.peer import Peer
 from app.relay.core.pipe import Pipe, PipePath
 from app.relay.core.pipe_table import Entry
 from app.relay.core.room import Room
@@ -38,17 +24,9 @@ from app.relay.core.schedule import Schedule
 from app.relay.core.sources import media_addresses
 from app.relay.core.srtp import check_keys
 from app.relay.core.stats import PeerStats, RoomStats
-from app.relay.core.subscription import Bound
-from app.relay.core.tap import Listener, Tap
+from app.relay.core.tap import Listener, Taps
 from app.relay.core.totals import Figures, count_peer, describe
 from app.relay.core.transmit import Transmit
-from app.relay.core.wish import Wish
-
-HANDSHAKE_SECONDS = 10.0
-"""From the first validated address to SRTP keys."""
-
-MAX_PUBLISHERS = 8
-"""Peers of one room that may publish at a time."""
 
 
 class Relay:
@@ -74,7 +52,9 @@ class Relay:
         self._events: list[Event] = []
         self._intake = Intake(tables, self._sender, self.counters, self)
         self._schedule = Schedule()
-        self._taps: dict[RoomId, Tap] = {}
+        self._taps = Taps()
+        self.control = Control(tables.peers, tables.rooms, self.serve)
+        """What is decided of media while it flows."""
 
     # Peers -----------------------------------------------------------------------------------
 
@@ -112,7 +92,7 @@ class Relay:
         home = self._rooms.get(ident)
         if home is None:
             home = Room(ident, self._sender, self.counters, self._batch, self.happened)
-            home.tap = self._taps.get(ident)
+            home.tap = self._taps.of(ident)
             self._rooms[ident] = home
         return home
 
@@ -154,22 +134,11 @@ class Relay:
         room = self._rooms[peer.room]
         replaced = room.connect(peer, now)
         if replaced is not None and peer.keeps_former:
-            room.demote(replaced, now)
+            self.control.demote(replaced, now)
             self.happened(PresenterWaits(room.id, replaced.id))
         elif replaced is not None:
             self._drop(replaced, "replaced")
         self.serve(room, now)
-
-    def keep_former(self, peer: PeerId) -> None:
-        """Let the presenter that ``peer`` will replace stay, unheard (``PresenterWaits``), until
-        ``promote``. Raises KeyError for an unknown peer."""
-        self._peers[peer].keeps_former = True
-
-    def promote(self, peer: PeerId, now: float) -> None:
-        """Let ``peer``, which has a presenter's sections, present. Raises KeyError."""
-        known = self._peers[peer]
-        self._rooms[known.room].promote(known, now)
-        self.serve(self._rooms[known.room], now)
 
     def serve(self, room: Room, now: float) -> None:
         """Send what is due to the room's publishers (for ``Intake``), and note what is left."""
@@ -190,6 +159,10 @@ class Relay:
         room.disconnect(known)
         self._free(room)
         return True
+
+    def _drop(self, peer: Peer, reason: GoneReason) -> None:
+        self.remove_peer(peer.id)
+        self.happened(PeerGone(peer.room, peer.id, reason))
 
     def _free(self, room: Room) -> None:
         if room.is_empty:
@@ -239,95 +212,6 @@ class Relay:
         self._free(room)
         return True
 
-    # Commands --------------------------------------------------------------------------------
-
-    def change_plan(self, peer: PeerId, plan: MediaPlan, now: float) -> None:
-        """Let sections come to a peer that is here (a new offer of the same peer connection).
-
-        Sections that the peer has stay as they are; new ones begin at once. Raises KeyError for
-        an unknown peer, ValueError for send SSRCs that are not distinct.
-        """
-        known = self._peers[peer]
-        check_plan(plan)
-        self._rooms[known.room].change_plan(known, plan, now)
-        self.serve(self._rooms[known.room], now)
-
-    def set_publishing(self, peer: PeerId, sources: frozenset[SourceName], now: float) -> None:
-        """Say which sources of ``peer`` may reach others; at once, both ways.
-
-        A presenter and a speaker start with all of their sections, a participant with none. At
-        most ``MAX_PUBLISHERS`` peers of a room may publish: raises ValueError for one more,
-        KeyError for an unknown peer.
-        """
-        known = self._peers[peer]
-        room = self._rooms[known.room]
-        if sources and not known.may_publish and room.publishing >= MAX_PUBLISHERS:
-            raise ValueError("this room has as many publishers as it may have")
-        room.set_publishing(known, sources, now)
-        self.serve(room, now)
-
-    def set_hearing(self, peer: PeerId, kinds: frozenset[Kind], now: float) -> None:
-        """Say which kinds of media ``peer`` may receive; at once, both ways, and whatever its
-        sections or its own pauses say. Raises KeyError for an unknown peer."""
-        known = self._peers[peer]
-        room = self._rooms[known.room]
-        room.set_hearing(known, frozenset[Kind](("audio", "video")) - kinds, now)
-        self.serve(room, now)
-
-    def mute(self, peer: PeerId, source: SourceName, by: MutedBy, on: bool, now: float) -> None:
-        """Stop or resume a source of ``peer`` for everybody: it flows while nobody holds it muted.
-
-        Emits ``TrackMuted`` on change. Raises KeyError for an unknown peer.
-        """
-        known = self._peers[peer]
-        self._rooms[known.room].mute(known, source, by, on, now)
-        self.serve(self._rooms[known.room], now)
-
-    def bind(
-        self, peer: PeerId, mid: str, owner: PeerId | None, source: SourceName | None, now: float
-    ) -> None:
-        """Let ``peer``'s send section carry ``owner``'s ``source``; None frees a spare section
-        (the core may give it to somebody else), and lets another carry the presenter's again.
-        Raises KeyError for an unknown peer or section.
-        """
-        known = self._peers[peer]
-        bound = Bound(owner, source) if owner is not None and source is not None else None
-        room = self._rooms[known.room]
-        room.bind(known.subscriptions[mid], bound, now)
-        room.ask_for_waiting()
-        self.serve(room, now)
-
-    def tell_sections(self, peer: PeerId) -> None:
-        """Emit again what ``peer``'s sections carry and are sent as: whoever is to know it may have
-        missed it. Raises KeyError for an unknown peer."""
-        known = self._peers[peer]
-        self._rooms[known.room].tell_sections(known)
-
-    def pause(self, peer: PeerId, mid: str, on: bool, now: float) -> None:
-        """Stop or resume one send section for this subscriber only. Raises KeyError."""
-        known = self._peers[peer]
-        known.subscriptions[mid].is_paused = on
-        self._reselect(known, mid, now)
-
-    def prefer(self, peer: PeerId, mid: str, wish: Wish, now: float) -> None:
-        """Bound what a subscriber's video section gets, in place of the bounds it had.
-        Raises KeyError.
-        """
-        known = self._peers[peer]
-        known.subscriptions[mid].hope(wish)
-        self._rooms[known.room].look_after(known, now)
-        self._reselect(known, mid, now)
-
-    def _reselect(self, peer: Peer, mid: str, now: float) -> None:
-        room = self._rooms[peer.room]
-        room.aim(peer.subscriptions[mid], now)
-        room.ask_for_waiting()
-        self.serve(room, now)
-
-    def _drop(self, peer: Peer, reason: GoneReason) -> None:
-        self.remove_peer(peer.id)
-        self.happened(PeerGone(peer.room, peer.id, reason))
-
     # Input -----------------------------------------------------------------------------------
 
     def receive(
@@ -343,29 +227,6 @@ class Relay:
         """As ``sources.media_addresses``."""
         return media_addresses(self._peers.values(), self._pipes)
 
-    # Listening in ----------------------------------------------------------------------------
-
-    def listen(self, room: RoomId, listener: Listener | None) -> None:
-        """Hand every source's packets in ``room`` to ``listener``, from now on and also when the
-        room is made anew; None ends it (``tap.Tap``)."""
-        former = self._taps.pop(room, None)
-        if former is not None:
-            former.close()
-        if listener is not None:
-            self._taps[room] = Tap(listener)
-        home = self._rooms.get(room)
-        if home is not None:
-            home.tap = self._taps.get(room)
-
-    def ask_keyframe(self, peer: PeerId, ssrc: int, now: float) -> None:
-        """Ask a publisher for a keyframe of one track, if both are still here."""
-        guests = (room.peers[peer] for room in self._rooms.values() if room.pipes.is_guest(peer))
-        known = self._peers.get(peer) or next(guests, None)
-        track = known.publisher.track_of(ssrc) if known and known.publisher else None
-        if known is not None and track is not None:
-            track.keyframes.ask()
-            self.serve(self._rooms[known.room], now)
-
     # Time ------------------------------------------------------------------------------------
 
     def handle_timer(self, now: float) -> None:
@@ -373,7 +234,9 @@ class Relay:
         is_tick, is_report = self._schedule.turn(now)
         if is_tick:
             for peer in list(self._peers.values()):
-                self._look_after(peer, now)
+                reason = peer.overdue(now)
+                if reason is not None:
+                    self._drop(peer, reason)
         for room in list(self._rooms.values()) if is_tick else self._schedule.asking():
             try:
                 if is_tick:
@@ -385,13 +248,6 @@ class Relay:
                 self._intake.contain(error)
         if not self._rooms:
             self._schedule.stop()
-
-    def _look_after(self, peer: Peer, now: float) -> None:
-        since = peer.reachable_since
-        if peer.ice.is_silent(now):
-            self._drop(peer, "silent")
-        elif peer.sender is None and since is not None and now - since >= HANDSHAKE_SECONDS:
-            self._drop(peer, "handshake")
 
     def next_timer(self) -> float | None:
         """Return when ``handle_timer`` wants to be called next, or None for never."""
@@ -420,6 +276,14 @@ class Relay:
         """Return what happened since the last call, in order."""
         taken, self._events = self._events, []
         return taken
+
+    def listen(self, room: RoomId, listener: Listener | None) -> None:
+        """Hand every source's packets in ``room`` to ``listener``, from now on and also when the
+        room is made anew; None ends it (``tap.Tap``)."""
+        self._taps.put(room, listener)
+        home = self._rooms.get(room)
+        if home is not None:
+            home.tap = self._taps.of(room)
 
     def stats(self, room: RoomId, now: float) -> RoomStats | None:
         """Describe a room, or return None if there is no such room."""

@@ -8,19 +8,12 @@ from app.relay.core.batch import Batch
 from app.relay.core.burst import BurstSender
 from app.relay.core.casting import Casting
 from app.relay.core.counters import Counters
-from app.relay.core.events import (
-    Event,
-    LayerChanged,
-    MutedBy,
-    SectionBound,
-    TrackMuted,
-    TrackStarted,
-)
+from app.relay.core.events import Event, SectionBound, TrackStarted
 from app.relay.core.feedback import Feedback
 from app.relay.core.figures import room_stats
 from app.relay.core.lines import Lines
 from app.relay.core.links import Links
-from app.relay.core.media import Kind, MediaPlan, Section, SourceName
+from app.relay.core.media import MediaPlan, Section
 from app.relay.core.peer import Peer
 from app.relay.core.pipe import under
 from app.relay.core.pipe_room import Pipes
@@ -62,7 +55,7 @@ class Room:
         self.lines = Lines(self)
         self.pipes = Pipes(self)
         self._casting = Casting(self)
-        self._upkeep = Upkeep(self)
+        self.upkeep = Upkeep(self)
         self._links = Links(self)
         self._feedback = Feedback(self, self._links)
         self.tap: Tap | None = None
@@ -165,7 +158,7 @@ class Room:
         if peer in self._upstreams:
             self._upstreams.remove(peer)
         if peer.publisher is not None:
-            self._upkeep.left(peer.publisher)
+            self.upkeep.left(peer.publisher)
             self._is_stale = True
             self.pipes.note_change()
         self.lines.has_changed = True
@@ -181,27 +174,6 @@ class Room:
 
     # Who gets what ---------------------------------------------------------------------------
 
-    def set_publishing(self, peer: Peer, sources: frozenset[SourceName], now: float) -> None:
-        peer.allowed = sources
-        if peer.publisher is not None:
-            peer.publisher.allow(sources)
-            self._upkeep.withdrawn(peer.publisher)
-        self.select_all(now)
-
-    def set_hearing(self, peer: Peer, barred: frozenset[Kind], now: float) -> None:
-        peer.barred = barred
-        for one in peer.subscriptions.values():
-            one.is_barred = one.section.kind in barred
-        self.select_all(now)
-
-    def mute(self, peer: Peer, source: SourceName, by: MutedBy, on: bool, now: float) -> None:
-        stream = peer.publisher.stream_of(source) if peer.publisher is not None else None
-        if stream is None or (by in stream.muted_by) == on:
-            return
-        stream.muted_by = stream.muted_by | {by} if on else stream.muted_by - {by}
-        self.emit(TrackMuted(self.id, peer.id, source, stream.muted_by))
-        self.select_all(now)
-
     def bind(self, subscription: Subscription, bound: Bound | None, now: float) -> None:
         subscription.bound = bound
         owner, source = bound if bound is not None else (None, None)
@@ -210,28 +182,6 @@ class Room:
         if bound is None and subscription.is_spare:
             subscription.leave()
         self.aim(subscription, now)
-
-    def tell_sections(self, peer: Peer) -> None:
-        """Emit again whose tracks a peer's sections carry, and what its pictures are sent as."""
-        for one in peer.subscriptions.values():
-            mid, bound = one.section.mid, one.bound
-            if bound is not None:
-                self.emit(SectionBound(self.id, peer.id, mid, *bound))
-            if one.is_video:
-                self.emit(LayerChanged(self.id, peer.id, mid, *one.shown))
-
-    def demote(self, peer: Peer, now: float) -> None:
-        """Let a presenter that was replaced stay, unheard."""
-        peer.role = "participant"
-        self.set_publishing(peer, frozenset(), now)
-
-    def promote(self, peer: Peer, now: float) -> None:
-        """Let a peer with a presenter's sections present."""
-        peer.role = "presenter"
-        if peer.is_connected:
-            self.presenter = peer
-        everything: frozenset[SourceName] = frozenset(("microphone", "camera", "screen"))
-        self.set_publishing(peer, everything, now)
 
     def select_all(self, now: float) -> None:
         """Look again at what everybody should get."""
@@ -285,7 +235,7 @@ class Room:
             self.lines.ask_for_waiting()
             if self.tap is not None:
                 self.tap.hear(self, touched, now)
-            self._upkeep.listen(now)
+            self.upkeep.listen(now)
         finally:
             # After a failure, too: nothing half-done may leak into the next wake-up.
             self.tools.batch.count = 0
@@ -325,7 +275,7 @@ class Room:
 
     def tick(self, now: float) -> None:
         """Look again at what silence changes: which track feeds a line, who still waits."""
-        self._upkeep.tick(now)
+        self.upkeep.tick(now)
         for peer in self.peers.values():
             self._links.look_after(peer, now)
         self.select_all(now)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
+from app.core.ids import RoomId
 from app.relay.core.peer import Peer
 from app.relay.core.rtp import Packet
 from app.relay.core.scene import Scene
@@ -55,3 +56,21 @@ class Tap:
         for stream in self._best:
             stream.is_taped = False
         self._best.clear()
+
+
+class Taps:
+    """One relay's, by room; a room that is made anew gets its tap again."""
+
+    def __init__(self) -> None:
+        self._by_room: dict[RoomId, Tap] = {}
+
+    def of(self, room: RoomId) -> Tap | None:
+        return self._by_room.get(room)
+
+    def put(self, room: RoomId, listener: Listener | None) -> None:
+        """Let ``listener`` take the place of whoever listens in ``room``; None ends it."""
+        former = self._by_room.pop(room, None)
+        if former is not None:
+            former.close()
+        if listener is not None:
+            self._by_room[room] = Tap(listener)

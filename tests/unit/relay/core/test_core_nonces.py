@@ -35,13 +35,13 @@ def disturb(world: World, camera: Camera, student: Client, rng: random.Random) -
     relay, now = world.relay, world.now
     choice = rng.randrange(7)
     if choice == 0:
-        relay.prefer(student.id, "1", Wish(height=rng.choice((100, 300, 800))), now)
+        relay.control.prefer(student.id, "1", Wish(height=rng.choice((100, 300, 800))), now)
     elif choice == 1:
-        relay.prefer(student.id, "1", Wish(temporal=rng.choice((0, 1))), now)
+        relay.control.prefer(student.id, "1", Wish(temporal=rng.choice((0, 1))), now)
     elif choice == 2:
-        relay.pause(student.id, "1", rng.random() < 0.4, now)
+        relay.control.pause(student.id, "1", rng.random() < 0.4, now)
     elif choice == 3:
-        relay.mute(camera.client.id, "camera", "owner", rng.random() < 0.3, now)
+        relay.control.mute(camera.client.id, "camera", "owner", rng.random() < 0.3, now)
     elif choice == 4:
         student.send_rtcp(receiver_report(()) + picture_loss(OUT_VIDEO))
     else:

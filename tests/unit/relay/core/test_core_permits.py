@@ -28,7 +28,7 @@ def test_media_of_a_barred_kind_stops_for_that_subscriber_alone_and_flows_again(
     world.settle()
     seen = len(barred.heard_of(OUT_VIDEO))
     assert seen > 0
-    world.relay.set_hearing(barred.id, AUDIO, world.now)  # type: ignore[arg-type]
+    world.relay.control.set_hearing(barred.id, AUDIO, world.now)  # type: ignore[arg-type]
     for _ in range(3):
         camera.send()
     voice.send(3)
@@ -36,11 +36,11 @@ def test_media_of_a_barred_kind_stops_for_that_subscriber_alone_and_flows_again(
     assert len(barred.heard_of(OUT_VIDEO)) == seen
     assert len(barred.heard_of(OUT_AUDIO)) == 5
     assert len(other.heard_of(OUT_VIDEO)) > seen, "nobody else is touched"
-    world.relay.pause(barred.id, "1", False, world.now)
+    world.relay.control.pause(barred.id, "1", False, world.now)
     camera.send(key=True)
     world.settle()
     assert len(barred.heard_of(OUT_VIDEO)) == seen, "its own wish does not lift the bar"
-    world.relay.set_hearing(barred.id, BOTH, world.now)  # type: ignore[arg-type]
+    world.relay.control.set_hearing(barred.id, BOTH, world.now)  # type: ignore[arg-type]
     camera.send(key=True)
     world.settle()
     assert len(barred.heard_of(OUT_VIDEO)) > seen
@@ -52,7 +52,7 @@ def test_a_bar_that_is_older_than_the_connection_holds() -> None:
     presenter = world.presenter()
     early = Client(world, "early", "participant", PARTICIPANT_PLAN, GCM)
     world.add(early)
-    world.relay.set_hearing(early.id, frozenset(), world.now)
+    world.relay.control.set_hearing(early.id, frozenset(), world.now)
     early.check()
     world.relay.set_keys(early.id, early.keys, world.now)
     world.settle()
@@ -69,7 +69,7 @@ def test_a_presenter_without_a_right_is_not_heard_and_others_are_told() -> None:
     voice, camera = AudioSource(presenter), VideoSource(presenter, VIDEO_SSRC)
     voice.send(2)
     camera.send(key=True)
-    world.relay.set_publishing(presenter.id, frozenset({"microphone"}), world.now)
+    world.relay.control.set_publishing(presenter.id, frozenset({"microphone"}), world.now)
     seen = len(student.heard_of(OUT_VIDEO))
     camera.send()
     voice.send(2)

@@ -196,7 +196,7 @@ def test_layers_go_only_where_somebody_watches_them() -> None:  # M10
     layers = {rid: Layer(presenter, rid, 100 * n) for n, rid in enumerate(HEIGHTS)}
     campus.join("a", "root")
     one = edge.participant("far")
-    edge.relay.prefer(one.id, "1", Wish(layer=0), campus.now)
+    edge.relay.control.prefer(one.id, "1", Wish(layer=0), campus.now)
     edge.settle()
     asked = 0
 
@@ -234,7 +234,7 @@ def test_layers_go_only_where_somebody_watches_them() -> None:  # M10
     grown = run(2.0)
     assert grown.get(180, 0) > 10_000
     assert grown.get(360, 0) == grown.get(720, 0) == 0
-    edge.relay.prefer(one.id, "1", Wish(layer=2), campus.now)
+    edge.relay.control.prefer(one.id, "1", Wish(layer=2), campus.now)
     edge.settle()
     run(1.0)
     grown = run(2.0)
@@ -313,7 +313,7 @@ def test_a_layer_that_its_client_stopped_is_sent_again_for_somebody_elsewhere() 
     layers = {rid: Layer(presenter, rid, 100 * n) for n, rid in enumerate(HEIGHTS)}
     campus.join("a", "root")
     one = edge.participant("far")
-    edge.relay.prefer(one.id, "1", Wish(layer=0), campus.now)
+    edge.relay.control.prefer(one.id, "1", Wish(layer=0), campus.now)
     edge.settle()
     asked = 0
 
@@ -330,7 +330,7 @@ def test_a_layer_that_its_client_stopped_is_sent_again_for_somebody_elsewhere() 
 
     run(5.0)
     assert root.events_of(LayersWanted)[-1].rids == ("q",)  # type: ignore[attr-defined]
-    edge.relay.prefer(one.id, "1", Wish(layer=2), campus.now)
+    edge.relay.control.prefer(one.id, "1", Wish(layer=2), campus.now)
     edge.settle()
     run(4.0)
     assert root.events_of(LayersWanted)[-1].rids == ("f",)  # type: ignore[attr-defined]
@@ -347,7 +347,9 @@ def test_a_mute_holds_everywhere() -> None:
     campus.join("a", "root")
     one = campus.sites["a"].participant("far")
     show.run(1.0)
-    campus.sites["root"].relay.mute(show.presenter.id, "camera", "presenter", True, campus.now)
+    campus.sites["root"].relay.control.mute(
+        show.presenter.id, "camera", "presenter", True, campus.now
+    )
     campus.sites["root"].settle()
     show.run(0.2)
     heard = len(one.heard_of(OUT_VIDEO))
@@ -355,7 +357,9 @@ def test_a_mute_holds_everywhere() -> None:
     show.run(2.0)
     assert len(one.heard_of(OUT_VIDEO)) == heard
     assert media(campus, "root", "a") < 4_000
-    campus.sites["root"].relay.mute(show.presenter.id, "camera", "presenter", False, campus.now)
+    campus.sites["root"].relay.control.mute(
+        show.presenter.id, "camera", "presenter", False, campus.now
+    )
     campus.sites["root"].settle()
     show.run(1.5)
     assert len(whole(one)) > heard + 60
@@ -449,7 +453,7 @@ def test_no_number_seals_two_packets() -> None:
     campus.loss = 0.1
     relay = campus.sites["root"].relay
     for on in (True, False, True, False):
-        relay.mute(show.presenter.id, "camera", "owner", on, campus.now)
+        relay.control.mute(show.presenter.id, "camera", "owner", on, campus.now)
         show.run(1.0)
     by_number: dict[tuple[str, bytes, bytes], set[bytes]] = {}
     for data in campus.sealed:

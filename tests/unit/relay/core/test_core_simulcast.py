@@ -133,17 +133,17 @@ def test_a_window_gets_the_layer_that_fits_it(profile: str) -> None:  # M10
     large = world.participant("large", profile=profile)
     small = world.participant("small", profile=profile)
     camera.play(2.0)
-    world.relay.prefer(small.id, "1", Wish(height=200), world.now)
+    world.relay.control.prefer(small.id, "1", Wish(height=200), world.now)
     camera.play(2.0)
     assert height_of(large.heard_of(OUT_VIDEO)[-1]) == 720
     assert height_of(small.heard_of(OUT_VIDEO)[-1]) == 180
-    world.relay.prefer(small.id, "1", Wish(height=480), world.now)
+    world.relay.control.prefer(small.id, "1", Wish(height=480), world.now)
     camera.play(2.0)
     assert height_of(small.heard_of(OUT_VIDEO)[-1]) == 720
-    world.relay.prefer(small.id, "1", Wish(height=360), world.now)
+    world.relay.control.prefer(small.id, "1", Wish(height=360), world.now)
     camera.play(2.0)
     assert height_of(small.heard_of(OUT_VIDEO)[-1]) == 360
-    world.relay.prefer(small.id, "1", Wish(), world.now)
+    world.relay.control.prefer(small.id, "1", Wish(), world.now)
     camera.play(2.0)
     assert height_of(small.heard_of(OUT_VIDEO)[-1]) == 720
     assert_decodable(small)
@@ -159,13 +159,13 @@ def test_a_temporal_layer_is_left_out_and_comes_back_without_a_keyframe(profile:
     other = world.participant("other")
     camera.play(3.0)
     plis = camera.client.plis()
-    world.relay.prefer(student.id, "1", Wish(temporal=0), world.now)
+    world.relay.control.prefer(student.id, "1", Wish(temporal=0), world.now)
     before = len(student.heard_of(OUT_VIDEO))
     camera.play(2.0)
     halved = student.heard_of(OUT_VIDEO)[before + 16 :]
     assert {read_descriptor(heard)[2] for heard in halved} == {0}
     assert len(halved) == pytest.approx(2 * 25 * 8 / 2, abs=24)
-    world.relay.prefer(student.id, "1", Wish(), world.now)
+    world.relay.control.prefer(student.id, "1", Wish(), world.now)
     camera.play(1.0)
     assert {read_descriptor(heard)[2] for heard in student.heard_of(OUT_VIDEO)[-20:]} == {0, 1}
     assert camera.client.plis() - plis <= 1, "temporal layers need no keyframe"
@@ -188,7 +188,7 @@ def test_a_layer_that_stops_gives_way_and_layers_nobody_watches_are_told() -> No
     wanted = [event.rids for event in world.events_of(LayersWanted)]  # type: ignore[attr-defined]
     assert wanted[-1] == ("f",)
     assert any("h" in rids for rids in wanted)
-    world.relay.pause(student.id, "1", True, world.now)
+    world.relay.control.pause(student.id, "1", True, world.now)
     camera.play(1.5)
     assert world.events_of(LayersWanted)[-1].rids == ()  # type: ignore[attr-defined]
 
@@ -230,19 +230,19 @@ def test_a_client_that_sends_only_what_is_watched_is_asked_for_more_in_time() ->
             saved += len(camera.silent)
             camera.play(0.25)
 
-    world.relay.prefer(student.id, "1", Wish(layer=0), world.now)
+    world.relay.control.prefer(student.id, "1", Wish(layer=0), world.now)
     obey(4.0)
     assert camera.silent == {"h", "f"}
     assert saved > 10
     before = len(student.heard_of(OUT_VIDEO))
     assert height_of(student.heard_of(OUT_VIDEO)[-1]) == 180
-    world.relay.prefer(student.id, "1", Wish(), world.now)
+    world.relay.control.prefer(student.id, "1", Wish(), world.now)
     obey(2.5)
     assert height_of(student.heard_of(OUT_VIDEO)[-1]) == 720, "the layer was asked for again"
     assert len(student.heard_of(OUT_VIDEO)) > before + 100
-    world.relay.pause(student.id, "1", True, world.now)
+    world.relay.control.pause(student.id, "1", True, world.now)
     obey(5.0)  # long enough for the layers to count as stopped
-    world.relay.pause(student.id, "1", False, world.now)
+    world.relay.control.pause(student.id, "1", False, world.now)
     now = len(student.heard_of(OUT_VIDEO))
     obey(1.0)
     assert len(student.heard_of(OUT_VIDEO)) > now, "a small picture within a second"
@@ -257,10 +257,10 @@ def test_layers_that_have_not_begun_are_not_given_up() -> None:  # M10
     student = world.participant()
     camera.play(3.0)
     assert world.events_of(LayersWanted)[-1].rids == ("q", "h", "f")  # type: ignore[attr-defined]
-    world.relay.prefer(student.id, "1", Wish(height=200), world.now)
+    world.relay.control.prefer(student.id, "1", Wish(height=200), world.now)
     camera.play(1.0)
     assert world.events_of(LayersWanted)[-1].rids == ("q",)  # type: ignore[attr-defined]
-    world.relay.prefer(student.id, "1", Wish(height=700), world.now)
+    world.relay.control.prefer(student.id, "1", Wish(height=700), world.now)
     camera.play(1.0)
     assert set(world.events_of(LayersWanted)[-1].rids) == {"q", "h", "f"}  # type: ignore[attr-defined]
     camera.silent = set()

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from app.core.ids import PeerId
+from app.relay.core.control import MAX_PUBLISHERS
 from app.relay.core.events import (
     LayerChanged,
     Levels,
@@ -16,7 +17,6 @@ from app.relay.core.events import (
     TrackStopped,
 )
 from app.relay.core.media import MediaPlan
-from app.relay.core.relay import MAX_PUBLISHERS
 from tests.unit.relay.core.world import (
     AUDIO_IN,
     AUDIO_OUT,
@@ -69,7 +69,7 @@ def test_a_speakers_tracks_reach_spare_sections_and_are_taken_back_at_once() -> 
     voice.send(2)
     assert student.heard_of(SPARE_AUDIO) == [], "nobody hears whom nobody has let"
     assert world.relay.counters.dropped_not_presenter == 2
-    world.relay.set_publishing(guest.id, frozenset({"microphone", "camera"}), world.now)
+    world.relay.control.set_publishing(guest.id, frozenset({"microphone", "camera"}), world.now)
     camera = VideoSource(guest, 0x9902)
     voice.send(3)
     camera.send(key=True)
@@ -79,7 +79,7 @@ def test_a_speakers_tracks_reach_spare_sections_and_are_taken_back_at_once() -> 
     assert bound(world, student) == {"2": (guest.id, "microphone"), "3": (guest.id, "camera")}
     assert bound(world, guest) == {}, "nobody hears himself"
     assert len(student.heard_of(OUT_AUDIO)) == 3, "the presenter's own go on"
-    world.relay.set_publishing(guest.id, frozenset(), world.now)
+    world.relay.control.set_publishing(guest.id, frozenset(), world.now)
     voice.send(3)
     camera.send()
     world.settle()
@@ -94,7 +94,7 @@ def test_what_sections_carry_is_told_again_to_who_may_have_missed_it() -> None:
     world.presenter()
     student = join(world, "student", "participant", LISTENER)
     join(world, "other", "participant", LISTENER)
-    world.relay.tell_sections(student.id)
+    world.relay.control.tell_sections(student.id)
     world.settle()
     assert bound(world, student) == {}, "nothing of what is nobody's"
     guest = join(world, "guest", "speaker", SPEAKER_IN)
@@ -102,7 +102,7 @@ def test_what_sections_carry_is_told_again_to_who_may_have_missed_it() -> None:
     world.settle()
     assert bound(world, student) == {"2": (guest.id, "microphone")}
     before = len(world.events_of(SectionBound))
-    world.relay.tell_sections(student.id)
+    world.relay.control.tell_sections(student.id)
     world.settle()
     again = world.events_of(SectionBound)[before:]
     assert [(one.peer, one.mid, one.owner, one.source) for one in again] == [  # type: ignore[attr-defined]
@@ -111,7 +111,7 @@ def test_what_sections_carry_is_told_again_to_who_may_have_missed_it() -> None:
     pictures = {one.mid for one in world.events_of(LayerChanged) if one.peer == student.id}  # type: ignore[attr-defined]
     assert pictures == {"1", "3"}
     with pytest.raises(KeyError):
-        world.relay.tell_sections(PeerId("gone"))
+        world.relay.control.tell_sections(PeerId("gone"))
 
 
 def test_a_section_goes_from_speaker_to_speaker_with_numbers_that_run_on() -> None:
@@ -126,7 +126,7 @@ def test_a_section_goes_from_speaker_to_speaker_with_numbers_that_run_on() -> No
         voice.send(4)
         voices.append(voice)
         world.advance(0.2)
-        world.relay.set_publishing(speaker.id, frozenset(), world.now)
+        world.relay.control.set_publishing(speaker.id, frozenset(), world.now)
         voice.send(1)
     heard = student.heard_of(SPARE_AUDIO)
     assert len(heard) == 12
@@ -141,11 +141,11 @@ def test_eight_may_publish_and_a_ninth_may_not() -> None:
     plan = MediaPlan((replace(AUDIO_IN, mid="8"),))
     guests = [join(world, f"g{n}", "participant", plan) for n in range(MAX_PUBLISHERS)]
     for guest in guests[:-1]:
-        world.relay.set_publishing(guest.id, frozenset({"microphone"}), world.now)
+        world.relay.control.set_publishing(guest.id, frozenset({"microphone"}), world.now)
     with pytest.raises(ValueError, match="as many publishers"):
-        world.relay.set_publishing(guests[-1].id, frozenset({"microphone"}), world.now)
-    world.relay.set_publishing(guests[0].id, frozenset(), world.now)
-    world.relay.set_publishing(guests[-1].id, frozenset({"microphone"}), world.now)
+        world.relay.control.set_publishing(guests[-1].id, frozenset({"microphone"}), world.now)
+    world.relay.control.set_publishing(guests[0].id, frozenset(), world.now)
+    world.relay.control.set_publishing(guests[-1].id, frozenset({"microphone"}), world.now)
 
 
 def test_the_presenter_hears_speakers_and_never_itself() -> None:
@@ -165,14 +165,14 @@ def test_mutes_of_owner_and_presenter_are_independent() -> None:
     audio = AudioSource(presenter)
     audio.send(2)
     relay = world.relay
-    relay.mute(presenter.id, "microphone", "owner", True, world.now)
-    relay.mute(presenter.id, "microphone", "presenter", True, world.now)
+    relay.control.mute(presenter.id, "microphone", "owner", True, world.now)
+    relay.control.mute(presenter.id, "microphone", "presenter", True, world.now)
     audio.send(2)
-    relay.mute(presenter.id, "microphone", "owner", False, world.now)
+    relay.control.mute(presenter.id, "microphone", "owner", False, world.now)
     audio.send(2)
     assert len(student.heard_of(OUT_AUDIO)) == 2
-    relay.mute(presenter.id, "microphone", "presenter", False, world.now)
-    relay.mute(presenter.id, "microphone", "presenter", False, world.now)
+    relay.control.mute(presenter.id, "microphone", "presenter", False, world.now)
+    relay.control.mute(presenter.id, "microphone", "presenter", False, world.now)
     audio.send(3)
     heard = student.heard_of(OUT_AUDIO)
     assert len(heard) == 5
@@ -189,12 +189,12 @@ def test_a_pause_is_for_one_subscriber_and_video_returns_at_a_keyframe() -> None
     video = VideoSource(presenter, VIDEO_SSRC)
     video.send(key=True)
     world.advance(2.0)
-    world.relay.pause(student.id, "1", True, world.now)
+    world.relay.control.pause(student.id, "1", True, world.now)
     video.send()
     assert len(student.heard_of(OUT_VIDEO)) == 3
     assert len(other.heard_of(OUT_VIDEO)) == 6
     plis = presenter.plis()
-    world.relay.pause(student.id, "1", False, world.now)
+    world.relay.control.pause(student.id, "1", False, world.now)
     world.settle()
     assert presenter.plis() == plis + 1
     video.send()

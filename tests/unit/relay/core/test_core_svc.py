@@ -100,13 +100,13 @@ def test_the_higher_layer_is_left_out_and_comes_back(codec: Codec, has_descripto
     plan = MediaPlan((AUDIO_OUT, replace(VIDEO_OUT, codecs=(codec,))))
     one, other = world.participant("one", plan), world.participant("other", plan)
     svc.play(50)
-    world.relay.prefer(one.id, "1", Wish(temporal=0), world.now)
+    world.relay.control.prefer(one.id, "1", Wish(temporal=0), world.now)
     svc.play(2)
     before, others = len(one.heard_of(OUT_VIDEO)), len(other.heard_of(OUT_VIDEO))
     svc.play(50)
     assert len(one.heard_of(OUT_VIDEO)) - before == 50, "every second frame, of two packets"
     assert len(other.heard_of(OUT_VIDEO)) - others == 100
-    world.relay.prefer(one.id, "1", Wish(), world.now)
+    world.relay.control.prefer(one.id, "1", Wish(), world.now)
     svc.play(4)
     before = len(one.heard_of(OUT_VIDEO))
     svc.play(50)

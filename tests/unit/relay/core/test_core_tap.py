@@ -66,20 +66,20 @@ def test_packets_come_as_they_were_sent_and_a_keyframe_is_asked_for(world: World
     assert ear.heard[0][3] == b"opus frame"
     world.advance(0.2)
     assert presenter.plis() == 1  # nobody watches but the listener
-    world.relay.ask_keyframe(presenter.id, VIDEO_SSRC, world.now)
+    world.relay.control.ask_keyframe(presenter.id, VIDEO_SSRC, world.now)
     world.advance(1.2)
     assert presenter.plis() == 2
-    world.relay.ask_keyframe(presenter.id, 0xDEAD, world.now)  # a track that is not there
+    world.relay.control.ask_keyframe(presenter.id, 0xDEAD, world.now)  # a track that is not there
 
 
 def test_what_nobody_may_hear_is_not_heard(world: World, ear: Ear) -> None:
     presenter = world.presenter()
     sound = AudioSource(presenter)
     sound.send()
-    world.relay.mute(presenter.id, "microphone", "presenter", True, world.now)
+    world.relay.control.mute(presenter.id, "microphone", "presenter", True, world.now)
     sound.send(5)
     assert len(ear.heard) == 1
-    world.relay.mute(presenter.id, "microphone", "presenter", False, world.now)
+    world.relay.control.mute(presenter.id, "microphone", "presenter", False, world.now)
     sound.send()
     assert len(ear.heard) == 2
     newer = world.presenter("newer")  # the older one's media is nobody's from here on
@@ -111,7 +111,7 @@ def test_of_simulcast_the_best_layer_that_is_sent_is_heard(world: World, ear: Ea
 def test_a_listener_is_somebody_for_whom_the_best_layer_is_sent(world: World, ear: Ear) -> None:
     camera = Camera(world)
     student = world.participant()
-    world.relay.prefer(student.id, "1", Wish(layer=0), world.now)
+    world.relay.control.prefer(student.id, "1", Wish(layer=0), world.now)
     camera.play(2.0)
     assert set(world.events_of(LayersWanted)[-1].rids) == {"q", "f"}
     world.relay.listen(ROOM, None)

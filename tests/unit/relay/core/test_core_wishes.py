@@ -46,7 +46,7 @@ def wished(wish: Wish, seconds: float = 3.0) -> tuple[World, Client, Client, int
     camera = Camera(world)
     one, other = world.participant("one"), world.participant("other")
     camera.play(4.0)
-    world.relay.prefer(one.id, "1", wish, world.now)
+    world.relay.control.prefer(one.id, "1", wish, world.now)
     camera.play(seconds)
     since = len(one.heard_of(OUT_VIDEO))
     camera.play(2.0)
@@ -89,7 +89,7 @@ def test_a_bound_of_the_bit_rate_is_obeyed(  # L28 (maxVideoBW), M11
     assert one.heard_of(OUT_VIDEO)[since:] == [], "the least layer needs more: paused"
     assert world.events_of(LayerChanged)[-1].is_paused  # type: ignore[attr-defined]
     camera_goes_on = len(one.heard_of(OUT_VIDEO))
-    world.relay.prefer(one.id, "1", Wish(), world.now)
+    world.relay.control.prefer(one.id, "1", Wish(), world.now)
     assert len(one.heard_of(OUT_VIDEO)) >= camera_goes_on
 
 
@@ -115,7 +115,7 @@ def test_slides_are_keyframes_alone_at_their_own_pace() -> None:  # L28 (slideSh
     camera = Camera(world)
     one, other = world.participant("one"), world.participant("other")
     camera.play(3.0)
-    world.relay.prefer(one.id, "1", Wish(slides=2.0), world.now)
+    world.relay.control.prefer(one.id, "1", Wish(slides=2.0), world.now)
     camera.play(1.0)
     since, plis = len(one.heard_of(OUT_VIDEO)), camera.client.plis()
     camera.play(12.0)
@@ -128,7 +128,7 @@ def test_slides_are_keyframes_alone_at_their_own_pace() -> None:  # L28 (slideSh
     assert camera.client.plis() - plis <= 3 * 7, "one request per layer and slide"
     assert world.events_of(LayerChanged)[-1].temporal == SLIDES  # type: ignore[attr-defined]
     before = len(other.heard_of(OUT_VIDEO))
-    world.relay.prefer(one.id, "1", Wish(), world.now)
+    world.relay.control.prefer(one.id, "1", Wish(), world.now)
     camera.play(3.0)
     again = len(one.heard_of(OUT_VIDEO)) - since - len(slides)
     assert again > 0.6 * (len(other.heard_of(OUT_VIDEO)) - before), "after the next keyframe"
@@ -168,7 +168,7 @@ def test_what_has_priority_degrades_last() -> None:  # M12
         )
         weak = NarrowParticipant(world, "weak", WIDE, MediaPlan((NARROW_AUDIO, camera, screen)))
         stage.play(3.0, [weak])
-        world.relay.prefer(weak.client.id, favourite, Wish(priority=9), world.now)
+        world.relay.control.prefer(weak.client.id, favourite, Wish(priority=9), world.now)
         weak.pipe.bps = 700_000
         stage.play(10.0, [weak])
         start = world.now
@@ -187,7 +187,7 @@ def narrow_room(wish: Wish) -> tuple[World, Stage, NarrowParticipant, NarrowPart
     stage.add_video(VIDEO_SSRC, packets=5, size=1_150)  # 1.15 Mbit/s
     weak, strong = (NarrowParticipant(world, name, WIDE) for name in ("weak", "strong"))
     stage.play(3.0, [weak, strong])
-    world.relay.prefer(weak.client.id, "1", wish, world.now)
+    world.relay.control.prefer(weak.client.id, "1", wish, world.now)
     stage.play(1.0, [weak, strong])
     assert world.events_of(BandwidthAlert) == []
     weak.pipe.bps = LOW
@@ -228,7 +228,7 @@ def test_a_constrained_link_raises_an_alert_and_its_scheme_acts(scheme: Scheme) 
     came = weak.between(OUT_VIDEO, world.now - 1, world.now)
     assert came == (0 if scheme == "notify-break" else 125)
     if scheme == "notify-break":
-        world.relay.prefer(weak.client.id, "1", Wish(), world.now)
+        world.relay.control.prefer(weak.client.id, "1", Wish(), world.now)
         stage.play(2.0, [weak, strong])
         assert weak.between(OUT_VIDEO, world.now - 1, world.now) == 125
     assert strong.between(OUT_VIDEO, narrowed, world.now) >= 125 * 18
