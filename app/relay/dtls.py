@@ -2,7 +2,8 @@
 
 aiortc keeps the handshake, its retransmissions and the certificate check. It never sees media:
 what the handshake exports goes to the core, and only well-formed DTLS records of a validated
-address come here (docs/decisions/0010).
+validated address come here (docs/decisions/0010). After the handshake OpenSSL is let go where
+``quiet`` can do what is left.
 """
 
 import asyncio
@@ -25,6 +26,7 @@ from aiortc.rtcdtlstransport import (
 from OpenSSL import SSL
 
 from app.relay.core.media import SrtpKeys
+from app.relay.quiet import SUITES, VERSION, QuietAssociation, Secrets
 from app.relay.records import is_admissible, is_hello, records
 
 if TYPE_CHECKING:
@@ -119,6 +121,11 @@ class _Records:
                 self._reader = None
         return self._came.pop(0)
 
+    def take_all(self) -> list[bytes]:
+        """Return what nobody has read."""
+        came, self._came = self._came, []
+        return came
+
     async def _send(self, data: bytes) -> None:
         self.send(data)
 
@@ -142,6 +149,8 @@ class _Transport(RTCDtlsTransport):
         self._srtp_profiles: list[SRTPProtectionProfile] = list(PROFILES)
         self._set_role("server")
         self.keys: SrtpKeys | None = None
+        self._flight = b""
+        """What was sent last."""
 
     def _setup_srtp(self) -> None:
         """Export the keys (RFC 5764 §4.2): client write key, server write key, then the salts."""
@@ -188,6 +197,7 @@ class _Transport(RTCDtlsTransport):
             else:
                 break
         await super()._do_handshake()
+        self._flush()  # aiortc would send a last flight that came of more than one datagram later
 
     def _connection(self) -> SSL.Connection:
         if self._ssl is None:
@@ -205,7 +215,21 @@ class _Transport(RTCDtlsTransport):
             while chunk := connection.bio_read(16_384):
                 written += chunk
         if written:
+            self._flight = written
             self._records.send(written)
+
+    def quieten(self) -> QuietAssociation | None:
+        """Return what can stand in for this transport from now on, None if nothing can."""
+        connection = self._connection()
+        suite = connection.get_cipher_name() or ""
+        secrets = connection.master_key(), connection.client_random(), connection.server_random()
+        if connection.get_protocol_version_name() != VERSION or suite not in SUITES:
+            return None
+        client, server = secrets[1] or b"", secrets[2] or b""
+        try:
+            return QuietAssociation(Secrets(suite, secrets[0] or b"", client, server), self._flight)
+        except ValueError:  # OpenSSL sent something behind it
+            return None
 
     def say_goodbye(self) -> None:
         """Send close_notify if there is an association to close."""
@@ -219,7 +243,8 @@ class Association:
     """One DTLS association with one peer.
 
     The owner calls ``handshake`` once, ``receive`` for each datagram, and ``close`` at the end.
-    ``on_closed`` is called once if the far end closes the association after the handshake.
+    ``on_closed`` is called once, and from the loop, if the far end closes the association after the
+    handshake.
     """
 
     def __init__(
@@ -229,11 +254,14 @@ class Association:
         send: Callable[[bytes], object],
         on_closed: Callable[[], None],
     ) -> None:
+        self._send = send
         self._records = _Records(send)
-        self._transport = _Transport(self._records, certificate.rtc)
         self._remote = RTCDtlsParameters(
             fingerprints=[RTCDtlsFingerprint(name, value) for name, value in fingerprints]
         )
+        self._transport: _Transport | None = _Transport(self._records, certificate.rtc)
+        self._quiet: QuietAssociation | None = None
+        """In place of the transport, after the handshake."""
         self._on_closed = on_closed
         self._is_closing = False
         self.dropped = 0
@@ -243,26 +271,52 @@ class Association:
         """Take one datagram from the peer's validated address. What is not DTLS is dropped."""
         if not is_admissible(data):
             self.dropped += 1
-            return
-        if not self._records.put(data):
+        elif self._quiet is not None:
+            self._hear(self._quiet, data)
+        elif not self._records.put(data):
             self.dropped += 1
+
+    def _hear(self, quiet: QuietAssociation, data: bytes) -> None:
+        match quiet.receive(data):
+            case "again":
+                self._send(quiet.again())
+            case "closed":
+                self._quiet = None
+                asyncio.get_running_loop().call_soon(self._end)
+            case "nothing":
+                pass
 
     async def handshake(self) -> SrtpKeys:
         """Answer the peer's handshake, check its certificate, return the keys it exported.
 
         The caller bounds it in time. Raises HandshakeFailed.
         """
-        await self._transport.start(self._remote)
+        transport = self._transport
+        if transport is None:
+            raise HandshakeFailed("DTLS was closed")
+        await transport.start(self._remote)
         # aiortc reports a failed handshake, an unknown certificate and a missing SRTP profile as
         # a state, and returns as if nothing was wrong.
-        if self._transport.state != "connected" or self._transport.keys is None:
-            step = "certificate or SRTP profile" if self._transport.encrypted else "handshake"
+        if transport.state != "connected" or transport.keys is None:
+            step = "certificate or SRTP profile" if transport.encrypted else "handshake"
             raise HandshakeFailed(f"DTLS {step} refused")
-        self._transport.on("statechange", self._state_changed)
-        return self._transport.keys
+        self._quiet = None if self._is_closing else transport.quieten()
+        if self._quiet is None:
+            transport.on("statechange", self._state_changed)
+            return transport.keys
+        self._transport = None
+        _stop(transport)
+        for data in self._records.take_all():
+            if self._quiet is not None:
+                self._hear(self._quiet, data)
+        return transport.keys
 
     def _state_changed(self) -> None:
-        if self._transport.state == "closed" and not self._is_closing:
+        if self._transport is not None and self._transport.state == "closed":
+            self._end()
+
+    def _end(self) -> None:
+        if not self._is_closing:
             self._is_closing = True
             self._on_closed()
 
@@ -270,16 +324,27 @@ class Association:
         """Send close_notify where that is possible, and end aiortc's task. Idempotent.
 
         This stands in for aiortc's ``stop``, which may only be awaited and can hang. Returns the
-        task that is ending, for a caller who wants to see its end.
+        task that is ending, if there is one, for a caller who wants to see its end.
         """
         self._is_closing = True
-        pump, self._transport._task = self._transport._task, None  # noqa: SLF001
-        if pump is not None:
-            pump.cancel()
-            pump.add_done_callback(_retrieve)
-        self._transport.remove_all_listeners()
+        quiet, self._quiet = self._quiet, None
+        if quiet is not None:
+            self._send(quiet.goodbye())
+        if self._transport is None:
+            return None
+        pump = _stop(self._transport)
         self._transport.say_goodbye()
         return pump
+
+
+def _stop(transport: _Transport) -> asyncio.Future[None] | None:
+    """End aiortc's task; return it."""
+    pump, transport._task = transport._task, None  # noqa: SLF001
+    if pump is not None:
+        pump.cancel()
+        pump.add_done_callback(_retrieve)
+    transport.remove_all_listeners()
+    return pump
 
 
 def _retrieve(pump: asyncio.Future[None]) -> None:

@@ -69,8 +69,13 @@ class DtlsClient:
     ``receive`` and ``handle_timer`` raise HandshakeError.
     """
 
-    def __init__(self, certificate: Certificate, offer_gcm: bool = True) -> None:
+    def __init__(
+        self, certificate: Certificate, offer_gcm: bool = True, suite: str | None = None
+    ) -> None:
+        """``suite``: the only cipher suite to offer, by OpenSSL's name; None is its own choice."""
         context = SSL.Context(SSL.DTLS_METHOD)
+        if suite is not None:
+            context.set_cipher_list(suite.encode())
         context.set_verify(SSL.VERIFY_PEER, lambda *_: True)  # the fingerprint decides
         context.use_certificate(certificate.certificate)
         context.use_privatekey(certificate.key)

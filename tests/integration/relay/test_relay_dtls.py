@@ -171,8 +171,7 @@ async def test_our_goodbye_reaches_the_peer_and_leaves_no_task() -> None:
     before = asyncio.all_tasks()
     pair = Pair([GCM])
     await pair.connect()
-    pump = pair.association.close()
-    assert pump is not None
+    pair.association.close()
     async with asyncio.timeout(2):
         while pair.client.state != "closed":
             await asyncio.sleep(0.01)
