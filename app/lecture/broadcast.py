@@ -6,9 +6,6 @@ the slot only where nobody else does, so that a lecture that is heard is never t
 abandoned one (docs/decisions/0050).
 """
 
-import hashlib
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -24,13 +21,13 @@ from app.core.errors import (
     Unavailable,
 )
 from app.core.ids import LectureId, NodeId, PeerId, RoomId, new_peer_id
-from app.core.tasks import OnCrash, Tasks
 from app.lecture.admission import Admissions
+from app.lecture.descriptions import etag_of, received_sources, ufrag_of
 from app.lecture.ending import Endings
 from app.lecture.media import Media, RelayGone
 from app.lecture.model import LectureConfig
 from app.lecture.ports import CataloguePort
-from app.lecture.rounds import repeat
+from app.lecture.session_watch import LISTENERS_NODE, SessionWatch
 from app.relay.messages import IceRestarted, OpenPeer, PeerOpened, RestartIce
 from app.rooms.model import LiveRoom
 from app.rooms.sessions import Session, SessionRole, SessionStore
@@ -39,13 +36,6 @@ from app.rooms.store import RoomStore
 log = structlog.get_logger(__name__)
 
 START_TRIES = 4
-SWEEP_SECONDS = 1.0
-
-LISTENERS_NODE = NodeId("whep")
-"""Under this name a lecture's WHEP listeners are counted, whichever process looks after them."""
-
-LISTENERS_GOOD_FOR = 20.0
-
 _HOLDER = "whip/"
 
 
@@ -84,16 +74,15 @@ class Broadcasts:
         self._endings = endings
         self._catalogue = catalogue
         self._config = config or LectureConfig()
-        self._tasks = Tasks("broadcasts")
+        self._watch = SessionWatch(rooms, sessions, media, self._admissions, self._config)
 
     async def open(self) -> None:
         """Begin to look after sessions, also while Redis is away."""
-        run = repeat("sessions", SWEEP_SECONDS, self.sweep)
-        _ = self._tasks.start("sessions", run, OnCrash.RESTART)
+        await self._watch.open()
 
     async def close(self) -> None:
         """Stop. Sessions go on, and other processes look after them. Safe to call twice."""
-        await self._tasks.close()
+        await self._watch.close()
 
     # --- presenter -------------------------------------------------------------------------
 
@@ -128,7 +117,7 @@ class Broadcasts:
         ended = [one for one in await self._sessions.all(room) if one.role == role]
         for session in ended:
             await self._media.close_peer(session.relay, room, session.peer)
-        await self._forget(room, ended)
+        await self._watch.forget(room, ended)
 
     async def _check_presenter(self, grant: RoomGrant, live: LiveRoom | None) -> None:
         if live is not None:
@@ -247,7 +236,7 @@ class Broadcasts:
             session = _session(grant, peer, relay, sdp, answer)
             await self._admit(grant, session)
             await self._keep(room, session)
-            await self._count_listeners(room, await self._sessions.all(room))
+            await self._watch.count_listeners(room, await self._sessions.all(room))
             await self._catalogue.attend(live.lecture, grant.email)
         except BaseException:
             self._media.close_peer_soon(relay, room, peer)
@@ -279,99 +268,12 @@ class Broadcasts:
         """End a session at once. Of the presenter's, the grace period begins where no web client
         presents. A repeat changes nothing."""
         await self._media.close_peer(session.relay, grant.room, session.peer)
-        await self._forget(grant.room, [session])
-
-    async def _forget(self, room: RoomId, gone: Sequence[Session]) -> None:
-        for session in gone:
-            await self._admissions.depart_session(room, session.email, session.peer)
-            if session.role == "presenter":
-                _ = await self._rooms.end_whip(room, session.peer, self._config.grace_seconds)
-        # Last, so that a look which is cut short is taken again.
-        _ = await self._sessions.drop(room, [session.peer for session in gone])
-        if any(session.role == "listener" for session in gone):
-            await self._count_listeners(room, await self._sessions.all(room))
-
-    async def _count_listeners(self, room: RoomId, sessions: Sequence[Session]) -> None:
-        count = sum(session.role == "listener" for session in sessions)
-        _ = await self._rooms.set_listeners(room, LISTENERS_NODE, count, LISTENERS_GOOD_FOR)
-
-    # --- care ------------------------------------------------------------------------------
-
-    async def sweep(self) -> None:
-        """Look after the sessions of the lectures whose turn it is: renew, count, forget.
-
-        Any number of processes may sweep; each lecture is given to one at a time.
-        """
-        for room in await self._sessions.take_due():
-            await self._look(room)
-
-    async def _look(self, room: RoomId) -> None:
-        sessions = await self._sessions.all(room)
-        is_live, relay = await self._rooms.placement(room)
-        if not sessions or not is_live:
-            _ = await self._sessions.drop(room, [session.peer for session in sessions])
-            await self._sessions.forget_due(room)
-            return
-        alive = await self._alive(room, relay, sessions)
-        if alive is None:
-            return
-        gone = [session for session in sessions if session.peer not in alive]
-        await self._forget(room, gone)
-        left = [session for session in sessions if session.peer in alive]
-        for session in left:
-            if session.role == "presenter":
-                _ = await self._rooms.renew_whip(room, session.peer, self._config.lease_seconds)
-        if any(session.role == "listener" for session in left):
-            await self._count_listeners(room, left)
-
-    async def _alive(
-        self, room: RoomId, first: NodeId | None, sessions: Sequence[Session]
-    ) -> set[PeerId] | None:
-        """Return the peers that are on the room's relays; None where its first does not answer.
-
-        Media goes in by the first relay, and out by any that the room is on.
-        """
-        spanned = {first} if first is not None else set[NodeId]()
-        spanned |= await self._rooms.relays(room)
-        alive: set[PeerId] = set()
-        for relay in sorted(spanned & {session.relay for session in sessions}):
-            here = [
-                session.peer
-                for session in sessions
-                if session.relay == relay and (relay == first or session.role == "listener")
-            ]
-            try:
-                alive |= await self._media.see(relay, room, here)
-            except Unavailable:
-                if relay == first:
-                    # A WHIP session's lease runs meanwhile; a dead relay's rooms move.
-                    return None
-                alive.update(here)  # a dead one is soon none of the room's
-        return alive
-
-
-def received_sources(answer: str) -> dict[str, bool]:
-    """Return which sources an answer of the relay takes from a presenter."""
-    kinds = [
-        block.partition(" ")[0]
-        for block in re.split(r"(?m)^m=", answer)[1:]
-        if re.search(r"(?m)^a=recvonly\r?$", block)
-    ]
-    videos = kinds.count("video")
-    return {"microphone": "audio" in kinds, "camera": videos > 0, "screen": videos > 1}
-
-
-def etag_of(ufrag: str) -> str:
-    """Return the entity tag of an ICE session, by the relay's fragment, which names it."""
-    return hashlib.sha256(ufrag.encode()).hexdigest()[:16]
+        await self._watch.forget(grant.room, [session])
 
 
 def _session(
     grant: RoomGrant, peer: PeerId, relay: NodeId, offer: str, answer: PeerOpened
 ) -> Session:
-    return Session(peer, grant.role, grant.email, relay, etag_of(_ufrag(answer.sdp)), _ufrag(offer))
-
-
-def _ufrag(sdp: str) -> str:
-    found = re.search(r"(?m)^a=ice-ufrag:(\S+)", sdp)
-    return found[1] if found else ""
+    return Session(
+        peer, grant.role, grant.email, relay, etag_of(ufrag_of(answer.sdp)), ufrag_of(offer)
+    )

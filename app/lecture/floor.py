@@ -3,7 +3,7 @@
 from app.core.errors import Forbidden, NotFound, NotStarted
 from app.core.ids import NodeId, PeerId, RoomId, peer_on, relay_in
 from app.lecture.admission import sources_of
-from app.lecture.broadcast import received_sources
+from app.lecture.descriptions import received_sources
 from app.lecture.media import Media
 from app.lecture.model import Offer
 from app.lecture.seat import AudienceSeat, PresenterSeat, Seat

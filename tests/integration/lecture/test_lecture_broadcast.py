@@ -46,7 +46,7 @@ async def field(world: World, name: str) -> str:
 async def look_now(world: World, broadcasts: Broadcasts) -> None:
     """Have the sessions looked at as if their time had come."""
     await world.raw.zadd("sessions:due", {ROOM: 0})
-    await broadcasts.sweep()
+    await broadcasts._watch.sweep()
 
 
 async def test_a_whip_session_starts_the_lecture_and_the_web_client_takes_the_slot(
