@@ -5,12 +5,13 @@ from typing import Final
 
 import structlog
 
-from app.recording.container import Format, MediaFile, UnreadableError, format_of
+from app.recording.container import UnreadableError, format_of
+from app.recording.files import Files
 from app.recording.frames import Frames
 from app.recording.lanes import AudioLane, VideoLane
-from app.recording.model import Segment, new_segment_name
+from app.recording.model import Segment
 from app.recording.reorder import HOLD_SECONDS, Ordered
-from app.recording.sessions import Lane, Session, Track, new_track
+from app.recording.sessions import Session, Track, new_track
 from app.recording.spool import Spool
 from app.recording.wire import (
     PACKETS,
@@ -58,12 +59,9 @@ class Recorder:
         not begun, and those open are ended, while the disk has less than ``reserve_bytes`` left."""
         self._spool = spool
         self._reserve = reserve_bytes
-        self._begun = begun
-        self._finished = finished
+        self._files = Files(spool, begun, finished)
         self._sessions: dict[int, Session] = {}
         self._tracks: dict[int, Track] = {}
-        self._open: dict[MediaFile, Segment] = {}
-        self._written = 0
         self._failures = 0
         self._late = 0
         self._dropped_frames = 0
@@ -163,14 +161,14 @@ class Recorder:
 
     def _write_sound(self, track: Track, ordered: Ordered) -> None:
         at = track.time.place(ordered.packet.timestamp, ordered.arrived) + track.session.offset
-        lane = self._lane(track)
+        lane = self._files.lane(track)
         if lane is not None and isinstance(lane, AudioLane):
             lane.write(ordered.packet.payload, at)
 
     def _write_picture(self, track: Track, frames: Frames, ordered: Ordered) -> None:
         for frame in frames.push(ordered):
             at = track.time.place(frame.timestamp, frame.arrived) + track.session.offset
-            lane = self._lane(track)
+            lane = self._files.lane(track)
             if lane is None or not isinstance(lane, VideoLane):
                 continue
             try:
@@ -178,52 +176,6 @@ class Recorder:
             except UnreadableError:
                 frames.dropped += 1
                 frames.needs_keyframe = True
-
-    def _lane(self, track: Track) -> Lane | None:
-        """Return where the track is written: a new file where its codec is another than before's;
-        None while the session cannot write."""
-        session, said = track.session, track.said
-        if session.fault is not None:
-            return None
-        key = (said.publisher, said.source)
-        lane = session.lanes.get(key)
-        if lane is not None and lane.form != track.form:
-            lane.close()
-            lane = None
-        if lane is None:
-            lane = session.lanes[key] = self._new_lane(track)
-        return lane
-
-    def _new_lane(self, track: Track) -> Lane:
-        session, said = track.session, track.said
-
-        def opened(form: Format, start: float, size: tuple[int, int] | None) -> MediaFile:
-            start_ms = round(start * 1000)
-            segment = Segment(
-                name=new_segment_name(said.publisher, said.source, start_ms, form.suffix),
-                lecture=session.lecture,
-                publisher=said.publisher,
-                source=said.source,
-                kind=said.kind,
-                codec=form.codec,
-                content_type=form.content_type,
-                start_ms=start_ms,
-            )
-            file = MediaFile(self._spool.announce(segment), form, size)
-            self._open[file] = segment
-            self._begun(segment)
-            return file
-
-        kind = AudioLane if said.kind == "audio" else VideoLane
-        return kind(track.form, opened, self._closed)
-
-    def _closed(self, file: MediaFile) -> None:
-        segment = self._open.pop(file)
-        self._written += file.bytes_written
-        try:
-            file.close()
-        finally:
-            self._finished(segment)
 
     # Faults ----------------------------------------------------------------------------------
 
@@ -307,8 +259,8 @@ class Recorder:
         tracks = self._tracks.values()
         lanes = [lane for session in self._sessions.values() for lane in session.lanes.values()]
         return Counted(
-            bytes_written=self._written + sum(file.bytes_written for file in self._open),
-            files_open=len(self._open),
+            bytes_written=self._files.bytes_written,
+            files_open=len(self._files),
             packets_late=self._late
             + sum(track.reorder.late for track in tracks)
             + sum(lane.late for lane in lanes),
