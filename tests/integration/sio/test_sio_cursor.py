@@ -101,9 +101,10 @@ async def test_returns_while_events_come_get_each_once(stack: Stack, other: Stac
         await drawing
     end = await fresh(stack, room)
     for client in [*returned, first]:
-        await client.until(lambda c=client: heard(c)[-1:] == [end])
+        # The listeners are counted once a second by each process: more may come after ``end``.
+        await client.until(lambda c=client: heard(c)[-1:] >= [end])
     for client in returned:
-        assert heard(client) == list(range(cursor + 1, end + 1))
+        assert heard(client) == list(range(cursor + 1, heard(client)[-1] + 1))
 
 
 async def test_a_cursor_before_the_log_gets_one_snapshot(stack: Stack, redis_url: str) -> None:
