@@ -28,7 +28,8 @@ from app.lecture.media import Media, RelayGone
 from app.lecture.model import LectureConfig
 from app.lecture.ports import CataloguePort
 from app.lecture.session_watch import LISTENERS_NODE, SessionWatch
-from app.relay.messages import IceRestarted, OpenPeer, PeerOpened, RestartIce
+from app.relay.answers import IceRestarted, PeerOpened
+from app.relay.messages import OpenPeer, RestartIce
 from app.rooms.model import LiveRoom
 from app.rooms.sessions import Session, SessionRole, SessionStore
 from app.rooms.store import RoomStore

@@ -13,8 +13,9 @@ from app.lecture.media import Media, RelayGone
 from app.lecture.model import Entered, Offer
 from app.lecture.ports import CataloguePort
 from app.lecture.seat import AudienceSeat
+from app.relay.answers import PeerOpened
 from app.relay.client import RelayFull
-from app.relay.messages import MediaKind, OpenPeer, PeerOpened
+from app.relay.messages import MediaKind, OpenPeer
 from app.rooms.store import RoomStore
 from app.whiteboard.store import read_board
 

@@ -7,13 +7,12 @@ from app.lecture.descriptions import received_sources
 from app.lecture.media import Media
 from app.lecture.model import Offer
 from app.lecture.seat import AudienceSeat, PresenterSeat, Seat
+from app.relay.answers import PeerOpened, RoomMeasured
 from app.relay.messages import (
     MuteTrack,
     OpenPeer,
     PauseSection,
-    PeerOpened,
     PreferSection,
-    RoomMeasured,
     Source,
     TellSections,
 )

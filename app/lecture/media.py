@@ -15,13 +15,11 @@ from app.core.errors import LecternError, Unavailable
 from app.core.ids import NodeId, PeerId, RoomId, relay_in
 from app.core.tasks import Tasks
 from app.lecture.ports import RelayPort
+from app.relay.answers import IceRestarted, PeerOpened, RoomMeasured
 from app.relay.messages import (
     Control,
-    IceRestarted,
     OpenPeer,
-    PeerOpened,
     RestartIce,
-    RoomMeasured,
     TellSections,
 )
 

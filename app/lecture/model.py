@@ -7,7 +7,8 @@ from typing import Any, Literal
 from app.core.ids import PeerId
 from app.lecture.seat import AudienceSeat, PresenterSeat
 from app.questions.model import Question
-from app.relay.messages import PeerOpened, Source
+from app.relay.answers import PeerOpened
+from app.relay.messages import Source
 from app.whiteboard.model import EMPTY_HASH, Board, BoardKind, Drawing
 
 

@@ -5,14 +5,8 @@ from typing import Protocol
 
 from app.core.ids import Email, LectureId, NodeId, PeerId, RoomId
 from app.recording.model import RecordingState
-from app.relay.messages import (
-    Control,
-    IceRestarted,
-    OpenPeer,
-    PeerOpened,
-    RestartIce,
-    RoomMeasured,
-)
+from app.relay.answers import IceRestarted, PeerOpened, RoomMeasured
+from app.relay.messages import Control, OpenPeer, RestartIce
 
 
 class OpenLecture(Protocol):

@@ -7,25 +7,27 @@ from pydantic import BaseModel, ValidationError
 
 from app.core.errors import BY_CODE, Internal, Unavailable
 from app.core.ids import NodeId, PeerId, RoomId
-from app.relay.messages import (
+from app.relay.answers import (
     ANSWERS,
     RELAY_FULL,
+    Done,
+    IceRestarted,
+    PeerOpened,
+    PeersSeen,
+    Refused,
+    RelayCounted,
+    RoomDescribed,
+    RoomMeasured,
+)
+from app.relay.messages import (
     ClosePeer,
     CloseRoom,
     Control,
     CountRelay,
     DescribeRoom,
-    Done,
-    IceRestarted,
     MeasureRoom,
     OpenPeer,
-    PeerOpened,
-    PeersSeen,
-    Refused,
-    RelayCounted,
     RestartIce,
-    RoomDescribed,
-    RoomMeasured,
     SeePeers,
 )
 

@@ -7,35 +7,37 @@ from typing import Final, assert_never
 from app.core.clock import Clock
 from app.core.errors import BadRequest, Conflict, NotFound
 from app.core.ids import PeerId, RoomId
+from app.relay.answers import (
+    Candidate,
+    Done,
+    IceRestarted,
+    PeerFigures,
+    PeersSeen,
+    RelayCounted,
+    RoomDescribed,
+    RoomMeasured,
+    SectionFigures,
+    TrackFigures,
+)
 from app.relay.core.media import IceCredentials, MediaPlan, Role
 from app.relay.core.relay import Relay
 from app.relay.core.stats import PeerStats, SectionStats, TrackStats
 from app.relay.core.wish import Wish
 from app.relay.messages import (
-    Candidate,
     CountRelay,
     DescribeRoom,
-    Done,
-    IceRestarted,
     MeasureRoom,
     MediaKind,
     MuteTrack,
     OpenPeer,
     PauseSection,
-    PeerFigures,
-    PeersSeen,
     Permit,
     PreferSection,
     Publish,
-    RelayCounted,
     RestartIce,
-    RoomDescribed,
-    RoomMeasured,
-    SectionFigures,
     SeePeers,
     Source,
     TellSections,
-    TrackFigures,
 )
 from app.relay.negotiation.answer import candidates
 from app.relay.negotiation.plan import Negotiation, negotiate

@@ -1,4 +1,4 @@
-"""Commands that an api process sends to a relay, and the relay's answers: closed unions, as JSON.
+"""Commands that an api process sends to a relay: a closed union, as JSON. ``answers`` has the rest.
 
 A command travels in an envelope of ``cluster.commands`` (request id, deadline, one answer).
 """
@@ -20,15 +20,13 @@ Source = Literal["microphone", "camera", "screen"]
 MediaKind = Literal["audio", "video"]
 
 
-RELAY_FULL = "this relay is full"
-"""Why a relay refuses one more peer: another one may take it."""
+class Message(BaseModel):
+    """What all of them have in common, and the answers (``answers``)."""
 
-
-class _Message(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class OpenPeer(_Message):
+class OpenPeer(Message):
     """Answer an offer. A known ``peer`` restarts its ICE; a new presenter replaces the old one."""
 
     op: Literal["open"] = "open"
@@ -55,7 +53,7 @@ class OpenPeer(_Message):
     """Of a WHIP session: whom it replaces waits, instead of being closed."""
 
 
-class RestartIce(_Message):
+class RestartIce(Message):
     """New credentials for a peer without an offer (RFC 9725 §4.3.3). Answered by
     ``IceRestarted``; refused as ``not_found`` where the peer is gone."""
 
@@ -66,7 +64,7 @@ class RestartIce(_Message):
     password: str
 
 
-class SeePeers(_Message):
+class SeePeers(Message):
     """Ask which of these peers are here, connected or still connecting: ``PeersSeen``."""
 
     op: Literal["see"] = "see"
@@ -74,7 +72,7 @@ class SeePeers(_Message):
     peers: list[PeerId]
 
 
-class Publish(_Message):
+class Publish(Message):
     """Say which sources of a peer may reach others, from now on; none takes everything back."""
 
     op: Literal["publish"] = "publish"
@@ -83,7 +81,7 @@ class Publish(_Message):
     sources: list[Source]
 
 
-class Permit(_Message):
+class Permit(Message):
     """Say what one peer may send and receive from now on, whatever it asks for; None leaves that
     as it is. Its answer stays: what is given back flows again without an offer. Refused as
     ``not_found`` where the peer is gone. What a participant's peer sends stays unheard."""
@@ -95,7 +93,7 @@ class Permit(_Message):
     hear: list[MediaKind] | None = None
 
 
-class MuteTrack(_Message):
+class MuteTrack(Message):
     """Stop or resume one source for everybody. ``peer`` None: whoever presents."""
 
     op: Literal["mute"] = "mute"
@@ -106,7 +104,7 @@ class MuteTrack(_Message):
     on: bool
 
 
-class PauseSection(_Message):
+class PauseSection(Message):
     """Stop or resume one section for its subscriber alone."""
 
     op: Literal["pause"] = "pause"
@@ -116,7 +114,7 @@ class PauseSection(_Message):
     on: bool
 
 
-class PreferSection(_Message):
+class PreferSection(Message):
     """Bound what one subscriber's video section gets; None is no bound (``core.wish.Wish``)."""
 
     op: Literal["prefer"] = "prefer"
@@ -136,7 +134,7 @@ class PreferSection(_Message):
     scheme: Scheme = "notify"
 
 
-class TellSections(_Message):
+class TellSections(Message):
     """Tell again, by notices, what one peer's sections carry (``SectionBound``) and what its
     pictures are sent as (``LayerChanged``): who listens to notices may have missed it. Refused as
     ``not_found`` where the peer is gone."""
@@ -146,20 +144,20 @@ class TellSections(_Message):
     peer: PeerId
 
 
-class MeasureRoom(_Message):
+class MeasureRoom(Message):
     """Ask for the figures of every track and participant: ``RoomMeasured``."""
 
     op: Literal["measure"] = "measure"
     room: RoomId
 
 
-class CountRelay(_Message):
+class CountRelay(Message):
     """Ask a relay process for its own counters: ``RelayCounted``."""
 
     op: Literal["count"] = "count"
 
 
-class OpenPipe(_Message):
+class OpenPipe(Message):
     """Of another relay, further from the presenter: join a room there to the same room here.
     Answered by ``PipeOpened``. The keys are good for this pipe alone."""
 
@@ -177,7 +175,7 @@ class OpenPipe(_Message):
     salt: str
 
 
-class ClosePeer(_Message):
+class ClosePeer(Message):
     """Free one peer. Answered ``done`` whether or not it existed."""
 
     op: Literal["close"] = "close"
@@ -185,14 +183,14 @@ class ClosePeer(_Message):
     peer: PeerId
 
 
-class CloseRoom(_Message):
+class CloseRoom(Message):
     """Free a room with all its peers. Answered ``done`` whether or not it existed."""
 
     op: Literal["close_room"] = "close_room"
     room: RoomId
 
 
-class DescribeRoom(_Message):
+class DescribeRoom(Message):
     """Ask what a room's media does; answered by ``RoomDescribed``."""
 
     op: Literal["describe"] = "describe"
@@ -222,156 +220,4 @@ Command = Annotated[
 Control = Publish | Permit | MuteTrack | PauseSection | PreferSection | TellSections
 """Commands about what flows. They are answered ``done``."""
 
-
-class Candidate(_Message):
-    """One ICE candidate in the browser's own shape (RTCIceCandidateInit)."""
-
-    candidate: str
-    sdpMid: str  # noqa: N815 (the browser's spelling)
-    sdpMLineIndex: int  # noqa: N815
-
-
-class PeerOpened(_Message):
-    op: Literal["opened"] = "opened"
-    sdp: str
-    """The answer, with the relay's candidates inside."""
-    candidates: list[Candidate]
-    """The same candidates, for clients that wait for them as events."""
-
-
-class PipeOpened(_Message):
-    """As ``OpenPipe``, of the relay that was asked."""
-
-    op: Literal["pipe_opened"] = "pipe_opened"
-    hosts: list[str] = Field(min_length=1, max_length=8)
-    port: int = Field(ge=1, le=65_535)
-    ssrc: int = Field(ge=1, le=0xFFFFFFFF)
-    key: str
-    salt: str
-
-
-class IceRestarted(_Message):
-    op: Literal["ice_restarted"] = "ice_restarted"
-    ufrag: str
-    password: str
-    candidates: list[Candidate]
-
-
-class PeersSeen(_Message):
-    op: Literal["seen"] = "seen"
-    peers: list[PeerId]
-
-
-class Done(_Message):
-    op: Literal["done"] = "done"
-
-
-class TrackDescribed(_Message):
-    source: Source
-    codec: str
-    packets: int
-    bytes: int
-    active: bool
-    """A packet came in the last two seconds."""
-
-
-class RoomDescribed(_Message):
-    op: Literal["room"] = "room"
-    participants: int
-    connected: int
-    tracks: list[TrackDescribed]
-    packets_forwarded: int
-
-
-class TrackFigures(_Message):
-    """One stream that somebody publishes (``core.stats.TrackStats``)."""
-
-    source: Source
-    rid: str
-    codec: str
-    ssrc: int
-    packets: int
-    bytes: int
-    lost: int
-    recovered: int
-    nacks_sent: int
-    jitter_seconds: float
-    bitrate_bps: int
-    keyframes: int
-    width: int
-    height: int
-    active: bool
-    muted: bool
-
-
-class SectionFigures(_Message):
-    """One section that a subscriber receives by (``core.stats.SectionStats``)."""
-
-    mid: str
-    kind: Literal["audio", "video"]
-    owner: PeerId | None
-    source: Source | None
-    layer: int
-    temporal: int
-    paused: bool
-    packets: int
-    bytes: int
-    repeated: int
-    repeated_bytes: int
-    nacked: int
-    lost: int
-    fraction_lost: float
-    jitter_seconds: float
-    keyframe_requests: int
-    freezes: int
-
-
-class PeerFigures(_Message):
-    """One peer (``core.stats.PeerStats``)."""
-
-    peer: PeerId
-    role: Literal["presenter", "speaker", "participant"]
-    connected: bool
-    rtt_seconds: float | None
-    estimate_bps: int | None
-    received: list[TrackFigures]
-    sent: list[SectionFigures]
-    padding_bytes: int
-
-
-class RoomMeasured(_Message):
-    op: Literal["measured"] = "measured"
-    peers: list[PeerFigures]
-    """Of the first hundreds of peers; see ``left_out``."""
-    left_out: int
-
-
-class RelayCounted(_Message):
-    op: Literal["counted"] = "counted"
-    figures: dict[str, int]
-    """Gauges and counters by name (``RelayService.figures``), some with labels: ``a{b="c"}``."""
-
-
-class Refused(_Message):
-    """``code`` is one of core.errors; the caller raises that error again."""
-
-    op: Literal["refused"] = "refused"
-    code: str
-    message: str
-
-
-Answer = Annotated[
-    PeerOpened
-    | PipeOpened
-    | IceRestarted
-    | PeersSeen
-    | Done
-    | RoomDescribed
-    | RoomMeasured
-    | RelayCounted
-    | Refused,
-    Field(discriminator="op"),
-]
-
 COMMANDS: TypeAdapter[Command] = TypeAdapter(Command)
-ANSWERS: TypeAdapter[Answer] = TypeAdapter(Answer)

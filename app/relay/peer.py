@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from app.core.ids import PeerId, RoomId
+from app.relay.answers import PeerOpened
 from app.relay.core.media import IceCredentials, MediaPlan, Role
-from app.relay.messages import PeerOpened
 from app.relay.negotiation.answer import LocalTransport, signalled_candidates, write_answer
 from app.relay.negotiation.plan import Negotiation
 

@@ -10,11 +10,12 @@ from app.core.clock import Clock
 from app.core.errors import BadOffer, BadRequest, Unavailable
 from app.core.ids import PeerId, RoomId
 from app.core.tasks import Tasks
+from app.relay.answers import RELAY_FULL, PeerOpened
 from app.relay.commands import negotiate_command, permit, role_of
 from app.relay.core.events import PeerConnected, PeerGone, PresenterWaits
 from app.relay.core.relay import Relay
 from app.relay.dtls import Association, Certificate, HandshakeFailed
-from app.relay.messages import RELAY_FULL, OpenPeer, PeerOpened
+from app.relay.messages import OpenPeer
 from app.relay.negotiation.plan import Negotiation, keep_lines
 from app.relay.notices import Observer, PeerLeft, SpeakerConnected
 from app.relay.peer import Peer, Reach, new_credentials

@@ -19,9 +19,10 @@ from app.core.clock import Clock
 from app.core.errors import BadRequest, LecternError
 from app.core.ids import NodeId, RoomId
 from app.core.tasks import Tasks
+from app.relay.answers import ANSWERS, PipeOpened
 from app.relay.core.events import PipeGone, PipeJoined
 from app.relay.core.relay import Relay
-from app.relay.messages import ANSWERS, OpenPipe, PipeOpened
+from app.relay.messages import OpenPipe
 from app.relay.peer import Reach
 from app.relay.pipe_end import PipeEnd
 from app.relay.places import Places

@@ -6,9 +6,10 @@ from typing import Final
 
 from app.core.errors import BadRequest
 from app.core.ids import NodeId, RoomId
+from app.relay.answers import PipeOpened
 from app.relay.core.media import Address, SrtpKeys
 from app.relay.core.pipe import PipePath
-from app.relay.messages import OpenPipe, PipeOpened
+from app.relay.messages import OpenPipe
 from app.relay.peer import Reach
 
 KEY_BYTES: Final = 16

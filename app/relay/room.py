@@ -4,8 +4,8 @@ import secrets
 
 from app.core.errors import StalePresenter
 from app.core.ids import PeerId, RoomId
+from app.relay.answers import RoomDescribed, TrackDescribed
 from app.relay.core.stats import RoomStats
-from app.relay.messages import RoomDescribed, TrackDescribed
 from app.relay.peer import Peer
 
 

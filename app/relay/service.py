@@ -10,6 +10,12 @@ from pydantic import ValidationError
 from app.core.clock import Clock
 from app.core.errors import BadRequest, Internal, LecternError, Unavailable
 from app.core.ids import NodeId, PeerId, RoomId
+from app.relay.answers import (
+    Answer,
+    Done,
+    PipeOpened,
+    Refused,
+)
 from app.relay.commands import RoomCommands
 from app.relay.config import RelayConfig
 from app.relay.core.events import (
@@ -29,15 +35,11 @@ from app.relay.core.tap import Listener
 from app.relay.main_sockets import MainSockets
 from app.relay.messages import (
     COMMANDS,
-    Answer,
     ClosePeer,
     CloseRoom,
     Command,
-    Done,
     OpenPeer,
     OpenPipe,
-    PipeOpened,
-    Refused,
 )
 from app.relay.notices import Observer, notice_of
 from app.relay.peers import Peers

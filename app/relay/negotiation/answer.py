@@ -4,8 +4,8 @@ import ipaddress
 from dataclasses import dataclass
 from typing import Final
 
+from app.relay.answers import Candidate
 from app.relay.core.media import IceCredentials, MediaPlan, Section, SourceName
-from app.relay.messages import Candidate
 from app.relay.negotiation.codecs import DEPENDENCY_DESCRIPTOR, codec_feedback
 from app.relay.negotiation.plan import Negotiation
 from app.relay.negotiation.sdp import OfferedCodec, OfferedSection

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.core.errors import BadRequest, TooLarge
-from app.relay.messages import Candidate
+from app.relay.answers import Candidate
 
 MEDIA_TYPE = "application/trickle-ice-sdpfrag"
 MAX_BYTES = 16 * 1024

@@ -9,7 +9,7 @@ from app.core.ids import RoomId
 from app.lecture.model import Snapshot
 from app.lecture.seat import PresenterSeat, Seat
 from app.questions.model import Question, QuestionView
-from app.relay.messages import Candidate, PeerOpened, RoomMeasured
+from app.relay.answers import Candidate, PeerOpened, RoomMeasured
 from app.rooms.floor import member_id
 from app.transport.sio.packets import encode_event
 from app.transport.sio.parcel import BoardPart, Parcel

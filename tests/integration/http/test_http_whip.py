@@ -13,7 +13,7 @@ from app.auth.tokens import UserTokens
 from app.core.errors import NotFound, NotStarted
 from app.core.ids import Email, LectureId, NodeId, PeerId, RoomId
 from app.lecture.broadcast import Opened, Restarted
-from app.relay.messages import Candidate, IceRestarted, PeerOpened
+from app.relay.answers import Candidate, IceRestarted, PeerOpened
 from app.rooms.sessions import Session
 from app.transport.http.app import create_http
 from app.transport.http.config import HttpConfig

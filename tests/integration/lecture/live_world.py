@@ -20,15 +20,13 @@ from app.lecture.relay_watch import RelayWatch
 from app.lecture.service import Lectures
 from app.questions.service import Questions
 from app.questions.store import RedisQuestionStore
+from app.relay.answers import IceRestarted, PeerOpened, RoomMeasured
 from app.relay.messages import (
-    IceRestarted,
     MuteTrack,
     OpenPeer,
     PauseSection,
-    PeerOpened,
     PreferSection,
     RestartIce,
-    RoomMeasured,
 )
 from app.rooms.presence import Presence
 from app.rooms.store import RoomStore

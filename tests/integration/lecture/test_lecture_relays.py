@@ -12,8 +12,9 @@ from app.core.ids import ConnectionId, NodeId, PeerId, RoomId, relay_in
 from app.lecture.floor import Floor
 from app.lecture.media import Media
 from app.lecture.model import Offer
+from app.relay.answers import RELAY_FULL, PeerOpened
 from app.relay.client import RelayFull
-from app.relay.messages import RELAY_FULL, OpenPeer, PauseSection, PeerOpened
+from app.relay.messages import OpenPeer, PauseSection
 from app.relay.places import Place, RedisPlaces
 from app.rooms.floor import FloorStore
 from tests.integration.lecture.live_world import OFFER, OWNER, ROOM, STUDENT, World

@@ -8,7 +8,12 @@ import pytest
 
 from app.core.errors import NotFound
 from app.core.ids import PeerId, RoomId
-from app.relay.messages import MuteTrack, PauseSection, Publish, RestartIce
+from app.relay.messages import (
+    MuteTrack,
+    PauseSection,
+    Publish,
+    RestartIce,
+)
 from tests.integration.relay.clients import NODE, ROOM, Client, Rig, until
 
 GCM_TAG_BYTES = 16

@@ -9,7 +9,8 @@ import pytest
 
 from app.core.errors import BadOffer, NotFound, StalePresenter, TooLarge, Unavailable
 from app.core.ids import PeerId, RoomId
-from app.relay.messages import ANSWERS, OpenPeer, Refused
+from app.relay.answers import ANSWERS, Refused
+from app.relay.messages import OpenPeer
 from tests.integration.relay.clients import (
     NODE,
     ROOM,

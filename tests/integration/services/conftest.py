@@ -47,7 +47,8 @@ from app.lecture.service import Lectures
 from app.questions.service import Questions
 from app.questions.store import RedisQuestionStore
 from app.recording.model import RecordingState
-from app.relay.messages import OpenPeer, PeerOpened
+from app.relay.answers import PeerOpened
+from app.relay.messages import OpenPeer
 from app.rooms.catalogue import Catalogue
 from app.rooms.floor import FloorStore
 from app.rooms.guests import Guests

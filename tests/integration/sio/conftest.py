@@ -32,7 +32,8 @@ from app.lecture.ports import RelayPort
 from app.lecture.service import Lectures
 from app.questions.service import Questions
 from app.questions.store import RedisQuestionStore
-from app.relay.messages import Candidate, OpenPeer, PeerOpened
+from app.relay.answers import Candidate, PeerOpened
+from app.relay.messages import OpenPeer
 from app.rooms.catalogue import Catalogue
 from app.rooms.floor import FloorStore
 from app.rooms.guests import Guests

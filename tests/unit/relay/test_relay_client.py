@@ -4,8 +4,9 @@ import pytest
 
 from app.core.errors import Internal, LecternError, StalePresenter, Unavailable
 from app.core.ids import NodeId, PeerId, RoomId
+from app.relay.answers import Done, Refused, RoomDescribed
 from app.relay.client import COMMAND_SECONDS, RelayClient
-from app.relay.messages import ClosePeer, Done, Refused, RoomDescribed
+from app.relay.messages import ClosePeer
 
 NODE = NodeId("relay-1")
 ROOM = RoomId("004217")
