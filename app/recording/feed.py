@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from app.core.clock import Clock
 from app.core.ids import LectureId, PeerId, RoomId
 from app.core.tasks import OnCrash, Tasks
+from app.recording.counts import Counts
 from app.recording.link import Link, Spawn
 from app.recording.model import FaultReason
 from app.recording.told import Session, Told, payload_of, speaker_name
@@ -76,11 +77,7 @@ class Feed:
         self._sessions: dict[RoomId, Session] = {}
         self._tracks: dict[int, Told] = {}
         self._numbers = 0
-        self._counted = Counted()
-        """Of the recorder that runs,"""
-        self._counted_before = Counted()
-        """and of those before it, together."""
-        self._failures = {"disk_full": 0, "write_failed": 0, "recorder_down": 0}
+        self._counts = Counts()
         self.dropped = 0
 
     async def open(self) -> None:
@@ -230,8 +227,8 @@ class Feed:
 
     def recorder_down(self) -> None:
         """Nothing is recorded until the next one is there."""
-        self._failures["recorder_down"] += 1
-        self._forget_counts()
+        self._counts.fail("recorder_down")
+        self._counts.begin_anew()
         for session in self._sessions.values():
             self._set_fault(session, "recorder_down")
 
@@ -258,13 +255,13 @@ class Feed:
             case Faulty():
                 self._faulty(said)
             case Counted():
-                self._counted = said
+                self._counts.take(said)
 
     def _faulty(self, said: Faulty) -> None:
         for session in self._sessions.values():
             if session.number == said.session:
                 if said.reason is not None:
-                    self._failures[said.reason] += 1
+                    self._counts.fail(said.reason)
                 self._set_fault(session, said.reason)
 
     def _set_fault(self, session: Session, reason: FaultReason | None) -> None:
@@ -274,30 +271,7 @@ class Feed:
 
     def figures(self) -> dict[str, int]:
         """Return gauges and counters, for the relay's own."""
-        now = self._counted
-        before = self._counted_before
-        found = {
-            "recordings": len(self._sessions),
-            "recording_segments_pending": now.segments_pending,
-            "recording_bytes": before.bytes_written + now.bytes_written,
-        }
-        for place, dropped in (
-            ("relay", self.dropped),
-            ("recorder", before.messages_dropped + now.messages_dropped),
-            ("late", before.packets_late + now.packets_late),
-            ("frame", before.frames_dropped + now.frames_dropped),
-        ):
-            found[f'recording_drops{{place="{place}"}}'] = dropped
-        for reason, times in self._failures.items():
-            found[f'recording_failures{{reason="{reason}"}}'] = times
-        return found
-
-    def _forget_counts(self) -> None:
-        """A recorder ended: its counters are the beginning of the next one's."""
-        before = self._counted_before.model_dump(exclude={"op"})
-        now = self._counted.model_dump()
-        summed = {name: before[name] + now[name] for name in before}
-        self._counted_before, self._counted = Counted(**summed), Counted()
+        return self._counts.figures(len(self._sessions), self.dropped)
 
 
 class _Room:
