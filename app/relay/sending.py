@@ -196,7 +196,8 @@ class _SystemMailing:
         place, end = first, first + count
         while place < end:
             if handle >= 0 and not short:
-                stop = min((other for other in self._others if place <= other < end), default=end)
+                others = [other for other in self._others if place <= other < end]
+                stop = others[0] if others else end
                 taken = self._messages.send(handle, place, stop - place) if stop > place else 0
                 if taken > 0:
                     self._sender.sent(taken, datagrams)

@@ -77,7 +77,8 @@ class Vectors:
     def __init__(self, most: int) -> None:
         self._vectors = (_Vector * most)()
         self._words = memoryview(self._vectors).cast("B").cast(_WORD)
-        self._laid = (0, 0, 0, 0)
+        self._laid = (0, 0, 0)
+        self._count = 0
         self._segment = _Segment(
             _Segment.size.offset + ctypes.sizeof(ctypes.c_uint16), socket.SOL_UDP, UDP_SEGMENT, 0
         )
@@ -91,9 +92,9 @@ class Vectors:
         """
         count = len(data) // length
         start = ctypes.addressof(ctypes.c_char.from_buffer(data))
-        laid = (start, length, first, count)
-        if laid != self._laid:
-            self._laid = laid
+        laid = (start, length, first)
+        if laid != self._laid or count > self._count:
+            self._laid, self._count = laid, count
             begin, end = 2 * first, 2 * (first + count)
             self._words[begin:end:2] = array(_WORD, range(start, start + count * length, length))
             self._words[begin + 1 : end : 2] = array(_WORD, (length,)) * count

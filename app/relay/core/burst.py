@@ -12,15 +12,15 @@ from collections.abc import Set as AbstractSet
 from app.relay.core.audience import Audience
 from app.relay.core.batch import CAPACITY, STRIDE, Batch
 from app.relay.core.counters import Counters
-from app.relay.core.layout import OUT_BYTES, Runs, Step, abreast, lay_out
+from app.relay.core.layout import OUT_BYTES, Lone, Runs, Step, abreast, lay_out
 from app.relay.core.media import Address
 from app.relay.core.row import Row, Rows
 from app.relay.core.runs import MAX_BYTES, even_sizes, split_runs
 from app.relay.core.sink import Sink, Variant
 from app.relay.core.srtp import GCM_TAG
-from app.relay.core.transmit import Transmit
+from app.relay.core.transmit import Mailing, Transmit
 
-LEAST_ROW = 5
+LEAST_ROW = 3
 """Sinks for whom a row's preparations pay."""
 
 _ALONE = ((0, 1),)
@@ -112,7 +112,7 @@ class BurstSender:
         self, batch: Batch, audience: Audience, source: memoryview, runs: Runs, variant: Variant,
         rows: Rows, apart: AbstractSet[Sink],
     ) -> None:  # fmt: skip
-        steps: list[Step] = []
+        steps: Sequence[Step | Lone] = ()
         count = 0
         for row in rows:
             if apart and not apart.isdisjoint(row.sinks):
@@ -128,7 +128,7 @@ class BurstSender:
                 self._send_row(batch, audience, source, runs, row, steps, count)
 
     def _send_few(
-        self, batch: Batch, audience: Audience, sinks: Iterable[Sink], steps: list[Step]
+        self, batch: Batch, audience: Audience, sinks: Iterable[Sink], steps: Sequence[Step | Lone]
     ) -> None:
         """Send to one after the other, all in the place that ``steps`` have for the first."""
         laid = [(step, step.parts(), step.out[: step.length]) for step in steps]
@@ -153,10 +153,30 @@ class BurstSender:
 
     def _send_row(
         self, batch: Batch, audience: Audience, source: memoryview, runs: Runs, row: Row,
-        steps: list[Step], count: int,
+        steps: Sequence[Step | Lone], count: int,
     ) -> None:  # fmt: skip
         """Send to a row in parts of ``count`` sinks, for whom ``steps`` are laid out."""
         mailing = row.prepare(self._transmit)
+        if len(steps) == 1 and count >= len(row.sinks):  # most often
+            step = steps[0]
+            out = step.seal(row.ciphers, [row.nonces(number) for number in step.numbers])
+            short = mailing.send(out, step.length, step.segment, 0)
+            self._counters.bursts_sent += len(row.sinks)
+            for at, taken in short.items():
+                self._fell_short(batch, audience, step, taken, row.sinks[at])
+            length = step.length
+        else:
+            length = self._send_parts(batch, audience, source, runs, row, mailing, steps, count)
+        row.packets += batch.count
+        row.bytes += length
+        self._counters.packets_forwarded += batch.count * len(row.sinks)
+        self._counters.bytes_forwarded += length * len(row.sinks)
+
+    def _send_parts(
+        self, batch: Batch, audience: Audience, source: memoryview, runs: Runs, row: Row,
+        mailing: Mailing, steps: Sequence[Step | Lone], count: int,
+    ) -> int:  # fmt: skip
+        """Send several runs, or to several parts of a row; return a sink's bytes in all."""
         nonces = [[row.nonces(number) for number in step.numbers] for step in steps]
         sinks = row.sinks
         counters = self._counters
@@ -180,21 +200,17 @@ class BurstSender:
                     rest = [sink for sink in sinks[part] if sink not in dropped]
                     self._send_each(batch, audience, source, runs[place + 1 :], rest, frozenset())
                     break
-        length = sum(step.length for step in steps)
-        row.packets += batch.count
-        row.bytes += length
-        counters.packets_forwarded += batch.count * len(sinks)
-        counters.bytes_forwarded += length * len(sinks)
+        return sum(step.length for step in steps)
 
     def _fell_short(
-        self, batch: Batch, audience: Audience, step: Step, taken: int, sink: Sink
+        self, batch: Batch, audience: Audience, step: Step | Lone, taken: int, sink: Sink
     ) -> bool:
         """As ``_partly_sent``, for a sink whose row counts ``step`` as sent."""
         self._take_back(sink, (step,))
         packets = len(step.numbers)
         return self._partly_sent(batch, audience, step.last, packets, taken, step.segment, sink)
 
-    def _take_back(self, sink: Sink, steps: Sequence[Step]) -> None:
+    def _take_back(self, sink: Sink, steps: Sequence[Step | Lone]) -> None:
         """Correct what its row counts as sent to ``sink`` by ``steps`` that were not."""
         packets = sum(len(step.numbers) for step in steps)
         length = sum(step.length for step in steps)
