@@ -26,7 +26,9 @@ log = structlog.get_logger(__name__)
 
 ARENA_SLOTS = 256
 """Opened packets held at once; a larger wake-up is forwarded in several parts."""
-TRANSPORT_FEEDBACK, TRANSPORT_FORMAT = 205, 15
+TRANSPORT_FEEDBACK = 205
+_FEEDBACK_HEADS = (0x8F, 0xAF)
+"""First bytes of transport-wide feedback: version 2, format 15, with and without padding."""
 MAX_DTLS_PENDING = 256
 """DTLS datagrams between two ``take_dtls``; further ones are dropped, their sender repeats them."""
 
@@ -75,15 +77,34 @@ class Intake:
         The buffers are only read, and may be reused when the call returns.
         """
         self._counters.datagrams_received += len(datagrams)
+        find = self._by_address.get
+        passed = passed_bytes = 0
         for data, source in datagrams:
+            if len(data) > 1 and data[1] == TRANSPORT_FEEDBACK and data[0] in _FEEDBACK_HEADS:
+                peer = find(source)
+                if peer is not None and now < peer.downlink.calm_until:
+                    # Feedback alone (RFC 5506): opening each would cost as much as forwarding ten
+                    # packets. A forged one only hides a true one for a moment.
+                    passed += 1
+                    passed_bytes += len(data)
+                    continue
             try:
                 self._take(data if type(data) is memoryview else memoryview(data), source, now)
             except Exception as error:  # noqa: BLE001 (one datagram must not cost the others)
                 self.contain(error)
             if self._used_slots == ARENA_SLOTS:
                 self._flush(now)
+        if passed:
+            self._passed_over(passed, passed_bytes)
         if self._touched or self._used_slots:
             self._flush(now)
+
+    def _passed_over(self, datagrams: int, size: int) -> None:
+        """Count what calm links said."""
+        counters = self._counters
+        counters.bytes_received += size
+        counters.rtcp_received += datagrams
+        counters.transport_feedback_passed += datagrams
 
     def contain(self, error: Exception) -> None:
         """Count an exception that was kept from the rest: each is a defect."""
@@ -256,12 +277,6 @@ class Intake:
         peer = self._by_address.get(source)
         if peer is None or peer.receiver is None or len(data) > MAX_PACKET:
             self._take_strange(data, source, peer, now)
-            return
-        is_calm = now < peer.downlink.calm_until
-        if is_calm and data[1] == TRANSPORT_FEEDBACK and data[0] & 0x1F == TRANSPORT_FORMAT:
-            # Feedback alone (RFC 5506): opening each would cost as much as forwarding a packet
-            # does. A forged one only hides a true one for a moment.
-            self._counters.transport_feedback_passed += 1
             return
         try:
             plain = peer.receiver.open_rtcp(data)
