@@ -258,8 +258,9 @@ class FanOut:
 
     async def _check_for_new_log(self, state: _Room) -> None:
         """A log that ends before what was delivered is another lecture's: begin where it ends."""
+        known = state.seq
         end = await self._log.end(state.id)
-        if state.seq is not None and 0 < end < state.seq:
+        if known is not None and state.seq == known and 0 < end < known:
             state.seq = state.newest = end
             for follower in state.followers:
                 follower.seq = min(follower.seq, end)

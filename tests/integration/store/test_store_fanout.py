@@ -127,6 +127,34 @@ async def test_a_lost_wake_is_healed_by_the_next(live: LiveRoomWorld, fanout: Fa
     assert fanout.counters.gaps >= 1
 
 
+async def test_an_event_between_the_two_readings_of_a_heal_comes_once(
+    live: LiveRoomWorld, fanout: FanOut, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log's end that was read is old by the time it is looked at: no new log for that."""
+    await live.start()
+    got: list[RoomEvent] = []
+    await fanout.subscribe(ROOM, got.append)
+    await edit(live, 5)
+    await until(lambda: len(got) == 5)
+    state = fanout._rooms[ROOM]
+    end = fanout._log.end
+
+    async def overtaken(room: RoomId) -> int:
+        found = await end(room)
+        monkeypatch.setattr(fanout._log, "end", end)
+        await edit(live, 1)
+        await until(lambda: state.seq == found + 1)
+        return found
+
+    monkeypatch.setattr(fanout._log, "end", overtaken)
+    fanout._heal_soon(state)
+    await until(lambda: not state.healing)
+    await edit(live, 2)
+    last = got[0].seq + 7
+    await until(lambda: seqs(got)[-1:] == [last])
+    assert seqs(got) == list(range(got[0].seq, last + 1))
+
+
 async def test_a_broken_sink_starves_nobody(live: LiveRoomWorld, fanout: FanOut) -> None:
     await live.start()
     got: list[RoomEvent] = []
