@@ -151,10 +151,11 @@ class Downlink:
     ) -> Points:
         offsets, ticks = told.offsets, told.ticks
         came = len(offsets)
+        times = log.times_of(base, offsets)
         groups: list[tuple[float, float]] = []
         for place in sorted({came // 3, 2 * came // 3, came - 1}):
-            sent = log.sent_at(base + offsets[place])
-            while place + 1 < came and log.sent_at(base + offsets[place + 1]) == sent:
+            sent = times[place]
+            while place + 1 < came and times[place + 1] == sent:
                 place += 1  # noqa: PLW2901  (the last of its burst)
             groups.append((sent, ticks[place] * transport.DELTA_SECONDS))
         size = log.size_of(base, offsets) + OVERHEAD_BYTES * came

@@ -53,6 +53,15 @@ class SentLog:
         """Return when an unwrapped number left."""
         return self._times[number & _MASK]
 
+    def times_of(self, base: int, offsets: Sequence[int]) -> Sequence[float]:
+        """Return when some numbers left, ``offsets`` ascending from ``base``."""
+        times = self._times
+        first = base + offsets[0] & _MASK
+        last = first + offsets[-1] - offsets[0]
+        if last < SLOTS and len(offsets) == last - first + 1:
+            return times[first : last + 1]
+        return [times[base + offset & _MASK] for offset in offsets]
+
     def size_of(self, base: int, offsets: Sequence[int]) -> int:
         """Return the bytes of some numbers together, ``offsets`` ascending from ``base``."""
         sizes = self._sizes

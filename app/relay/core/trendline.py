@@ -64,7 +64,8 @@ class Trendline:
         arrived (on the receiver's clock)."""
         if self._first is None:
             self._first = arrival_ms
-        self._deltas = min(self._deltas + 1, 1000)
+        if self._deltas < _MIN_DELTAS:
+            self._deltas += 1
         self._accumulated += received_ms - sent_ms
         self._smoothed = SMOOTHING * self._smoothed + (1 - SMOOTHING) * self._accumulated
         self._move(arrival_ms - self._first, self._smoothed)
@@ -75,7 +76,7 @@ class Trendline:
     @property
     def is_calm(self) -> bool:
         """The slope is far from the threshold."""
-        modified = min(self._deltas, _MIN_DELTAS) * self._previous * GAIN
+        modified = self._deltas * self._previous * GAIN
         return self.usage is Usage.NORMAL and abs(modified) < self.threshold / 2
 
     def _move(self, time: float, delay: float) -> None:
@@ -112,8 +113,9 @@ class Trendline:
         return (WINDOW * self._sum_xy - self._sum_x * self._sum_y) / spread
 
     def _detect(self, trend: float, sent_ms: float, arrival_ms: float) -> None:
-        modified = min(self._deltas, _MIN_DELTAS) * trend * GAIN
-        if modified > self.threshold:
+        modified = self._deltas * trend * GAIN
+        threshold = self.threshold
+        if modified > threshold:
             # Over-use counts once it lasts: it began half a group ago.
             self._over_time = sent_ms / 2 if self._over_time < 0 else self._over_time + sent_ms
             self._over_count += 1
@@ -124,15 +126,17 @@ class Trendline:
         else:
             self._over_time = -1.0
             self._over_count = 0
-            self.usage = Usage.UNDER if modified < -self.threshold else Usage.NORMAL
+            self.usage = Usage.UNDER if modified < -threshold else Usage.NORMAL
         self._previous = trend
-        self._adapt(modified, arrival_ms)
-
-    def _adapt(self, modified: float, arrival_ms: float) -> None:
         last, self._last_update = self._last_update, arrival_ms
-        if last is None or abs(modified) > self.threshold + MAX_ADAPT_OFFSET_MS:
-            return
-        k = K_DOWN if abs(modified) < self.threshold else K_UP
-        passed = min(arrival_ms - last, _MAX_PAUSE_MS)
-        moved = self.threshold + k * (abs(modified) - self.threshold) * passed
-        self.threshold = min(max(moved, MIN_THRESHOLD), MAX_THRESHOLD)
+        size = abs(modified)
+        if last is not None and size <= threshold + MAX_ADAPT_OFFSET_MS:
+            self._adapt(size, arrival_ms - last)
+
+    def _adapt(self, size: float, passed: float) -> None:
+        """Let the threshold follow the slope's size, slowly up and fast down."""
+        threshold = self.threshold
+        k = K_DOWN if size < threshold else K_UP
+        passed = min(passed, _MAX_PAUSE_MS)
+        threshold += k * (size - threshold) * passed
+        self.threshold = min(max(threshold, MIN_THRESHOLD), MAX_THRESHOLD)
