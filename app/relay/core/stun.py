@@ -4,7 +4,10 @@ aioice holds the codec. It raises ``struct.error`` for malformed attributes, so 
 checked before it sees a message.
 """
 
+import hmac
 import struct
+import zlib
+from ipaddress import ip_address
 
 from aioice import stun
 
@@ -17,6 +20,11 @@ MAX_ATTRIBUTES = 32
 _BINDING_REQUEST = b"\x00\x01"
 _COOKIE = stun.COOKIE.to_bytes(4, "big")
 _ROLE_CONFLICT = (487, "Role Conflict")
+_RESPONSE = 0x0101
+"""A binding success response."""
+_MESSAGE_INTEGRITY, _XOR_MAPPED_ADDRESS, _FINGERPRINT = 0x0008, 0x0020, 0x8028
+_INTEGRITY_BYTES, _FINGERPRINT_BYTES = 24, 8
+_HEAD, _ATTRIBUTE, _NUMBER = struct.Struct("!HHI12s"), struct.Struct("!HH"), struct.Struct("!HHI")
 
 
 class Check:
@@ -46,13 +54,19 @@ class Check:
         return self._message.check_message_integrity(password.encode())
 
     def response(self, source: Address, password: str) -> bytes:
-        """Return the success response that tells the peer its address as we see it."""
-        answer = stun.Message(
-            stun.Method.BINDING, stun.Class.RESPONSE, self.transaction,
-            {"XOR-MAPPED-ADDRESS": (source[0], source[1] & 0xFFFF)},
-        )  # fmt: skip
-        answer.add_message_integrity(password.encode())
-        return bytes(answer)
+        """Return the success response that tells the peer its address as we see it.
+
+        Written here: aioice would write it three times over, and each peer checks every few
+        seconds for as long as it is here.
+        """
+        mapped = _mapped(source, self.transaction)
+        head = _RESPONSE, len(mapped) + _INTEGRITY_BYTES, stun.COOKIE, self.transaction
+        body = _HEAD.pack(*head) + mapped
+        proof = hmac.digest(password.encode(), body, "sha1")
+        mapped += _ATTRIBUTE.pack(_MESSAGE_INTEGRITY, len(proof)) + proof
+        head = _RESPONSE, len(mapped) + _FINGERPRINT_BYTES, stun.COOKIE, self.transaction
+        body = _HEAD.pack(*head) + mapped
+        return body + _NUMBER.pack(_FINGERPRINT, 4, zlib.crc32(body) ^ stun.FINGERPRINT_XOR)
 
     def role_conflict(self, password: str) -> bytes:
         """Return the error after which the peer takes the controlling role."""
@@ -61,6 +75,17 @@ class Check:
         )
         answer.add_message_integrity(password.encode())
         return bytes(answer)
+
+
+def _mapped(source: Address, transaction: bytes) -> bytes:
+    """Return XOR-MAPPED-ADDRESS (RFC 8489 §14.2)."""
+    address = ip_address(source[0]).packed
+    key = _COOKIE + transaction
+    hidden = int.from_bytes(address) ^ int.from_bytes(key[: len(address)])
+    family = 1 if len(address) == 4 else 2
+    port = source[1] & 0xFFFF ^ stun.COOKIE >> 16
+    value = struct.pack("!BBH", 0, family, port) + hidden.to_bytes(len(address))
+    return _ATTRIBUTE.pack(_XOR_MAPPED_ADDRESS, len(value)) + value
 
 
 def is_sound(data: bytes) -> bool:

@@ -1,10 +1,12 @@
 """The ICE-lite agent: who is admitted, what is answered, where media goes."""
 
+import pytest
 from aioice import stun
 
 from app.relay.core.events import PeerGone, PeerMoved
 from app.relay.core.ice import MAX_ADDRESSES
 from app.relay.core.media import IceCredentials
+from app.relay.core.stun import read_check
 from tests.unit.relay.core.world import (
     OUT_AUDIO,
     PARTICIPANT_PLAN,
@@ -251,3 +253,22 @@ def test_a_removed_peer_leaves_nothing_behind() -> None:
     assert not (relay._rooms)
     assert not (relay._by_address)
     assert not (relay._by_ufrag)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [("192.0.2.7", 1), ("192.0.2.7", 65_535), ("2001:db8::7", 50_000), ("fe80::7%2", 50_000),
+     ("192.0.2.7", 70_000)],
+)  # fmt: skip
+def test_a_response_is_the_one_that_aioice_would_write(source: tuple[str, int]) -> None:
+    asked = stun.Message(stun.Method.BINDING, stun.Class.REQUEST)
+    asked.attributes["USERNAME"] = "ours:theirs"
+    asked.add_message_integrity(b"password")
+    check = read_check(bytes(asked))
+    assert check is not None
+    expected = stun.Message(
+        stun.Method.BINDING, stun.Class.RESPONSE, asked.transaction_id,
+        {"XOR-MAPPED-ADDRESS": (source[0], source[1] & 0xFFFF)},
+    )  # fmt: skip
+    expected.add_message_integrity(b"password")
+    assert check.response(source, "password") == bytes(expected)
