@@ -151,14 +151,14 @@ class Downlink:
     ) -> Points:
         offsets, ticks = told.offsets, told.ticks
         came = len(offsets)
-        times = log.times_of(base, offsets)
+        times, sizes = log.span(base, offsets[-1] + 1)
         groups: list[tuple[float, float]] = []
         for place in sorted({came // 3, 2 * came // 3, came - 1}):
-            sent = times[place]
-            while place + 1 < came and times[place + 1] == sent:
+            sent = times[offsets[place]]
+            while place + 1 < came and times[offsets[place + 1]] == sent:
                 place += 1  # noqa: PLW2901  (the last of its burst)
             groups.append((sent, ticks[place] * transport.DELTA_SECONDS))
-        size = log.size_of(base, offsets) + OVERHEAD_BYTES * came
+        size = sum(map(sizes.__getitem__, offsets)) + OVERHEAD_BYTES * came
         end = max(ticks) * transport.DELTA_SECONDS
         if base <= self._ended[0]:
             seconds = max(0.0, end - self._ended[1])

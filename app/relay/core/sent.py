@@ -6,7 +6,6 @@ against what was sent to it: numbers of others' packets look like losses to it a
 """
 
 from array import array
-from collections.abc import Sequence
 
 SLOTS = 1 << 13
 """Numbers remembered: ten seconds of three sources, more than feedback is ever late."""
@@ -53,23 +52,14 @@ class SentLog:
         """Return when an unwrapped number left."""
         return self._times[number & _MASK]
 
-    def times_of(self, base: int, offsets: Sequence[int]) -> Sequence[float]:
-        """Return when some numbers left, ``offsets`` ascending from ``base``."""
-        times = self._times
-        first = base + offsets[0] & _MASK
-        last = first + offsets[-1] - offsets[0]
-        if last < SLOTS and len(offsets) == last - first + 1:
-            return times[first : last + 1]
-        return [times[base + offset & _MASK] for offset in offsets]
-
-    def size_of(self, base: int, offsets: Sequence[int]) -> int:
-        """Return the bytes of some numbers together, ``offsets`` ascending from ``base``."""
-        sizes = self._sizes
-        first = base + offsets[0] & _MASK
-        last = first + offsets[-1] - offsets[0]
-        if last < SLOTS and len(offsets) == last - first + 1:
-            return sum(sizes[first : last + 1])
-        return sum([sizes[base + offset & _MASK] for offset in offsets])
+    def span(self, base: int, count: int) -> tuple["array[float]", "array[int]"]:
+        """Return when ``count`` numbers from ``base`` on left, and the bytes of each."""
+        first = base & _MASK
+        last = first + count
+        if last <= SLOTS:
+            return self._times[first:last], self._sizes[first:last]
+        last -= SLOTS
+        return self._times[first:] + self._times[:last], self._sizes[first:] + self._sizes[:last]
 
     def of(self, number: int) -> tuple[int, int, int, float]:
         """Return (owner, index, bytes, when it left) of an unwrapped number still remembered."""

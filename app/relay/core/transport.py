@@ -3,13 +3,15 @@
 import struct
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, compress
 from typing import NamedTuple
 
 DELTA_SECONDS = 0.00025
 REFERENCE_SECONDS = 0.064
 _TICKS_PER_REFERENCE = 256
 _SMALL, _LARGE = 1, 2
+_CAME = bytes(status in (_SMALL, _LARGE) for status in range(256))
+_LOST = bytes(not came for came in _CAME)
 _MAX_RUN = 0x1FFF
 _HEAD, _CHUNK = struct.Struct("!HHI"), struct.Struct("!H")
 MAX_STATUSES = 2_000
@@ -51,8 +53,8 @@ def read(body: bytes) -> Told | None:
     lost: list[int] = []
     offsets: Sequence[int] = range(count)
     if 0 in statuses or 3 in statuses:
-        offsets = [place for place, status in enumerate(statuses) if status in (_SMALL, _LARGE)]
-        lost = [place for place, status in enumerate(statuses) if status not in (_SMALL, _LARGE)]
+        offsets = list(compress(offsets, statuses.translate(_CAME)))
+        lost = list(compress(range(count), statuses.translate(_LOST)))
     deltas: Sequence[int] | None = body[position : position + len(offsets)]
     if _LARGE in statuses:
         deltas = _read_deltas(body, position, statuses)
