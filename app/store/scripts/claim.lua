@@ -40,10 +40,14 @@ end
 if get('epoch') ~= seen_epoch or (get('relay') or '') ~= seen_relay then return { 'conflict' } end
 
 local epoch = redis.call('HINCRBY', ROOM, 'epoch', 1)
-local was_away = get('status') == 'AWAY'
+local was_away, before = get('status') == 'AWAY', get('holder')
 redis.call('HSET', ROOM, 'status', 'LIVE', 'holder', holder, 'lease', ms(lease), 'relay', relay)
 redis.call('HDEL', ROOM, 'deadline')
-if was_away then append('presenter_back', '{}', 'room') end
+if was_away then
+  append('presenter_back', '{}', 'room')
+elseif before ~= holder then
+  append('displaced', '{"epoch":' .. ms(epoch) .. ',"by":' .. cjson.encode(holder) .. '}', 'presenter')
+end
 if seen_relay ~= '' and seen_relay ~= relay then
   if redis.call('HEXISTS', RELAYS, seen_relay) == 1 then
     redis.call('HSET', RELAYS, '!' .. seen_relay, ms(NOW)) -- told once (relay_lost.lua)

@@ -103,7 +103,12 @@ class Arrivals:
 
 
 def _is_for(event: RoomEvent, connection: Connection, seat: Seat) -> bool:
-    """Tell whether a member hears an event, as the room's hub decides it for live ones."""
+    """Tell whether a member hears an event, as the room's hub decides it for live ones.
+
+    ``displaced`` is for who had the slot then; who returns is told by its ``state`` if it has it.
+    """
+    if event.type == "displaced":
+        return False
     if room_events.is_followed(event) and not room_events.follows(event, connection.follows):
         return False
     if event.audience == "room" or isinstance(seat, PresenterSeat):

@@ -238,7 +238,9 @@ class RoomHub:
                 yield
                 offer_to_all(members[first : first + AT_ONCE], event.seq, shared)
         else:
-            if event.audience != "room":
+            if event.type == "displaced":
+                members = _displaced(members, event)
+            elif event.audience != "room":
                 members = _staff(members, event.audience)
             yield from self._parts_for_each(members, event)
         self._on_event(event, [member.connection for member in members])
@@ -279,6 +281,15 @@ def _make_way(late: deque[RoomEvent], newer: RoomEvent) -> None:
         if part.replaces(room_events.board_part(late[position])):
             del late[position]
             metrics.QUEUE_DROPS.labels("late_boards").inc()
+
+
+def _displaced(members: list[Member], event: RoomEvent) -> list[Member]:
+    """Return the presenter's connections that lost the slot by an event."""
+    return [
+        member
+        for member in members
+        if room_events.displaces(event, member.connection.id, member.connection.epoch)
+    ]
 
 
 def _staff(members: list[Member], audience: Audience) -> list[Member]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection
 
-from app.core.ids import PeerId, relay_in
+from app.core.ids import ConnectionId, PeerId, relay_in
 from app.lecture.seat import PresenterSeat, Seat
 from app.rooms.floor import member_id
 from app.store.events import RoomEvent
@@ -117,6 +117,19 @@ def concerns(event: RoomEvent, peer: str | None) -> bool:
     return moved is None or here is None or here == moved
 
 
+def displaces(event: RoomEvent, connection: ConnectionId, epoch: int) -> bool:
+    """Tell whether ``displaced`` is for a connection: it had the slot, and another one took it. One
+    that waits for the slot has none to lose, and one that took it anew did not lose it."""
+    _, _, by = str(event.data["by"]).rpartition("/")
+    return 0 < epoch < event.data["epoch"] and by != connection
+
+
+def displaced(event: RoomEvent) -> Parcel:
+    """Say who presents now: a later epoch. Which connection that is, is nobody's business."""
+    payload = {"epoch": event.data["epoch"], "seq": event.seq}
+    return Parcel(encode_event(LECTURE, "displaced", payload), seq=event.seq)
+
+
 FOLLOWED = frozenset({"data", "attributes"})
 """Room events about one stream, for those alone who follow it."""
 
@@ -145,6 +158,9 @@ def room_event_for(event: RoomEvent) -> Callable[[Seat | None], Parcel | None]:
         return lambda seat: signal(event, seat)
     if event.type == "layers":
         return lambda seat: layers(event, seat)
+    if event.type == "displaced":
+        told = displaced(event)
+        return lambda _: told
     if event.type != "drawing":
         shared = room_event(event)
         return lambda _: shared

@@ -197,6 +197,43 @@ async def test_the_owner_may_listen_in_another_tab(stack: Stack) -> None:  # X13
     assert (await presenter.ask(LECTURE, "edit", edit(room)))["ok"]
 
 
+async def test_a_window_whose_slot_is_taken_is_told_at_once(
+    stack: Stack, redis_url: str, sql: Sql, sio_config: SioConfig, lecture_config: LectureConfig
+) -> None:  # P9
+    room = await stack.room()
+    old, waiting = await stack.presenter(room), stack.client()
+    student = await stack.student(room)
+    await waiting.join(LECTURE, stack.token(OWNER))
+    await waiting.event("state")
+    again = await old.ask(CREATE, "presenterOffer", {"roomId": room, "SDP": OFFER})
+    assert again["ok"], "its own new offer takes nothing from it"
+    async with running(redis_url, sql, "api-other", sio_config, lecture_config) as other:
+        new = await other.presenter(room)
+        told = await old.event("displaced")
+        assert set(told) == {"epoch", "seq"}
+        assert (await old.ask(LECTURE, "edit", edit(room)))["error"]["code"] == "stale_presenter"
+        assert (await new.ask(LECTURE, "edit", edit(room, at=7)))["ok"]
+        await student.until(lambda: 7 in [u["content"]["eventTime"] for u in student.all("update")])
+        here = [len(one.all("displaced")) for one in (old, new, waiting, student)]
+        assert here == [1, 0, 0, 0]
+
+
+async def test_a_window_that_returns_after_it_was_displaced_is_not_told_of_it(
+    stack: Stack,
+) -> None:  # its own lost connection may have been the one
+    room = await stack.room()
+    old = await stack.presenter(room)
+    seq = (await old.event("state"))["seq"]
+    await stack.presenter(room)
+    await old.event("displaced")
+    back = stack.client()
+    await back.join(LECTURE, stack.token(OWNER), cursor=seq)
+    state = await back.event("state")
+    assert (state["resumed"], state["epoch"]) == (True, 0)
+    await back.ask(LECTURE, "edit", edit(room))
+    assert back.all("displaced") == []
+
+
 async def test_a_returning_presenter_whose_slot_is_held_gets_it_later(stack: Stack) -> None:
     room = await stack.room()
     old = await stack.presenter(room)

@@ -38,6 +38,19 @@ async def test_of_later_claims_at_once_one_gets_the_next_epoch(live: LiveRoomWor
     assert await live.raw.hget(KEY, "epoch") == b"2"
 
 
+async def test_a_live_slot_that_is_taken_is_said_and_one_taken_anew_or_free_is_not(
+    live: LiveRoomWorld,
+) -> None:
+    await live.start()
+    assert await claim(live, "api/1", (1, R1))  # its holder's own new offer
+    assert await live.event_kinds() == []
+    assert await claim(live, "api/2", (2, R1))
+    assert await live.event_kinds() == [b"displaced"]
+    assert await live.rooms.release(ROOM, "api/2", 3, 300)
+    assert await claim(live, "api/3", (3, R1))
+    assert await live.event_kinds() == [b"displaced", b"presenter_away", b"presenter_back"]
+
+
 async def test_another_lecture_or_account_cannot_claim_a_held_room(live: LiveRoomWorld) -> None:
     await live.start()
     for lecture, email in ((LectureId("b" * 32), EMAIL), (LECTURE, Email("eve@example.org"))):

@@ -280,6 +280,7 @@ export class Presenter {
     this.recording.listen((event, listener) => { this.hear(event, listener) })
     this.captions.listen((event, listener) => { this.hear(event, listener) })
     this.people.listen((event, listener) => { this.hear(event, listener) })
+    this.hear('displaced', () => { this.finish('displaced') })
     this.lecture.on('presenting', () => { this.hold() })
     this.hear<{ relay?: string }>('media_moved', ({ relay }) => void this.peer.move(relay))
     this.lecture.on('ended', () => { this.finish('ended') })

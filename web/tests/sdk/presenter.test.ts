@@ -138,6 +138,13 @@ describe('Presenter', () => {
     expect(presenter.state.get().phase).toBe('live')
   })
 
+  it('stops as soon as it hears that another window presents', async () => {
+    await begin()
+    lecture().hear('displaced', { epoch: 2, seq: 2 })
+    expect(presenter.state.get().phase).toBe('displaced')
+    expect(connections.last.connectionState).toBe('closed')
+  })
+
   it('stops when another window presents, and does not take the slot back', async () => {
     await begin()
     presenter.setSources({ microphone: true, camera: false, screen: false })
