@@ -1,5 +1,6 @@
 """Puts one server's monitor together."""
 
+import asyncio
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -68,7 +69,7 @@ class TurnRole:
         """End coturn in order, then the metrics. Safe to call twice."""
         await self.monitor.close()
         close, self._close_metrics = self._close_metrics, lambda: None
-        close()
+        await asyncio.to_thread(close)  # its server looks twice a second whether it shall end
 
 
 def _keyring(
