@@ -53,7 +53,7 @@ class MediaSettings(Group):
     )
     max_peers: int = setting(
         1000,
-        "Connections that one relay takes before it refuses more (110 to 130 KB of memory each).",
+        "Connections that one relay takes before it refuses more (some 60 KB of memory each).",
         "a whole number from 2 to 20000",
         ge=2,
         le=20_000,
