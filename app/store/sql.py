@@ -1,6 +1,7 @@
 """The SQL database: SQLite by default, PostgreSQL by URL."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -29,6 +30,8 @@ CONNECT_TIMEOUT_SECONDS = 5.0
 READY_TIMEOUT_SECONDS = 2.0
 STATEMENT_TIMEOUT_SECONDS = 5.0
 """How long one statement may take; on SQLite, how long a writer waits for another one."""
+
+WAL_RETRY_SECONDS = 0.05
 
 
 class Sql:
@@ -146,12 +149,35 @@ async def _connect_sqlite(*args: Any, **kwargs: Any) -> aiosqlite.Connection:
     thread = connection._thread  # noqa: SLF001 the library offers no other way to it
     thread.daemon = True
     try:
-        return await connection
+        _ = await connection
+        await _log_ahead(connection, kwargs["timeout"])
     except BaseException:
+        _ = connection.stop()
         # The library tells its thread to stop but does not wait: one that still answers when the
         # loop is closed dies with a traceback on standard error.
         await asyncio.to_thread(thread.join, CONNECT_TIMEOUT_SECONDS)
         raise
+    return connection
+
+
+async def _log_ahead(connection: aiosqlite.Connection, seconds: float) -> None:
+    """Make sure that the file is in WAL mode, which it stays in.
+
+    While another process writes to a new file, or brings it into that mode, SQLite refuses at once
+    and does not wait as it does for every other lock: so it is asked again.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    while True:
+        try:
+            cursor = await connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as fault:
+            if fault.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or loop.time() > deadline:
+                raise
+            await asyncio.sleep(WAL_RETRY_SECONDS)
+        else:
+            await cursor.close()
+            return
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
@@ -159,7 +185,6 @@ def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) ->
     connection.isolation_level = None
     cursor = connection.cursor()
     try:
-        cursor.execute("PRAGMA journal_mode = WAL")
         # FULL: an account that was acknowledged survives a power cut; WAL alone may lose the last.
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
