@@ -21,8 +21,9 @@ from app.relay.negotiation.sdp import are_credentials, read_offer
 from app.relay.records import is_admissible, records
 from app.relay.tcp import StreamEndpoint, _Stream
 from app.transport.sio.messages import ClientCandidate
-from tests.fuzz import api_targets
+from tests.fuzz import api_targets, association
 from tests.fuzz.engine import Target
+from tests.fuzz.packets import framed, unframed
 from tests.manual_clock import ManualClock
 from tests.unit.relay import offers
 
@@ -44,20 +45,6 @@ PRESENTER_OFFER = offers.offer(
     ),
 )
 PARTICIPANT_OFFER = offers.offer(offers.audio("0", "recvonly"), offers.video("1", "recvonly"))
-
-
-def framed(*packets: bytes) -> bytes:
-    """Return packets as one input: each after its length, as RFC 4571 writes them."""
-    return b"".join(len(packet).to_bytes(2, "big") + packet for packet in packets)
-
-
-def unframed(data: bytes) -> list[bytes]:
-    packets, at = [], 0
-    while at + 2 <= len(data) and len(packets) < 64:
-        size = int.from_bytes(data[at : at + 2], "big")
-        packets.append(data[at + 2 : at + 2 + size])
-        at += 2 + size
-    return packets
 
 
 def plan(text: str, role: Role) -> MediaPlan:
@@ -385,6 +372,7 @@ TARGETS = (
     Target("sdp", run_sdp, sdp_seeds, SDP_WORDS),
     Target("candidate", run_candidate, candidate_seeds),
     Target("dtls", run_dtls, dtls_seeds),
+    association.TARGET,
     Target("framing", run_framing, framing_seeds),
     *api_targets.TARGETS,
 )
